@@ -1,0 +1,14 @@
+/* copse/copse.h - everything. Programs may include single headers instead. */
+#ifndef COPSE_COPSE_H
+#define COPSE_COPSE_H
+
+#include "cursor.h"
+#include "error.h"
+#include "follow.h"
+#include "inspect.h"
+#include "map.h"
+#include "record.h"
+#include "store.h"
+#include "transaction.h"
+
+#endif

@@ -1,0 +1,98 @@
+/* copse/store.h - a store: create, open, close, remove, make durable.
+ *
+ * A store is one data file plus two coordination files beside it: PATH,
+ * PATH-readers and PATH-writers. It may lie in shared memory (/dev/shm, any
+ * tmpfs), on a disk (ext4, xfs), or be anonymous (path NULL: memory that only
+ * this process and its forked children see). There is no server: each process
+ * that opens it maps it. A store handle may be used by all threads of a process.
+ *
+ * After fork() the child may go on using its inherited store handle and
+ * snapshots; write transactions stay with the parent. */
+#ifndef COPSE_STORE_H
+#define COPSE_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct copse_store;
+
+enum copse_open_flag {
+  COPSE_CREATE = 1,    /* create the store when there is none */
+  COPSE_EXCLUSIVE = 2, /* with COPSE_CREATE: fail with STORE_EXISTS if there is one */
+  COPSE_READ_ONLY = 4, /* never write: transactions are refused, the writers' file and the
+                          data are opened and mapped without write permission. The readers'
+                          file must still be writable. */
+  COPSE_SIGBUS_GUARD = 8, /* turn a fault inside the library on a file that an outsider
+                             truncated into COPSE_E_TRUNCATED; chains to the former handler */
+};
+
+enum copse_durability {
+  COPSE_DURABILITY_DEFAULT = 0, /* none on tmpfs and anonymous memory, lazy elsewhere */
+  COPSE_DURABILITY_NONE = 1,    /* survives every process; after a power cut of a store that
+                                   was in use it must be created anew (COPSE_E_UNCLEAN) */
+  COPSE_DURABILITY_LAZY = 2,    /* survives power cuts too, at a committed state not older
+                                   than the last copse_store_sync() or clean close */
+};
+
+/* What a write does when slow readers keep more than slow_reader_bytes from reuse. */
+enum copse_slow_reader {
+  COPSE_SLOW_WARN = 0,   /* go on and grow; visible in copse_readers() */
+  COPSE_SLOW_REFUSE = 1, /* fail writes that would grow the store: COPSE_E_PINNED */
+  COPSE_SLOW_OUST = 2,   /* end the oldest snapshots opened with COPSE_SNAPSHOT_OUSTABLE */
+};
+
+/* Options for opening; all zero is a sane choice. durability, max_bytes, mode and the
+ * slow reader settings are fixed at creation and ignored when an existing store is opened. */
+struct copse_store_options {
+  uint32_t flags;             /* of enum copse_open_flag */
+  uint32_t durability;        /* of enum copse_durability */
+  uint64_t max_bytes;         /* the data never grows beyond; 0: 1 TiB (named), 64 GiB (anonymous) */
+  uint64_t reserve_bytes;     /* address space reserved in this process; 0: max_bytes. When less
+                                 is available, as much as there is. */
+  uint32_t mode;              /* permission bits of created files, before umask; 0: 0666 */
+  uint32_t slow_reader;       /* of enum copse_slow_reader */
+  uint64_t slow_reader_bytes; /* 0: no bound */
+  uint64_t prefault_bytes;    /* keep this much of the data file allocated and mapped ahead of
+                                 need, beyond the chunks by which it grows; 0: none */
+};
+
+/* Opens the store at path (NULL: creates an anonymous one). options may be NULL.
+ * The handle belongs to the caller: copse_store_close().
+ * Errors: ARGUMENT, MEMORY, NO_STORE, STORE_EXISTS, NOT_A_STORE, VERSION, CORRUPT,
+ * FILE_SYSTEM, READ_ONLY, PERMISSION, COORDINATION, UNCLEAN, NO_SPACE, ADDRESS_SPACE,
+ * TOO_MANY, IO. */
+COPSE_CHECKED int copse_store_open(const char *path, const struct copse_store_options *options,
+                                   struct copse_store **store);
+
+/* Ends the process's use of the store. Its snapshots, cursors, watches and maps must be
+ * closed and its transaction ended before (else STATE, and the store stays open). The last
+ * process to close leaves the file complete and cleanly marked. Errors: STATE, IO, SYNC_FAILED
+ * (the handle is freed all the same after IO and SYNC_FAILED). */
+COPSE_API int copse_store_close(struct copse_store *store);
+
+/* Removes the files of a store that nobody has open. Errors: NO_STORE, NOT_A_STORE,
+ * STATE (in use by some process), PERMISSION, IO. */
+COPSE_CHECKED int copse_store_remove(const char *path);
+
+/* Makes everything committed so far durable (file-backed stores; nothing to do in memory).
+ * version (may be NULL) receives the version that is durable. Waits for the disk.
+ * Errors: READ_ONLY, IO, SYNC_FAILED, TIMEOUT (the write lock was not to be had). */
+COPSE_CHECKED int copse_store_sync(struct copse_store *store, uint64_t *version);
+
+/* The path it was opened by; NULL for an anonymous store. Lent until close. */
+COPSE_API const char *copse_store_path(const struct copse_store *store);
+
+/* The newest committed version: starts at 1 and rises by one with each commit. Any thread;
+ * no system call. */
+COPSE_API uint64_t copse_store_version(const struct copse_store *store);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,63 @@
+/* base/points.h - the one list of named points: places at which a death or a preemption
+ * matters. Kill tests, interleaving tests and fault injection iterate over the list, so
+ * that a new point is covered by itself. POINT(name) compiles to nothing in release builds.
+ *
+ * A test installs a hook (points_hook); the hook may kill the process, or switch threads. */
+#ifndef BASE_POINTS_H
+#define BASE_POINTS_H
+
+/* X(name): where it is. */
+#define POINTS(X)                                                                                  \
+  X(client_byte_locked)     /* attach: the liveness byte is held, the entry not yet filled */      \
+  X(client_entered)         /* attach: the entry is filled */                                      \
+  X(client_leaving)         /* detach: slots are free, the entry is not */                         \
+  X(slot_taken)             /* snapshot: the slot has an owner, announces nothing */               \
+  X(slot_pending)           /* snapshot: announced "from v on", exact version not yet known */     \
+  X(slot_exact)             /* snapshot: announced */                                              \
+  X(lock_taken)             /* writer: the lock word is ours, nothing else done */                 \
+  X(lock_takeover_proved)   /* writer: the owner's byte is held, the lock word still his */        \
+  X(lock_takeover_done)     /* writer: the word is ours, the dead owner not yet cleaned up */      \
+  X(lock_releasing)         /* writer: about to release */                                         \
+  X(reap_byte_held)         /* reaper: the dead client's byte is held */                           \
+  X(reap_slots_cleared)     /* reaper: its slots are free, its entry is not */                     \
+  X(rollback_begin)         /* writer: undoing what a dead or aborted transaction left */          \
+  X(rollback_step)          /* writer: after one undone word */                                    \
+  X(undo_logged)            /* writer: the old value is logged, the word not yet changed */        \
+  X(alloc_popped)           /* writer: a page was taken */                                         \
+  X(alloc_segment)          /* writer: a segment was given to a class */                           \
+  X(grow_begin)             /* writer: before the file grows */                                    \
+  X(grow_done)              /* writer: the file has grown, the limit is not yet raised */          \
+  X(reclaim_entry)          /* writer: a pending page was moved */                                 \
+  X(reclaim_chunk)          /* writer: a chunk of the pending queue was emptied */                 \
+  X(commit_begin)           /* writer: before the roots are written */                             \
+  X(commit_freed)           /* writer: freed pages are queued */                                   \
+  X(commit_record_odd)      /* writer: the root record is being written */                         \
+  X(commit_record_even)     /* writer: the root record is complete, not yet published */           \
+  X(commit_published)       /* writer: published; lock still held */                               \
+  X(commit_woken)           /* writer: waiters are woken */                                        \
+  X(durable_data_synced)    /* sync: data is on disk, the root slot is not */                      \
+  X(durable_root_written)   /* sync: the root slot is written, not synced */                       \
+  X(durable_root_synced)    /* sync: the root slot is on disk */                                   \
+  X(create_header)          /* create: the data file has a header, no coordination files yet */    \
+  X(create_coordination)    /* create: coordination files written, not yet named by the header */
+
+enum point {
+#define POINT_ENUM(name) POINT_##name,
+  POINTS(POINT_ENUM)
+#undef POINT_ENUM
+      POINT_COUNT
+};
+
+#ifdef COPSE_POINTS
+extern void (*points_hook)(enum point point);
+extern const char *const points_names[POINT_COUNT];
+#define POINT(name)                                                                                \
+  do {                                                                                             \
+    if (points_hook)                                                                               \
+      points_hook(POINT_##name);                                                                   \
+  } while (0)
+#else
+#define POINT(name) ((void)0)
+#endif
+
+#endif

@@ -1,0 +1,75 @@
+/* region/format.h - the data file's first blocks.
+ *
+ *   offset  size   what
+ *        0  4096   struct data_header: written at creation; the nonce again whenever new
+ *                  coordination files are made (pwrite, by an attacher that is alone)
+ *     4096  4096   struct root_slot A   \  a durable root each, alternating, checksummed,
+ *     8192  4096   struct root_slot B   /  written by pwrite, never through the mapping
+ *    12288  ...    pages, in units of 128 bytes; segments of 256 KiB counted from offset 0
+ *
+ * All integers little-endian (the only byte order supported; `byte_order` tells). */
+#ifndef REGION_FORMAT_H
+#define REGION_FORMAT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FORMAT_VERSION 1
+#define FORMAT_BYTE_ORDER 0x01020304u
+#define FORMAT_BLOCK 4096u
+#define FORMAT_UNIT 128u
+#define FORMAT_SEGMENT (256u * 1024)
+#define FORMAT_FIRST_PAGE (3 * FORMAT_BLOCK)
+
+/* The first eight bytes of each of the three files. */
+#define FORMAT_MAGIC_DATA 0x0a0d4553504f4389u    /* 89 "COPSE" 0d 0a */
+#define FORMAT_MAGIC_READERS 0x0a0d5245504f4389u /* 89 "COPER" 0d 0a */
+#define FORMAT_MAGIC_WRITERS 0x0a0d5745504f4389u /* 89 "COPEW" 0d 0a */
+
+struct data_header {
+  uint64_t magic;         /*   0 FORMAT_MAGIC_DATA */
+  uint32_t version;       /*   8 FORMAT_VERSION: a reader refuses a greater one */
+  uint32_t byte_order;    /*  12 FORMAT_BYTE_ORDER */
+  uint64_t compat;        /*  16 features that any build may ignore */
+  uint64_t read_compat;   /*  24 features that a build must know to write */
+  uint64_t incompat;      /*  32 features that a build must know to read */
+  uint32_t unit;          /*  40 FORMAT_UNIT */
+  uint32_t segment;       /*  44 FORMAT_SEGMENT */
+  uint64_t store_id[2];   /*  48 random: this store's identity */
+  uint64_t nonce;         /*  64 names the coordination files that belong to this file now */
+  uint64_t max_bytes;     /*  72 bound of the data file, multiple of a segment */
+  uint32_t durability;    /*  80 enum copse_durability, never DEFAULT */
+  uint32_t slow_reader;   /*  84 enum copse_slow_reader */
+  uint64_t slow_reader_bytes; /* 88 */
+  uint64_t created_ns;    /*  96 wall clock */
+  uint8_t zero[FORMAT_BLOCK - 104 - 4];
+  uint32_t crc;           /* 4092 CRC-32C of all before */
+};
+_Static_assert(sizeof(struct data_header) == FORMAT_BLOCK, "header is one block");
+_Static_assert(offsetof(struct data_header, nonce) == 64, "offset");
+_Static_assert(offsetof(struct data_header, crc) == 4092, "offset");
+
+/* What a version of the store is: all that a reader needs. Also the payload of the root
+ * records in the writers' file (store/format.h). */
+struct root {
+  uint64_t version;
+  uint64_t table;    /* page reference of the map table; 0: no maps */
+  uint64_t next_map; /* ids below have been given out; also gives the table's depth */
+  uint64_t limit;    /* bytes of the data file that references may point into */
+  uint64_t time_ns;  /* wall clock at commit */
+  uint64_t timeline; /* rises with each recovery */
+};
+
+struct root_slot {
+  uint64_t magic;    /*  0 FORMAT_MAGIC_DATA */
+  uint64_t sequence; /*  8 rises with each durable root; the greater valid one counts */
+  struct root root;  /* 16 */
+  uint64_t clean;    /* 64 1: nothing was written to the file after this root */
+  uint64_t nonce;    /* 72 of the coordination files in use when it was written */
+  uint8_t zero[FORMAT_BLOCK - 80 - 4];
+  uint32_t crc;      /* 4092 CRC-32C of all before */
+};
+_Static_assert(sizeof(struct root_slot) == FORMAT_BLOCK, "root slot is one block");
+_Static_assert(offsetof(struct root_slot, clean) == 64, "offset");
+
+#endif

@@ -1,0 +1,47 @@
+/* region/region.h - one mapped file of a store: a large reserved range of addresses whose file
+ * grows underneath, in all processes at once.
+ *
+ * Invariants: storage exists below `allocated` before anything there is touched; the file is never
+ * shortened while mapped. The descriptor is verified before each use, because the program
+ * may have closed it behind our back (then it is opened again by path). */
+#ifndef REGION_REGION_H
+#define REGION_REGION_H
+
+#include "region/os.h"
+
+struct region {
+  const char *path;        /* for messages and reopening; "(anonymous)" */
+  int anonymous;           /* no path to open again */
+  int fd;                  /* our descriptor, verified by identity before each use */
+  unsigned open_flags;     /* OS_WRITE or 0 */
+  struct os_identity identity;
+  uint64_t reserved;       /* bytes of address space */
+  const uint8_t *ro;       /* read-only mapping; lent pointers come from here */
+  uint8_t *rw;             /* writable mapping; NULL when opened without write access */
+};
+
+enum region_flag {
+  REGION_RO = 1, /* map read-only */
+  REGION_RW = 2, /* map writable (both may be given: two mappings) */
+};
+
+/* Takes over fd (closed by region_close, or on failure) and maps it. reserve is reduced by halves, not
+ * below minimum, when the address space is limited; all mappings get the same size. */
+int region_open(struct region *region, int fd, const char *path, int anonymous, unsigned flags,
+                uint64_t reserve, uint64_t minimum);
+void region_close(struct region *region);
+
+/* A verified descriptor: the kept one, or opened again by path when the program closed it.
+ * DESCRIPTOR when it cannot be had. The region keeps it. */
+int region_descriptor(struct region *region, int *fd);
+
+/* A fresh open file description of the region's file; the caller closes it. */
+int region_fresh_descriptor(struct region *region, int *fd);
+
+/* Makes sure that storage exists for [offset, offset + size); idempotent. */
+int region_allocate(struct region *region, uint64_t offset, uint64_t size);
+
+/* TRUNCATED when the file is now shorter than size bytes. One system call. */
+int region_verify_size(struct region *region, uint64_t size);
+
+#endif

@@ -1,0 +1,160 @@
+/* sync/format.h - the readers' file, and the head of the writers' file.
+ *
+ * Readers' file (every attached process writes it):
+ *   offset      size            what
+ *        0      4096            struct readers_header
+ *     4096      128 x 16384     struct reader_client, by client index
+ *  4194304      64 x 4194304    struct reader_slot, by slot index
+ * Storage is allocated from the front as indexes come into use; the rest is a hole.
+ * Locked bytes (open file description locks): CLIENT_BYTE + client index, held by the
+ * process while its mapping lives.
+ *
+ * Writers' file (only writers write it; readers map it read-only):
+ *        0      4096            struct writers_header
+ *     4096      4096            struct commit_words
+ *     8192      64 x 256        struct root_record, by version modulo 256
+ *    24576      ...             the allocator's books: page/format.h */
+#ifndef SYNC_FORMAT_H
+#define SYNC_FORMAT_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "region/format.h"
+
+#define SYNC_LINE 64
+
+#define CLIENT_MAX 16384u
+#define CLIENT_BYTE (UINT64_C(1) << 40) /* offset of client 0's liveness byte */
+#define SLOT_MAX 4194304u
+
+struct readers_header {
+  uint64_t magic;        /* FORMAT_MAGIC_READERS */
+  uint32_t version;      /* FORMAT_VERSION */
+  uint32_t zero0;
+  uint64_t nonce;        /* of data_header */
+  uint8_t boot_id[16];   /* of the kernel that ran when the file was made; zero on tmpfs */
+  uint64_t zero1[3];
+  /* 64: set to 1 by a process about to sleep for a commit, taken back to 0 by the committer
+   * that then wakes all sleepers. tag: commit-wait */
+  _Atomic uint32_t waiting;
+  uint32_t zero2[15];
+  /* 128: how many client entries and slots were ever in use: rises only; written by
+   * attachers. Storage of the file reaches at least that far. tag: table-grow */
+  _Atomic uint32_t client_count;
+  _Atomic uint32_t slot_count;
+  uint32_t zero3[14];
+};
+_Static_assert(offsetof(struct readers_header, waiting) == 64, "own line");
+_Static_assert(offsetof(struct readers_header, client_count) == 128, "own line");
+
+enum client_state { CLIENT_FREE = 0, CLIENT_USED = 1 };
+
+/* One attached process (or one logical client of a process). Written by its owner, who holds
+ * the liveness byte, or by whoever holds that byte after the owner's death. */
+struct reader_client {
+  _Atomic uint32_t state;      /* enum client_state; tag: client-entry */
+  _Atomic uint32_t generation; /* rises each time the entry is given out; under the byte */
+  uint32_t pid;                /* for people; in its own namespace */
+  uint32_t zero0;
+  uint64_t pid_namespace;      /* inode of /proc/self/ns/pid */
+  uint64_t attached_ns;        /* CLOCK_MONOTONIC */
+  char command[16];
+  uint64_t zero1[10];
+};
+_Static_assert(sizeof(struct reader_client) == 128, "two lines");
+
+/* What a slot announces: low two bits say how to read the version above them. */
+#define SLOT_IDLE UINT64_C(0)    /* nothing announced */
+#define SLOT_EXACT UINT64_C(1)   /* exactly this version is in use */
+#define SLOT_PENDING UINT64_C(2) /* some version from this one on is in use */
+#define SLOT_OUSTED UINT64_C(3)  /* a writer has ended this snapshot: nothing is protected */
+#define SLOT_KIND(word) ((word)&3)
+#define SLOT_VERSION(word) ((word) >> 2)
+#define SLOT_WORD(version, kind) ((uint64_t)(version) << 2 | (kind))
+
+struct reader_slot {
+  _Atomic uint64_t word;     /* written by the snapshot's thread (and by an ousting writer, by
+                                compare-and-swap); read by reclaimers. tag: announce */
+  _Atomic uint64_t owner;    /* client index + 1 in the low half, its generation above; 0: free.
+                                tag: slot-owner */
+  _Atomic uint64_t since_ns; /* CLOCK_MONOTONIC_COARSE at the announcement; for people */
+  _Atomic uint32_t oustable; /* 1: may be ousted; set before the first announcement */
+  uint32_t zero0;
+  uint64_t zero1[4];
+};
+_Static_assert(sizeof(struct reader_slot) == SYNC_LINE, "one line");
+
+#define READERS_CLIENTS 4096u
+#define READERS_SLOTS 4194304u
+#define READERS_BYTES (READERS_SLOTS + (uint64_t)SLOT_MAX * sizeof(struct reader_slot))
+_Static_assert(READERS_CLIENTS + CLIENT_MAX * sizeof(struct reader_client) <= READERS_SLOTS,
+               "tables do not overlap");
+
+struct writers_header {
+  uint64_t magic;   /* FORMAT_MAGIC_WRITERS */
+  uint32_t version; /* FORMAT_VERSION */
+  uint32_t zero0;
+  uint64_t nonce;   /* of data_header */
+  uint8_t boot_id[16];
+  uint64_t zero1[507];
+};
+_Static_assert(sizeof(struct writers_header) == 4096, "one page");
+
+/* The writer lock: 0 free, else the owner's client index + 1 in the low 24 bits and a
+ * generation above, so that two owners never look alike. Bit 63: somebody may be asleep. */
+#define LOCK_WAITERS (UINT64_C(1) << 63)
+#define LOCK_OWNER(word) ((uint32_t)((word)&0xffffff))
+#define LOCK_FREE UINT64_C(0)
+
+struct commit_words {
+  /* 0: the newest committed version. Written by the holder of the lock; read by all.
+   * tag: root-publish. The word after it is kept for an entry log in front of the tree. */
+  _Atomic uint64_t published;
+  uint64_t zero0[7];
+  /* 64: the writer lock. tag: writer-lock */
+  _Atomic uint64_t lock;
+  _Atomic uint32_t lock_wake;     /* futex word: rises at each release that has to wake */
+  uint32_t zero1;
+  _Atomic uint64_t lock_generation; /* the last one used; by compare-and-swap winners only */
+  _Atomic uint64_t lock_since_ns; /* CLOCK_MONOTONIC_COARSE when it was taken */
+  uint64_t zero2[4];
+  /* 128: futex word that commits raise when somebody waits. tag: commit-wait */
+  _Atomic uint32_t commit_wake;
+  uint32_t zero3[15];
+  /* 192: durable roots: the last two, newest first, count as announced versions. Written
+   * by the holder of the lock; read by it and by statistics. */
+  _Atomic uint64_t durable[2];
+  _Atomic uint64_t durable_sequence;
+  _Atomic uint32_t sync_failed; /* 1: a sync failed, no durable root may be written again */
+  _Atomic uint32_t unclean;     /* 1: the file's last root slot is no longer marked clean */
+  uint64_t zero4[4];
+  /* 256: counters for statistics; written by the holder of the lock unless said otherwise */
+  _Atomic uint64_t commits, aborts, puts, deletes, takeovers, wakes, refusals;
+  _Atomic uint64_t reaped;                                     /* by any process with write access */
+  _Atomic uint64_t lock_waits, lock_wait_ns, lock_wait_max_ns; /* by waiters */
+  uint64_t zero5[4096 / 8 - 32 - 11];
+};
+_Static_assert(offsetof(struct commit_words, lock) == 64, "own line");
+_Static_assert(offsetof(struct commit_words, commit_wake) == 128, "own line");
+_Static_assert(offsetof(struct commit_words, durable) == 192, "own line");
+_Static_assert(offsetof(struct commit_words, commits) == 256, "own line");
+_Static_assert(sizeof(struct commit_words) == 4096, "one page");
+
+/* A committed root. The writer marks it odd, writes the words, marks it even; a reader that
+ * finds the mark odd or changed took too long: the ring has gone round, and it reads
+ * `published` again. tag: root-record */
+#define ROOT_RING 256u
+struct root_record {
+  _Atomic uint64_t mark; /* 2 x version when complete, 2 x version - 1 while being written */
+  _Atomic uint64_t words[7]; /* struct root without its version, then zero */
+};
+_Static_assert(sizeof(struct root_record) == SYNC_LINE, "one line");
+_Static_assert(sizeof(struct root) == 6 * 8, "a root fits a record");
+
+#define WRITERS_COMMIT 4096u
+#define WRITERS_ROOTS 8192u
+#define WRITERS_BOOKS (WRITERS_ROOTS + ROOT_RING * (uint32_t)sizeof(struct root_record))
+
+#endif

@@ -1,0 +1,24 @@
+/* sync/lock.h - the store's one writer lock: a word, compare-and-swap, a short spin, then a
+ * futex with a timeout; on timeout the owner's liveness is probed.
+ *
+ *   take over:  prove the owner dead (its byte is ours) -> the word still names it?
+ *               -> swap in ourselves -> reap it -> release the byte
+ * A stopped owner is never robbed, only named. */
+#ifndef SYNC_LOCK_H
+#define SYNC_LOCK_H
+
+#include "sync/client.h"
+
+struct lock_result {
+  int taken_over;      /* 1: from a dead owner: roll back what it left */
+  uint64_t waited_ns;  /* 0 when the lock was free */
+};
+
+/* timeout_ns as for copse_txn_begin(). Errors: TIMEOUT (detail names the holder), INTERRUPTED, IO, DESCRIPTOR. */
+int lock_acquire(struct client *client, uint8_t *writers, int64_t timeout_ns,
+                 struct lock_result *result);
+void lock_release(struct client *client, uint8_t *writers);
+/* 1 if this client's word holds the lock. */
+int lock_held(const struct client *client, const uint8_t *writers);
+
+#endif

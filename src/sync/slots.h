@@ -1,0 +1,53 @@
+/* sync/slots.h - reader slots: what versions are in use.
+ *
+ * Begin, as numbered steps of reader A against reclaimer B:
+ *   A1  word = {v, PENDING}  (sequentially consistent exchange; v: any version seen before)
+ *   A2  c = published        (sequentially consistent)
+ *   A3  copy root record c; word = {c, EXACT} (release)
+ *   B1  read-modify-write of `published` (sequentially consistent; value unchanged)
+ *   B2  read all words       (sequentially consistent)
+ * If B2 misses A1, then B1 precedes A2 in the single total order, so that c is at least what
+ * B published: nothing that B then reuses is reachable from c. Never a retry because of B.
+ * A slot belongs to a snapshot handle, not to a thread or a process's life. */
+#ifndef SYNC_SLOTS_H
+#define SYNC_SLOTS_H
+
+#include "sync/client.h"
+
+/* Takes a free slot for the client; the table's storage grows as needed. hint: where to begin to look (0 or the last one
+ * used). Errors: TOO_MANY, NO_SPACE, DESCRIPTOR. */
+int slot_take(struct client *client, uint32_t hint, uint32_t *slot);
+/* Gives it back; announces nothing any more. */
+void slot_give(struct client *client, uint32_t slot);
+
+/* A1 to A3. words: the writers' file. Writes the root of the newest version. COPSE_E_CORRUPT when the
+ * records make no sense. */
+int slot_announce(struct reader_slot *slot, const uint8_t *writers, struct root *root);
+/* Announces a version that another slot (of our own) announces for sure while we do: for fork and for cloned snapshots. */
+void slot_announce_exact(struct reader_slot *slot, uint64_t version);
+/* Ends the announcement; the slot stays ours. */
+void slot_withdraw(struct reader_slot *slot);
+/* 1 when a writer has ousted the announcement. */
+int slot_ousted(const struct reader_slot *slot);
+/* Ousts: 1 when slot now protects nothing; 0 when it changed meanwhile or is not oustable. */
+int slot_oust(struct reader_slot *slot, uint64_t seen);
+
+/* One announced version, for the reclaimer. */
+struct announced {
+  uint64_t version;
+  uint32_t slot; /* UINT32_MAX: a durable root, not a slot */
+  uint32_t pending; /* 1: everything from version on; 0: exactly version */
+};
+/* B1 and B2: all announced versions, sorted by version, duplicates kept. *list is (re)allocated: free() it; *capacity is its room.
+ * Errors: MEMORY. */
+int slots_announced(const struct region *readers, uint8_t *writers, struct announced **list,
+                    size_t *capacity, size_t *count);
+
+/* Reading the published root without announcing (for the writer, who holds the lock, and statistics). */
+uint64_t root_published(const uint8_t *writers);
+int root_read(const uint8_t *writers, uint64_t version, struct root *root); /* 0; COPSE_NONE: gone round */
+/* Publishing: fills the record of root->version, then makes it the newest (tag root-publish). */
+void root_write(uint8_t *writers, const struct root *root);
+void root_publish(uint8_t *writers, uint64_t version);
+
+#endif
