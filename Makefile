@@ -1,0 +1,26 @@
+# A front for scripts/build (Meson) and scripts/run-tests. Every target is complete on a fresh
+# Debian with git and make: missing packages are installed by scripts/install-deps.sh.
+BUILD ?= build
+QEMU = qemu-aarch64 -L /usr/aarch64-linux-gnu
+PREFIX ?= /usr/local
+
+build:         ; scripts/build release $(BUILD)
+demo: build    ; examples/stream/demo.sh
+check: build   ; scripts/run-tests --tier check $(BUILD)
+test: build    ; scripts/run-tests --tier test $(BUILD)
+test-full: build ; scripts/run-tests --tier full $(BUILD)
+asan:          ; scripts/build asan $(BUILD)-asan && scripts/run-tests --tier check $(BUILD)-asan
+tsan:          ; scripts/build tsan $(BUILD)-tsan && scripts/run-tests --tier check --programs $(BUILD)-tsan
+sanitize:
+	scripts/build asan $(BUILD)-asan && scripts/run-tests --tier test $(BUILD)-asan
+	scripts/build tsan $(BUILD)-tsan && scripts/run-tests --tier test --programs $(BUILD)-tsan
+check-aarch64:
+	scripts/build aarch64 $(BUILD)-aarch64
+	scripts/run-tests --tier check --programs --timeout 600 --wrapper "$(QEMU)" $(BUILD)-aarch64
+bench:         ; scripts/build bench $(BUILD) && scripts/bench $(BUILD)
+bench-quick:   ; scripts/build bench $(BUILD) && scripts/bench $(BUILD) --quick
+fuzz:          ; scripts/build fuzz $(BUILD)-fuzz && scripts/fuzz $(BUILD)-fuzz
+install: build ; meson configure $(BUILD) -Dprefix=$(PREFIX) && meson install -C $(BUILD)
+format:        ; scripts/install-deps.sh format && scripts/format
+clean:         ; rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang $(BUILD)-aarch64 $(BUILD)-fuzz
+.PHONY: build demo check test test-full asan tsan sanitize check-aarch64 bench bench-quick fuzz install format clean
