@@ -9,8 +9,8 @@
 #   support    tests/support/*.c
 #   examples   programs: each examples/**/*.c that contains "int main("
 #
-# A program is one line, "NAME MAIN.c HELPER.c...": NAME is the path below tests/ or
-# examples/ with - for / and without "test_"; helpers are the other .c files of its folder.
+# A program is one line, "NAME MAIN.c HELPER.c...": NAME is the path below tests/ or examples/
+# with - for / and without "test_" or "fuzz_"; helpers are the other .c files of its folder.
 set -eu
 cd "$(dirname "$0")/.."
 export LC_ALL=C
@@ -44,7 +44,7 @@ tests)
     while read -r source; do
       case $source in tests/support/*) continue ;; esac
       name=${source#tests/}
-      name=$(printf %s "${name%.c}" | sed 's,\(.*/\)test_,\1,')
+      name=$(printf %s "${name%.c}" | sed -E 's,^(.*/)(test|fuzz)_,\1,')
       program "$name" "$source"
     done
   ;;

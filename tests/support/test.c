@@ -72,6 +72,9 @@ static void print_place(const char *file, int line, const char *format, va_list 
 }
 
 _Noreturn static void end_test(void) {
+#ifdef COPSE_FUZZING
+  abort(); /* what libFuzzer takes for a finding */
+#endif
   if (getpid() != main_pid)
     _exit(1);
   if (pthread_equal(pthread_self(), main_thread))
@@ -228,6 +231,7 @@ void test_check_child(const char *file, int line, pid_t pid, int signal) {
     test_fail(file, line, "child %d exited with %d", (int)pid, WEXITSTATUS(status));
 }
 
+#ifndef COPSE_FUZZING /* there main() is libFuzzer's */
 /* --- the run --------------------------------------------------------------------------- */
 
 static double now(void) {
@@ -245,6 +249,7 @@ static void run_test(const struct test *test) {
     test->body();
   if (getpid() != main_pid)
     _exit(atomic_load(&failed) ? 1 : 0);
+  test_paths_remove();
   double seconds = now() - start;
   if (atomic_load(&failed)) {
     failed_count++;
@@ -331,3 +336,4 @@ int main(int argc, char **argv) {
   printf(skipped_count ? ", %d skipped\n" : "\n", skipped_count);
   return failed_count ? 1 : 0;
 }
+#endif

@@ -18,6 +18,8 @@
 #include <sys/types.h>
 
 #include "copse/error.h"
+#include "paths.h"
+#include "random.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define TEST_TSAN 1
@@ -64,12 +66,18 @@
   } while (0)
 
 /* Compare two numbers (of any integer types, by value: -1 is not UINT64_MAX) or two pointers. */
-#define CHECK_EQ(a, b) TEST_COMPARE(a, TEST_EQ, b)
-#define CHECK_NE(a, b) TEST_COMPARE(a, TEST_NE, b)
-#define CHECK_LT(a, b) TEST_COMPARE(a, TEST_LT, b)
-#define CHECK_LE(a, b) TEST_COMPARE(a, TEST_LE, b)
-#define CHECK_GT(a, b) TEST_COMPARE(a, TEST_GT, b)
-#define CHECK_GE(a, b) TEST_COMPARE(a, TEST_GE, b)
+#define CHECK_EQ(a, b)                                                                             \
+  test_check_values(__FILE__, __LINE__, TEST_EQ, #a, TEST_VALUE(a), #b, TEST_VALUE(b))
+#define CHECK_NE(a, b)                                                                             \
+  test_check_values(__FILE__, __LINE__, TEST_NE, #a, TEST_VALUE(a), #b, TEST_VALUE(b))
+#define CHECK_LT(a, b)                                                                             \
+  test_check_values(__FILE__, __LINE__, TEST_LT, #a, TEST_VALUE(a), #b, TEST_VALUE(b))
+#define CHECK_LE(a, b)                                                                             \
+  test_check_values(__FILE__, __LINE__, TEST_LE, #a, TEST_VALUE(a), #b, TEST_VALUE(b))
+#define CHECK_GT(a, b)                                                                             \
+  test_check_values(__FILE__, __LINE__, TEST_GT, #a, TEST_VALUE(a), #b, TEST_VALUE(b))
+#define CHECK_GE(a, b)                                                                             \
+  test_check_values(__FILE__, __LINE__, TEST_GE, #a, TEST_VALUE(a), #b, TEST_VALUE(b))
 
 /* Compare two strings; two byte strings (data and size of each). */
 #define CHECK_STR(a, b) test_check_strings(__FILE__, __LINE__, #a, (a), #b, (b))
@@ -184,8 +192,5 @@ static inline struct test_value test_pointer(const volatile void *p) {
            : test_double, double                                                                   \
            : test_double, default                                                                  \
            : test_pointer)(x)
-
-#define TEST_COMPARE(a, op, b)                                                                     \
-  test_check_values(__FILE__, __LINE__, op, #a, TEST_VALUE(a), #b, TEST_VALUE(b))
 
 #endif
