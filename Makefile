@@ -17,10 +17,10 @@ sanitize:
 check-aarch64:
 	scripts/build aarch64 $(BUILD)-aarch64
 	scripts/run-tests --tier check --programs --timeout 600 --wrapper "$(QEMU)" $(BUILD)-aarch64
-bench:         ; scripts/build bench $(BUILD) && scripts/bench $(BUILD)
-bench-quick:   ; scripts/build bench $(BUILD) && scripts/bench $(BUILD) --quick
+bench:         ; scripts/build bench $(BUILD) && $(BUILD)/copse-bench
+bench-quick:   ; scripts/build bench $(BUILD) && $(BUILD)/copse-bench --quick
 fuzz:          ; scripts/build fuzz $(BUILD)-fuzz && scripts/fuzz $(BUILD)-fuzz
-install: build ; meson configure $(BUILD) -Dprefix=$(PREFIX) && meson install -C $(BUILD)
-format:        ; scripts/install-deps.sh format && scripts/format
+install: build ; meson configure $(BUILD) -Dprefix=$(PREFIX) && meson install -C $(BUILD) && { ldconfig 2>/dev/null || true; }
+format:        ; scripts/format
 clean:         ; rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang $(BUILD)-aarch64 $(BUILD)-fuzz
 .PHONY: build demo check test test-full asan tsan sanitize check-aarch64 bench bench-quick fuzz install format clean

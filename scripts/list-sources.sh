@@ -4,16 +4,18 @@
 #
 #   library    src/**/*.c
 #   headers    include/copse/*.h
-#   cli        cli/**/*.c
+#   cli        cli/**/*.c, as soon as there is a main() among them
 #   tests      programs: tests/KIND/**/test_*.c, and tests/fuzz/fuzz_*.c
 #   support    tests/support/*.c
-#   examples   programs: each examples/**/*.c that contains "int main("
+#   examples   programs: each examples/**/*.c with a line that begins with "int main("
+#   scripts    tests that are scripts: tests/**/test_*.sh and .py
 #
 # A program is one line, "NAME MAIN.c HELPER.c...": NAME is the path below tests/ or examples/
 # with - for / and without "test_" or "fuzz_"; helpers are the other .c files of its folder.
 set -eu
 cd "$(dirname "$0")/.."
 export LC_ALL=C
+main='^int main\('
 
 find_in() { # FOLDER PATTERN...: sorted paths
   folder=$1
@@ -26,7 +28,7 @@ helpers() { # FOLDER: the .c files in it that are no program of their own
   for helper in "$1"/*.c; do
     [ -e "$helper" ] || continue
     case ${helper##*/} in test_* | fuzz_*) continue ;; esac
-    grep -Eq '\bint main\(' "$helper" || printf ' %s' "$helper"
+    grep -Eq "$main" "$helper" || printf ' %s' "$helper"
   done
 }
 
@@ -37,7 +39,7 @@ program() { # NAME SOURCE
 case ${1:-} in
 library) find_in src -name '*.c' ;;
 headers) find_in include/copse -name '*.h' ;;
-cli) find_in cli -name '*.c' ;;
+cli) [ ! -d cli ] || ! grep -Erq --include='*.c' "$main" cli || find_in cli -name '*.c' ;;
 support) find_in tests/support -name '*.c' ;;
 tests)
   find_in tests -mindepth 2 \( -name 'test_*.c' -o -path 'tests/fuzz/fuzz_*.c' \) |
@@ -50,16 +52,17 @@ tests)
   ;;
 examples)
   find_in examples -name '*.c' | while read -r source; do
-    grep -Eq '\bint main\(' "$source" || continue
+    grep -Eq "$main" "$source" || continue
     name=${source#examples/}
     program "${name%.c}" "$source"
   done
   ;;
+scripts) find_in tests \( -name 'test_*.sh' -o -name 'test_*.py' \) ;;
 all)
   for kind in library headers cli support tests examples; do "$0" "$kind"; done
   ;;
 *)
-  echo "usage: $0 library|headers|cli|tests|support|examples|all" >&2
+  echo "usage: $0 library|headers|cli|tests|support|examples|scripts|all" >&2
   exit 2
   ;;
 esac

@@ -16,7 +16,7 @@ try() { # NAME COMMAND...
 
 compile() { # COMPILER LANGUAGE STANDARD HEADER
   printf '#include <copse/%s>\n#include <copse/%s>\n' "$4" "$4" |
-    "$1" -x "$2" -std="$3" -Wall -Wextra -Wpedantic -Wshadow -Werror -fsyntax-only -Iinclude -
+    "$1" -x "$2" -std="$3" -Wall -Wextra -Wpedantic -Werror -fsyntax-only -Iinclude -
 }
 
 for path in include/copse/*.h; do

@@ -30,6 +30,11 @@ foreign=$(nm -D --defined-only "$library" | awk '{print $3}' | sed 's/@.*//' | g
 [ -z "$foreign" ]
 result $? "exports copse_ names only"
 
+foreign=$(nm -g --defined-only "$build/libcopse.a" | awk 'NF == 3 {print $3}' | grep -v '^copse_')
+[ -z "$foreign" ] || echo "     to be seen in libcopse.a: $foreign"
+[ -z "$foreign" ]
+result $? "so does the static library"
+
 objdump -p "$library" | grep -q 'SONAME *libcopse.so.0$'
 result $? "the SONAME is libcopse.so.0"
 

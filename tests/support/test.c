@@ -61,6 +61,7 @@ pid_t test_fork(void) {
 
 /* --- how a test ends before its end ---------------------------------------------------- */
 
+COPSE_PRINTF(3, 0)
 static void print_place(const char *file, int line, const char *format, va_list args) {
   char text[2048];
   vsnprintf(text, sizeof text, format, args);
