@@ -17,11 +17,12 @@ struct os_identity {
 enum os_open_flag { OS_WRITE = 1, OS_CREATE = 2, OS_EXCLUSIVE = 4, OS_NOFOLLOW = 8 };
 
 /* Opens path close-on-exec, never following a symbolic link in the last component when creating;
- * rejects anything but a regular file (NOT_A_STORE). */
+ * rejects anything but a regular file (NOT_A_STORE). The descriptor is never 0, 1 or 2: a
+ * program that closed those still prints to them. */
 int os_open(const char *path, unsigned flags, uint32_t mode, int *fd);
-/* A sealable anonymous file. */
+/* An anonymous file, sealed against shrinking. */
 int os_memfd(const char *name, int *fd);
-/* A new open file description of the same file, through /proc/self/fd. */
+/* A new open file description of the same file, through /proc. */
 int os_reopen(int fd, const char *path, unsigned flags, int *new_fd);
 void os_close(int fd);
 
@@ -45,6 +46,8 @@ enum os_map_flag { OS_MAP_WRITE = 1, OS_MAP_NO_DUMP = 2, OS_MAP_NO_FORK = 4 };
  * ADDRESS_SPACE when the process has no room. */
 int os_map(int fd, const char *path, uint64_t size, unsigned flags, void **address);
 void os_unmap(void *address, uint64_t size);
+/* Keeps a mapping out of forked children from now on. */
+int os_map_no_fork(void *address, uint64_t size);
 /* Allocates page tables (and storage) for a range ahead of use; best effort. */
 void os_populate(void *address, uint64_t size, int write);
 
@@ -54,14 +57,40 @@ int os_lock_byte(int fd, const char *path, uint64_t byte, int exclusive, int *he
 int os_lock_byte_wait(int fd, const char *path, uint64_t byte, int exclusive);
 int os_unlock_byte(int fd, const char *path, uint64_t byte);
 
-/* Futexes shared between processes. os_futex_wait returns 0 (woken, or the word was not expected), TIMEOUT or
- * INTERRUPTED; timeout_ns < 0 waits without limit. */
+/* Futexes shared between processes. os_futex_wait returns 0 (woken, or the word was not
+ * expected, or for no reason), TIMEOUT or INTERRUPTED (by a handler without SA_RESTART;
+ * kernels before 5.16: by any handler); timeout_ns < 0 waits without limit. The word may lie
+ * in a read-only mapping. */
 int os_futex_wait(const void *word, uint32_t expected, int64_t timeout_ns);
-int os_futex_wake(void *word); /* all; returns how many */
+/* The same, ended also by a word of this process alone that is not, or no longer, zero. Kernels before
+ * 5.16 look at that word every OS_FUTEX_POLL_NS only. */
+#define OS_FUTEX_POLL_NS 50000000
+int os_futex_wait_either(const void *word, uint32_t expected, const void *own,
+                         int64_t timeout_ns);
+int os_futex_wake(void *word, int count); /* returns how many were woken, at most count */
+void os_futex_wake_own(void *word);       /* of a word of this process; all */
 
 int os_random(void *data, size_t size);
 void os_boot_id(uint8_t id[16]); /* zero when it cannot be read */
 uint64_t os_pid_namespace(void);
 void os_command_name(char name[16]);
+
+#ifdef COPSE_TESTS
+/* Tests only. The hook sees each call on a store's file before it is made; what it returns,
+ * an errno value, makes the call fail with it; 0 lets it pass. */
+enum os_call {
+  OS_CALL_OPEN,
+  OS_CALL_MAP,
+  OS_CALL_ALLOCATE,
+  OS_CALL_READ,
+  OS_CALL_WRITE,
+  OS_CALL_SYNC,
+  OS_CALL_UNLINK,
+  OS_CALL_RENAME,
+  OS_CALL_LOCK,
+};
+extern int (*os_hook)(enum os_call call, const char *path, uint64_t offset, uint64_t size);
+extern uint64_t os_file_system_magic; /* taken for the file system's when not 0 */
+#endif
 
 #endif

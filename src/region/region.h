@@ -1,22 +1,26 @@
 /* region/region.h - one mapped file of a store: a large reserved range of addresses whose file
  * grows underneath, in all processes at once.
  *
- * Invariants: storage exists below `allocated` before anything there is touched; the file is never
- * shortened while mapped. The descriptor is verified before each use, because the program
+ * Invariants: the file reaches beyond whatever is touched, and storage exists for what is
+ * written, before it is; the file is never shortened while mapped. The descriptor is verified before each use, because the program
  * may have closed it behind our back (then it is opened again by path). */
 #ifndef REGION_REGION_H
 #define REGION_REGION_H
+
+#include <stdatomic.h>
 
 #include "region/os.h"
 
 struct region {
   const char *path;        /* for messages and reopening; "(anonymous)" */
   int anonymous;           /* no path to open again */
-  int fd;                  /* our descriptor, verified by identity before each use */
+  _Atomic int fd;          /* our descriptor, verified by identity before each use */
   unsigned open_flags;     /* OS_WRITE or 0 */
   struct os_identity identity;
   uint64_t reserved;       /* bytes of address space */
-  const uint8_t *ro;       /* read-only mapping; lent pointers come from here */
+  _Atomic uint64_t size;   /* the file is known to be at least that long */
+  const uint8_t *ro;       /* read-only mapping; lent pointers come from here. With REGION_RW
+                              alone: the same as rw */
   uint8_t *rw;             /* writable mapping; NULL when opened without write access */
 };
 
@@ -43,5 +47,9 @@ int region_allocate(struct region *region, uint64_t offset, uint64_t size);
 
 /* TRUNCATED when the file is now shorter than size bytes. One system call. */
 int region_verify_size(struct region *region, uint64_t size);
+
+/* How many of the bytes up to end can be touched: min(end, the file's size, what is mapped). A system call
+ * only when the file was not yet known to reach that far. */
+uint64_t region_reach(struct region *region, uint64_t end);
 
 #endif

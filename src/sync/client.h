@@ -40,16 +40,18 @@ static inline uint64_t client_owner_word(const struct client *client) {
   return (uint64_t)client->generation << 32 | (client->index + 1);
 }
 
-/* Attaches: takes a free entry (or reaps dead ones when the table has many) and its byte. Errors: TOO_MANY, IO,
- * NO_SPACE, MEMORY, DESCRIPTOR. */
-int client_attach(struct region *readers, struct client *client);
+/* Attaches: takes a free entry (or reaps dead ones when the table has many) and its byte. An
+ * entry that the lock word in the writers' file still names is not given out: its former
+ * owner died with the lock, and a living client there would hide that for good. Errors:
+ * TOO_MANY, IO, NO_SPACE, MEMORY, DESCRIPTOR. */
+int client_attach(struct region *readers, const uint8_t *writers, struct client *client);
 
 /* Frees the client's slots, its entry and its byte. */
 void client_detach(struct client *client);
 
-/* Tries to prove that client index is dead. 1: it is, *proof is a descriptor that holds its
- * byte until client_proof_release(); 0: it lives (or the entry is not in use and nobody holds the byte: also proof 1);
- * negative: error. */
+/* Tries to prove that client index is dead. 1: nobody lives there, *proof is a descriptor that
+ * holds its byte until client_proof_release() by the same thread, which holds the fork lock
+ * until then; 0: it lives, or is being reaped; negative: error. */
 int client_prove_dead(struct region *readers, uint32_t index, int *proof);
 
 /* Cleans the dead client's slots and entry while proof is held; then releases it. */
@@ -68,7 +70,8 @@ struct client_passage {
 };
 void client_fork_lock(void);   /* all three surround fork(): called by the store's at-fork handlers */
 void client_fork_unlock(void); /* in the parent and in the child */
-void client_passage_prepare(struct region *readers, struct client_passage *passage);
+void client_passage_prepare(struct region *readers, const uint8_t *writers,
+                            struct client_passage *passage);
 void client_passage_parent(struct client_passage *passage);
 void client_passage_child(struct client_passage *passage);
 

@@ -71,7 +71,11 @@ _Static_assert(sizeof(struct reader_client) == 128, "two lines");
 #define SLOT_PENDING UINT64_C(2) /* some version from this one on is in use */
 #define SLOT_OUSTED UINT64_C(3)  /* a writer has ended this snapshot: nothing is protected */
 #define SLOT_KIND(word) ((word)&3)
-#define SLOT_VERSION(word) ((word) >> 2)
+/* The top bit says that a writer may end the snapshot. It is part of the word so that the
+ * compare-and-swap that ousts cannot meet another snapshot, of the same version in the same slot,
+ * that may not be ousted. */
+#define SLOT_OUSTABLE (UINT64_C(1) << 63)
+#define SLOT_VERSION(word) (((word) & ~SLOT_OUSTABLE) >> 2)
 #define SLOT_WORD(version, kind) ((uint64_t)(version) << 2 | (kind))
 
 struct reader_slot {
@@ -80,7 +84,7 @@ struct reader_slot {
   _Atomic uint64_t owner;    /* client index + 1 in the low half, its generation above; 0: free.
                                 tag: slot-owner */
   _Atomic uint64_t since_ns; /* CLOCK_MONOTONIC_COARSE at the announcement; for people */
-  _Atomic uint32_t oustable; /* 1: may be ousted; set before the first announcement */
+  _Atomic uint32_t oustable; /* 1: announce with SLOT_OUSTABLE; set by the owner before */
   uint32_t zero0;
   uint64_t zero1[4];
 };

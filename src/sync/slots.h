@@ -8,6 +8,11 @@
  *   B2  read all words       (sequentially consistent)
  * If B2 misses A1, then B1 precedes A2 in the single total order, so that c is at least what
  * B published: nothing that B then reuses is reachable from c. Never a retry because of B.
+ * An oustable slot takes step A3 by compare-and-swap, and begins anew when it was ousted.
+ *
+ * B2 goes from the lowest index to the highest. A version that one slot announces may be
+ * carried over to another only upwards: from X to a greater Y, first announced at Y, then
+ * withdrawn from X. Downwards B could pass Y before and reach X after, and miss both.
  * A slot belongs to a snapshot handle, not to a thread or a process's life. */
 #ifndef SYNC_SLOTS_H
 #define SYNC_SLOTS_H
@@ -17,18 +22,22 @@
 /* Takes a free slot for the client; the table's storage grows as needed. hint: where to begin to look (0 or the last one
  * used). Errors: TOO_MANY, NO_SPACE, DESCRIPTOR. */
 int slot_take(struct client *client, uint32_t hint, uint32_t *slot);
+/* The same, a slot of a greater index than `below`: to carry its version over to. */
+int slot_take_above(struct client *client, uint32_t below, uint32_t *slot);
 /* Gives it back; announces nothing any more. */
 void slot_give(struct client *client, uint32_t slot);
 
 /* A1 to A3. words: the writers' file. Writes the root of the newest version. COPSE_E_CORRUPT when the
  * records make no sense. */
 int slot_announce(struct reader_slot *slot, const uint8_t *writers, struct root *root);
-/* Announces a version that another slot (of our own) announces for sure while we do: for fork and for cloned snapshots. */
+/* Announces a version that another slot (of our own) of a lower index announces for sure
+ * while we do: for fork and for cloned snapshots. */
 void slot_announce_exact(struct reader_slot *slot, uint64_t version);
 /* Ends the announcement; the slot stays ours. */
 void slot_withdraw(struct reader_slot *slot);
-/* 1 when a writer has ousted the announcement. */
-int slot_ousted(const struct reader_slot *slot);
+/* 1 when a writer has ousted the announcement; 0: what the caller read before this call was
+ * protected while it read it. */
+int slot_ousted(struct reader_slot *slot);
 /* Ousts: 1 when slot now protects nothing; 0 when it changed meanwhile or is not oustable. */
 int slot_oust(struct reader_slot *slot, uint64_t seen);
 
@@ -40,7 +49,7 @@ struct announced {
 };
 /* B1 and B2: all announced versions, sorted by version, duplicates kept. *list is (re)allocated: free() it; *capacity is its room.
  * Errors: MEMORY. */
-int slots_announced(const struct region *readers, uint8_t *writers, struct announced **list,
+int slots_announced(struct region *readers, uint8_t *writers, struct announced **list,
                     size_t *capacity, size_t *count);
 
 /* Reading the published root without announcing (for the writer, who holds the lock, and statistics). */

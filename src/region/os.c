@@ -1,0 +1,380 @@
+/* region/os.c - files: opening, identity, storage, reading and writing, locks.
+ *
+ * A message names the path, the cause and the remedy. What every function shares: EINTR is
+ * retried, EBADF becomes DESCRIPTOR (the program closed a descriptor of ours). */
+#include "region/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "region/os_hook.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+
+#define ALLOCATE_PIECE (UINT64_C(64) << 20) /* per system call, so that a signal costs little */
+#define ALLOCATE_PIECE_MIN (UINT64_C(256) << 10)
+
+#ifdef COPSE_TESTS
+int (*os_hook)(enum os_call call, const char *path, uint64_t offset, uint64_t size);
+uint64_t os_file_system_magic;
+#endif
+
+static int fail(int errnum, const char *what, const char *path) {
+  if (errnum == EBADF)
+    return error_errno(COPSE_E_DESCRIPTOR, errnum, "cannot %s %s", what, path);
+  return error_errno(error_from_errno(errnum), errnum, "cannot %s %s", what, path);
+}
+
+/* --- opening ------------------------------------------------------------------------- */
+
+static int open_failed(int errnum, const char *path) {
+  switch (errnum) {
+  case ELOOP:
+    return error_set(COPSE_E_NOT_A_STORE, "%s is a symbolic link; give the path of the file itself",
+                     path);
+  case EISDIR:
+  case ENXIO:
+  case ENODEV: return error_set(COPSE_E_NOT_A_STORE, "%s is not a regular file", path);
+  case ENOTDIR: return error_errno(COPSE_E_NO_STORE, errnum, "cannot open %s", path);
+  case EMFILE:
+    return error_errno(COPSE_E_IO, errnum,
+                       "cannot open %s: raise this process's RLIMIT_NOFILE (ulimit -n)", path);
+  case ENAMETOOLONG: return error_errno(COPSE_E_ARGUMENT, errnum, "cannot open %s", path);
+  default: return fail(errnum, "open", path);
+  }
+}
+
+/* Moves fd above the standard streams. */
+static int move_up(int *fd, const char *path) {
+  if (*fd > STDERR_FILENO)
+    return 0;
+  int moved = fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  int errnum = errno;
+  close(*fd);
+  if (moved < 0)
+    return open_failed(errnum, path);
+  *fd = moved;
+  return 0;
+}
+
+static int open_checked(const char *file, const char *path, int flags, uint32_t mode, int *fd) {
+  int errnum = OS_HOOK(OS_CALL_OPEN, path, 0, 0);
+  if (errnum)
+    return open_failed(errnum, path);
+  int new_fd;
+  do
+    /* Without O_NONBLOCK a fifo would block the open. */
+    new_fd = open(file, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, (mode_t)mode);
+  while (new_fd < 0 && errno == EINTR);
+  if (new_fd < 0)
+    return open_failed(errno, path);
+  int code = move_up(&new_fd, path);
+  if (code)
+    return code;
+  struct stat st;
+  if (fstat(new_fd, &st) < 0)
+    code = fail(errno, "examine", path);
+  else if (!S_ISREG(st.st_mode))
+    code = error_set(COPSE_E_NOT_A_STORE, "%s is not a regular file", path);
+  if (code) {
+    close(new_fd);
+    return code;
+  }
+  *fd = new_fd;
+  return 0;
+}
+
+int os_open(const char *path, unsigned flags, uint32_t mode, int *fd) {
+  int open_flags = flags & OS_WRITE ? O_RDWR : O_RDONLY;
+  if (flags & OS_CREATE)
+    open_flags |= O_CREAT | O_NOFOLLOW;
+  if (flags & OS_EXCLUSIVE)
+    open_flags |= O_EXCL;
+  if (flags & OS_NOFOLLOW)
+    open_flags |= O_NOFOLLOW;
+  return open_checked(path, path, open_flags, mode, fd);
+}
+
+int os_memfd(const char *name, int *fd) {
+  int errnum = OS_HOOK(OS_CALL_OPEN, name, 0, 0);
+  int new_fd = -1;
+  if (!errnum) {
+    /* Kernels before 6.3 do not know the flag; some later ones insist on it. */
+    new_fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+    if (new_fd < 0 && errno == EINVAL)
+      new_fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    errnum = errno;
+  }
+  if (new_fd < 0)
+    return fail(errnum, "create anonymous memory", name);
+  int code = move_up(&new_fd, name);
+  if (code)
+    return code;
+  if (fcntl(new_fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0) {
+    code = fail(errno, "seal", name);
+    close(new_fd);
+    return code;
+  }
+  *fd = new_fd;
+  return 0;
+}
+
+int os_reopen(int fd, const char *path, unsigned flags, int *new_fd) {
+  /* thread-self: a thread may have a descriptor table of its own */
+  char file[64];
+  snprintf(file, sizeof file, "/proc/thread-self/fd/%d", fd);
+  return open_checked(file, path, flags & OS_WRITE ? O_RDWR : O_RDONLY, 0, new_fd);
+}
+
+void os_close(int fd) {
+  int errnum = errno;
+  close(fd);
+  errno = errnum;
+}
+
+/* --- what a file is ------------------------------------------------------------------ */
+
+int os_identity(int fd, const char *path, struct os_identity *identity) {
+  struct stat st;
+  if (fstat(fd, &st) < 0)
+    return fail(errno, "examine", path);
+  *identity = (struct os_identity){.device = st.st_dev, .inode = st.st_ino};
+  return 0;
+}
+
+int os_size(int fd, const char *path, uint64_t *size) {
+  struct stat st;
+  if (fstat(fd, &st) < 0)
+    return fail(errno, "examine", path);
+  *size = (uint64_t)st.st_size;
+  return 0;
+}
+
+/* File systems known to be unsuitable, to be refused by name; those not listed are refused by
+ * number. Network and layered ones break shared mappings or locks, the copying ones fault on
+ * reserved pages when the disk is full. */
+static const struct {
+  uint32_t magic;
+  const char *name;
+} refused[] = {
+    {0x6969, "NFS"},           {0xff534d42, "CIFS"},       {0xfe534d42, "SMB"},
+    {0x517b, "SMB"},           {0x65735546, "FUSE"},       {0x794c7630, "overlayfs"},
+    {0x01021997, "9p"},        {0x9123683e, "btrfs"},      {0x2fc12fc1, "ZFS"},
+    {0xf2f52010, "F2FS"},      {0x4d44, "FAT"},            {0x2011bab0, "exFAT"},
+    {0x5346544e, "NTFS"},      {0x7366746e, "NTFS"},       {0x858458f6, "ramfs"},
+    {0x958458f6, "hugetlbfs"}, {0x9fa0, "procfs"},         {0x62656572, "sysfs"},
+    {0x00c36400, "CephFS"},    {0x5346414f, "AFS"},        {0x6b414653, "AFS"},
+    {0x01161970, "GFS2"},      {0x7461636f, "OCFS2"},      {0x0bd00bd0, "Lustre"},
+    {0x47504653, "GPFS"},      {0xca451a4e, "bcachefs"},   {0xf15f, "eCryptfs"},
+    {0x61756673, "aufs"},      {0x786f4256, "vboxsf"},     {0xbacbacbc, "vmhgfs"},
+    {0x73717368, "SquashFS"},  {0x9660, "ISO 9660"},       {0x52654973, "ReiserFS"},
+    {0x3153464a, "JFS"},       {0x15013346, "UDF"},        {0x2468, "a read-only image"},
+    {0xe0f5e1e2, "EROFS"},     {0x24051905, "UBIFS"},      {0x19830326, "FhGFS (BeeGFS)"},
+    {0x137d, "ext"},           {0x73757245, "Coda"},
+};
+
+int os_check_file_system(int fd, const char *path, int *memory) {
+  struct statfs fs;
+  int result;
+  do
+    result = fstatfs(fd, &fs);
+  while (result < 0 && errno == EINTR);
+  if (result < 0)
+    return fail(errno, "examine the file system of", path);
+  uint32_t magic = (uint32_t)fs.f_type;
+#ifdef COPSE_TESTS
+  if (os_file_system_magic)
+    magic = (uint32_t)os_file_system_magic;
+#endif
+  if (magic == TMPFS_MAGIC || magic == EXT4_SUPER_MAGIC || magic == XFS_SUPER_MAGIC) {
+    *memory = magic == TMPFS_MAGIC;
+    return 0;
+  }
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+    if (refused[i].magic == magic)
+      return error_set(COPSE_E_FILE_SYSTEM,
+                       "%s lies on %s; put the store on tmpfs (/dev/shm), ext4 or xfs", path,
+                       refused[i].name);
+  return error_set(
+      COPSE_E_FILE_SYSTEM,
+      "%s lies on a file system of type 0x%x; put the store on tmpfs (/dev/shm), ext4 or xfs", path,
+      (unsigned)magic);
+}
+
+/* --- storage ------------------------------------------------------------------------- */
+
+/* Writing beyond RLIMIT_FSIZE raises SIGXFSZ, which ends most programs: asked for first. */
+static int check_size_limit(int fd, const char *path, uint64_t end) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ||
+      end <= limit.rlim_cur)
+    return 0;
+  uint64_t size;
+  int code = os_size(fd, path, &size);
+  if (code)
+    return code;
+  if (end <= size)
+    return 0;
+  return error_set(COPSE_E_NO_SPACE,
+                   "%s cannot grow to %llu bytes: this process's RLIMIT_FSIZE (ulimit -f) is "
+                   "%llu bytes; raise it",
+                   path, (unsigned long long)end, (unsigned long long)limit.rlim_cur);
+}
+
+static int write_all(int fd, const char *path, const uint8_t *data, size_t size, uint64_t offset) {
+  while (size) {
+    ssize_t n = pwrite(fd, data, size, (off_t)offset);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return fail(errno, "write to", path);
+    data += n;
+    size -= (size_t)n;
+    offset += (uint64_t)n;
+  }
+  return 0;
+}
+
+/* For file systems without fallocate: zeros beyond the current end only, since what is below
+ * may hold data by now. */
+static int write_zeros(int fd, const char *path, uint64_t offset, uint64_t size) {
+  static const uint8_t zeros[64 * 1024];
+  uint64_t end = offset + size;
+  int code = os_size(fd, path, &offset);
+  while (!code && offset < end) {
+    size_t n = bytes_min(sizeof zeros, end - offset);
+    code = write_all(fd, path, zeros, n, offset);
+    offset += n;
+  }
+  return code;
+}
+
+int os_allocate(int fd, const char *path, uint64_t offset, uint64_t size) {
+  int code = check_size_limit(fd, path, offset + size);
+  if (code)
+    return code;
+  int errnum = OS_HOOK(OS_CALL_ALLOCATE, path, offset, size);
+  uint64_t piece = ALLOCATE_PIECE;
+  while (size && !errnum) {
+    uint64_t n = size < piece ? size : piece;
+    if (fallocate(fd, 0, (off_t)offset, (off_t)n) == 0) {
+      offset += n;
+      size -= n;
+    } else if (errno != EINTR) {
+      errnum = errno;
+    } else if (piece > ALLOCATE_PIECE_MIN) {
+      /* tmpfs undoes what a signal interrupts: smaller steps get through. */
+      piece /= 2;
+    }
+  }
+  if (errnum == EOPNOTSUPP)
+    return write_zeros(fd, path, offset, size);
+  if (errnum)
+    return fail(errnum, "reserve space for", path);
+  return 0;
+}
+
+int os_pread(int fd, const char *path, void *data, size_t size, uint64_t offset) {
+  int errnum = OS_HOOK(OS_CALL_READ, path, offset, size);
+  if (errnum)
+    return fail(errnum, "read", path);
+  uint8_t *to = data;
+  while (size) {
+    ssize_t n = pread(fd, to, size, (off_t)offset);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return fail(errno, "read", path);
+    if (n == 0)
+      return error_set(COPSE_E_TRUNCATED, "%s ends at %llu, %zu bytes short of what was asked for",
+                       path, (unsigned long long)offset, size);
+    to += n;
+    size -= (size_t)n;
+    offset += (uint64_t)n;
+  }
+  return 0;
+}
+
+int os_pwrite(int fd, const char *path, const void *data, size_t size, uint64_t offset) {
+  int code = check_size_limit(fd, path, offset + size);
+  if (code)
+    return code;
+  int errnum = OS_HOOK(OS_CALL_WRITE, path, offset, size);
+  if (errnum)
+    return fail(errnum, "write to", path);
+  return write_all(fd, path, data, size, offset);
+}
+
+int os_sync(int fd, const char *path) {
+  int errnum = OS_HOOK(OS_CALL_SYNC, path, 0, 0);
+  if (errnum)
+    return fail(errnum, "sync", path);
+  int result;
+  do
+    result = fdatasync(fd);
+  while (result < 0 && errno == EINTR);
+  return result < 0 ? fail(errno, "sync", path) : 0;
+}
+
+int os_unlink(const char *path) {
+  int errnum = OS_HOOK(OS_CALL_UNLINK, path, 0, 0);
+  if (!errnum && unlink(path) < 0)
+    errnum = errno;
+  return errnum ? fail(errnum, "remove", path) : 0;
+}
+
+int os_rename(const char *from, const char *to) {
+  int errnum = OS_HOOK(OS_CALL_RENAME, from, 0, 0);
+  if (!errnum && rename(from, to) < 0)
+    errnum = errno;
+  if (errnum)
+    return error_errno(error_from_errno(errnum), errnum, "cannot rename %s to %s", from, to);
+  return 0;
+}
+
+/* --- locks --------------------------------------------------------------------------- */
+
+static int lock_call(int fd, const char *path, uint64_t byte, int command, short type) {
+  int errnum = OS_HOOK(OS_CALL_LOCK, path, byte, 1);
+  if (errnum)
+    return errnum;
+  struct flock lock = {
+      .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1, .l_pid = 0};
+  int result;
+  do
+    result = fcntl(fd, command, &lock);
+  while (result < 0 && errno == EINTR);
+  return result < 0 ? errno : 0;
+}
+
+int os_lock_byte(int fd, const char *path, uint64_t byte, int exclusive, int *held) {
+  int errnum = lock_call(fd, path, byte, F_OFD_SETLK, exclusive ? F_WRLCK : F_RDLCK);
+  if (errnum && errnum != EAGAIN && errnum != EACCES)
+    return fail(errnum, "lock a byte of", path);
+  *held = !errnum;
+  return 0;
+}
+
+int os_lock_byte_wait(int fd, const char *path, uint64_t byte, int exclusive) {
+  int errnum = lock_call(fd, path, byte, F_OFD_SETLKW, exclusive ? F_WRLCK : F_RDLCK);
+  return errnum ? fail(errnum, "lock a byte of", path) : 0;
+}
+
+int os_unlock_byte(int fd, const char *path, uint64_t byte) {
+  int errnum = lock_call(fd, path, byte, F_OFD_SETLK, F_UNLCK);
+  return errnum ? fail(errnum, "unlock a byte of", path) : 0;
+}

@@ -1,0 +1,225 @@
+/* region/region.c - mapping a file, and keeping hold of it.
+ *
+ * The descriptor is a number that the program can close or give to another file (close_range,
+ * a daemonising library). So before each use the number is compared with the file's identity.
+ * One that is ours no longer is left alone, and the file is opened again: by its path. The
+ * window between the comparison and the use stays: nothing in the system closes it. */
+#include "region/region.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+#define SANITIZED_RESERVE (UINT64_C(64) << 30) /* beyond, their shadow runs out of addresses */
+
+/* --- mapping ------------------------------------------------------------------------- */
+
+/* Under RLIMIT_AS a mapping takes at most a quarter of the limit: what fits is not what the
+ * program can spare. */
+static uint64_t limited_reserve(uint64_t reserve, uint64_t minimum) {
+  uint64_t most = UINT64_MAX;
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+    most = limit.rlim_cur / 4;
+  if (SANITIZED && most > SANITIZED_RESERVE)
+    most = SANITIZED_RESERVE;
+  if (reserve > most)
+    reserve = most;
+  return reserve < minimum ? minimum : reserve;
+}
+
+static int map_both(struct region *region, int fd, unsigned flags, uint64_t size) {
+  void *ro = NULL, *rw = NULL;
+  if (flags & REGION_RO) {
+    int code = os_map(fd, region->path, size, OS_MAP_NO_DUMP, &ro);
+    if (code)
+      return code;
+  }
+  if (flags & REGION_RW) {
+    int code = os_map(fd, region->path, size, OS_MAP_WRITE | OS_MAP_NO_DUMP, &rw);
+    if (code) {
+      if (ro)
+        os_unmap(ro, size);
+      return code;
+    }
+  }
+  region->ro = ro ? ro : rw;
+  region->rw = rw;
+  region->reserved = size;
+  return 0;
+}
+
+int region_open(struct region *region, int fd, const char *path, int anonymous, unsigned flags,
+                uint64_t reserve, uint64_t minimum) {
+  *region = (struct region){
+      .path = path, .anonymous = anonymous, .open_flags = flags & REGION_RW ? OS_WRITE : 0};
+  uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+  minimum = minimum < page ? page : (minimum + page - 1) & ~(page - 1);
+  uint64_t size = limited_reserve(reserve, minimum) & ~(page - 1), file_size = 0;
+  int code = os_identity(fd, path, &region->identity);
+  if (!code)
+    code = os_size(fd, path, &file_size);
+  if (!code)
+    code = map_both(region, fd, flags, size);
+  while (code == COPSE_E_ADDRESS_SPACE && size > minimum) {
+    size = size / 2 > minimum ? (size / 2) & ~(page - 1) : minimum;
+    code = map_both(region, fd, flags, size);
+  }
+  if (code) {
+    os_close(fd);
+    *region = (struct region){.fd = -1};
+    return code;
+  }
+  /* relaxed: nobody else knows the region yet */
+  atomic_store_explicit(&region->fd, fd, memory_order_relaxed);
+  atomic_store_explicit(&region->size, file_size, memory_order_relaxed); /* relaxed: likewise */
+  return 0;
+}
+
+static int is_ours(const struct region *region, int fd) {
+  struct os_identity found;
+  return fd >= 0 && os_identity(fd, region->path, &found) == 0 &&
+         found.device == region->identity.device && found.inode == region->identity.inode;
+}
+
+void region_close(struct region *region) {
+  if (region->ro && region->ro != region->rw)
+    os_unmap((void *)(uintptr_t)region->ro, region->reserved);
+  if (region->rw)
+    os_unmap(region->rw, region->reserved);
+  /* relaxed: closing excludes other use, the caller sees to it */
+  int fd = atomic_load_explicit(&region->fd, memory_order_relaxed);
+  if (is_ours(region, fd))
+    os_close(fd);
+  *region = (struct region){.fd = -1};
+}
+
+/* --- the descriptor ------------------------------------------------------------------ */
+
+static int open_by_path(const struct region *region, int *fd) {
+  if (region->anonymous)
+    return error_set(COPSE_E_DESCRIPTOR,
+                     "the program closed the descriptor of %s, which no path leads to; exclude the "
+                     "library's descriptors from close_range() and the like",
+                     region->path);
+  int new_fd;
+  int code = os_open(region->path, region->open_flags, 0, &new_fd);
+  if (code == COPSE_E_NO_STORE || (!code && !is_ours(region, new_fd))) {
+    if (!code)
+      os_close(new_fd);
+    return error_set(COPSE_E_DESCRIPTOR,
+                     "the program closed the descriptor of %s, and the path no longer leads to "
+                     "that file; close the store and open it again",
+                     region->path);
+  }
+  if (code)
+    return code;
+  *fd = new_fd;
+  return 0;
+}
+
+int region_descriptor(struct region *region, int *fd) {
+  for (;;) {
+    /* relaxed: a number; what it stands for is asked of the kernel */
+    int old = atomic_load_explicit(&region->fd, memory_order_relaxed);
+    if (is_ours(region, old)) {
+      *fd = old;
+      return 0;
+    }
+    int new_fd;
+    int code = open_by_path(region, &new_fd);
+    if (code)
+      return code;
+    /* relaxed: as above, both when it is ours and when another thread was first */
+    if (atomic_compare_exchange_strong_explicit(&region->fd, &old, new_fd, memory_order_relaxed,
+                                                memory_order_relaxed)) {
+      *fd = new_fd;
+      return 0;
+    }
+    os_close(new_fd);
+  }
+}
+
+int region_fresh_descriptor(struct region *region, int *fd) {
+  int old, new_fd;
+  int code = region_descriptor(region, &old);
+  if (code)
+    return code;
+  code = os_reopen(old, region->path, region->open_flags, &new_fd);
+  /* No /proc, or no right to open what an earlier identity of the process opened. */
+  if (code && !region->anonymous)
+    code = open_by_path(region, &new_fd);
+  if (code)
+    return code;
+  if (!is_ours(region, new_fd)) {
+    os_close(new_fd);
+    return error_set(COPSE_E_DESCRIPTOR,
+                     "the program replaced the descriptor of %s while it was in use", region->path);
+  }
+  *fd = new_fd;
+  return 0;
+}
+
+/* --- storage ------------------------------------------------------------------------- */
+
+/* The file is at least size bytes long: remember it. */
+static void note_size(struct region *region, uint64_t size) {
+  /* relaxed: a lower bound that only ever rises; what it covers is the kernel's to order */
+  uint64_t known = atomic_load_explicit(&region->size, memory_order_relaxed);
+  while (known < size &&
+         /* relaxed: likewise */
+         !atomic_compare_exchange_weak_explicit(&region->size, &known, size, memory_order_relaxed,
+                                                memory_order_relaxed))
+    ;
+}
+
+int region_allocate(struct region *region, uint64_t offset, uint64_t size) {
+  int fd;
+  int code = region_descriptor(region, &fd);
+  if (!code)
+    code = os_allocate(fd, region->path, offset, size);
+  if (!code)
+    note_size(region, offset + size);
+  return code;
+}
+
+int region_verify_size(struct region *region, uint64_t size) {
+  int fd;
+  uint64_t found;
+  int code = region_descriptor(region, &fd);
+  if (!code)
+    code = os_size(fd, region->path, &found);
+  if (!code && found < size)
+    code = error_set(COPSE_E_TRUNCATED,
+                     "%s is %llu bytes long, at least %llu are in use; restore a copy",
+                     region->path, (unsigned long long)found, (unsigned long long)size);
+  return code;
+}
+
+uint64_t region_reach(struct region *region, uint64_t end) {
+  if (end > region->reserved)
+    end = region->reserved;
+  /* relaxed: a lower bound, see note_size */
+  uint64_t known = atomic_load_explicit(&region->size, memory_order_relaxed);
+  if (end <= known)
+    return end;
+  int fd;
+  uint64_t size;
+  if (region_descriptor(region, &fd) == 0 && os_size(fd, region->path, &size) == 0) {
+    note_size(region, size);
+    known = size;
+  }
+  return end < known ? end : known;
+}
