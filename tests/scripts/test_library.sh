@@ -24,6 +24,11 @@ if [ -n "$wrapper" ] || [[ $plan == *b_sanitize* ]]; then
   echo "0 passed, 0 failed, 1 skipped"
   exit 0
 fi
+if [ ! -e "$library" ]; then
+  echo "FAIL there is no $library"
+  echo "0 passed, 1 failed"
+  exit 1
+fi
 
 foreign=$(nm -D --defined-only "$library" | awk '{print $3}' | sed 's/@.*//' | grep -v '^copse_')
 [ -z "$foreign" ] || echo "     exported: $foreign"
