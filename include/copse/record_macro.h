@@ -13,8 +13,9 @@
  * What a member may be, as a scalar or as an array of one or two dimensions (C++: of any
  * number), whose elements are counted together:
  *
- *     u8 i8 u16 i16 u32 i32   the type of <stdint.h>; not bool, not an enum: their values
- *                             cannot be trusted when another program wrote them
+ *     u8 i8 u16 i16 u32 i32   the type of <stdint.h>; not bool and not an enum, whose values
+ *                             cannot be trusted when another program wrote them (a C compiler
+ *                             lets an enum pass as the integer it is)
  *     u64 i64                 the type of <stdint.h>, or (unsigned) long long
  *     f32 f64                 float, double
  *     text                    char
