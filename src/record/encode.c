@@ -170,9 +170,8 @@ static int decode_fields(struct reader *reader, struct copse_layout *layout,
 }
 
 int record_layout_decode(const void *data, size_t size, struct copse_layout **out) {
-  if (size == 0) /* and data perhaps NULL, to which nothing may be added */
-    return decode_damaged();
-  struct reader reader = {data, (const uint8_t *)data + size};
+  /* Nothing may be added to NULL, not even 0. */
+  struct reader reader = {data, size > 0 ? (const uint8_t *)data + size : data};
   uint32_t version, record_size, field_count;
   char record_name[UINT8_MAX + 1], *end = record_name;
   const char *name;

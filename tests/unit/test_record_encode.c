@@ -88,6 +88,7 @@ TEST(damage_is_told) {
   CHECK_OK(record_layout_decode("\1\1r\1\0\1\0\1\1\0\1a", 12, &layout)); /* one u8 a */
   copse_layout_free(layout);
   CHECK_CORRUPT("");
+  CHECK_RESULT(record_layout_decode(NULL, 0, &layout), COPSE_E_CORRUPT);
   CHECK_CORRUPT("\2\1r\1\0\1\0\1\1\0\1a");          /* a newer form */
   CHECK_CORRUPT("\1\1r\2\0\1\0\1\1\0\1a");          /* a byte not described */
   CHECK_CORRUPT("\1\1r\1\0\1\0\1\2\0\1a");          /* a field beyond the record */
