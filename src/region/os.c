@@ -171,19 +171,19 @@ static const struct {
   uint32_t magic;
   const char *name;
 } refused[] = {
-    {0x6969, "NFS"},           {0xff534d42, "CIFS"},       {0xfe534d42, "SMB"},
-    {0x517b, "SMB"},           {0x65735546, "FUSE"},       {0x794c7630, "overlayfs"},
-    {0x01021997, "9p"},        {0x9123683e, "btrfs"},      {0x2fc12fc1, "ZFS"},
-    {0xf2f52010, "F2FS"},      {0x4d44, "FAT"},            {0x2011bab0, "exFAT"},
-    {0x5346544e, "NTFS"},      {0x7366746e, "NTFS"},       {0x858458f6, "ramfs"},
-    {0x958458f6, "hugetlbfs"}, {0x9fa0, "procfs"},         {0x62656572, "sysfs"},
-    {0x00c36400, "CephFS"},    {0x5346414f, "AFS"},        {0x6b414653, "AFS"},
-    {0x01161970, "GFS2"},      {0x7461636f, "OCFS2"},      {0x0bd00bd0, "Lustre"},
-    {0x47504653, "GPFS"},      {0xca451a4e, "bcachefs"},   {0xf15f, "eCryptfs"},
-    {0x61756673, "aufs"},      {0x786f4256, "vboxsf"},     {0xbacbacbc, "vmhgfs"},
-    {0x73717368, "SquashFS"},  {0x9660, "ISO 9660"},       {0x52654973, "ReiserFS"},
-    {0x3153464a, "JFS"},       {0x15013346, "UDF"},        {0x2468, "a read-only image"},
-    {0xe0f5e1e2, "EROFS"},     {0x24051905, "UBIFS"},      {0x19830326, "FhGFS (BeeGFS)"},
+    {0x6969, "NFS"},           {0xff534d42, "CIFS"},     {0xfe534d42, "SMB"},
+    {0x517b, "SMB"},           {0x65735546, "FUSE"},     {0x794c7630, "overlayfs"},
+    {0x01021997, "9p"},        {0x9123683e, "btrfs"},    {0x2fc12fc1, "ZFS"},
+    {0xf2f52010, "F2FS"},      {0x4d44, "FAT"},          {0x2011bab0, "exFAT"},
+    {0x5346544e, "NTFS"},      {0x7366746e, "NTFS"},     {0x858458f6, "ramfs"},
+    {0x958458f6, "hugetlbfs"}, {0x9fa0, "procfs"},       {0x62656572, "sysfs"},
+    {0x00c36400, "CephFS"},    {0x5346414f, "AFS"},      {0x6b414653, "AFS"},
+    {0x01161970, "GFS2"},      {0x7461636f, "OCFS2"},    {0x0bd00bd0, "Lustre"},
+    {0x47504653, "GPFS"},      {0xca451a4e, "bcachefs"}, {0xf15f, "eCryptfs"},
+    {0x61756673, "aufs"},      {0x786f4256, "vboxsf"},   {0xbacbacbc, "vmhgfs"},
+    {0x73717368, "SquashFS"},  {0x9660, "ISO 9660"},     {0x52654973, "ReiserFS"},
+    {0x3153464a, "JFS"},       {0x15013346, "UDF"},      {0x2468, "a read-only image"},
+    {0xe0f5e1e2, "EROFS"},     {0x24051905, "UBIFS"},    {0x19830326, "FhGFS (BeeGFS)"},
     {0x137d, "ext"},           {0x73757245, "Coda"},
 };
 

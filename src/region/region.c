@@ -208,18 +208,20 @@ int region_verify_size(struct region *region, uint64_t size) {
   return code;
 }
 
-uint64_t region_reach(struct region *region, uint64_t end) {
+int region_reach(struct region *region, uint64_t end, uint64_t *reach) {
   if (end > region->reserved)
     end = region->reserved;
   /* relaxed: a lower bound, see note_size */
   uint64_t known = atomic_load_explicit(&region->size, memory_order_relaxed);
-  if (end <= known)
-    return end;
-  int fd;
-  uint64_t size;
-  if (region_descriptor(region, &fd) == 0 && os_size(fd, region->path, &size) == 0) {
-    note_size(region, size);
-    known = size;
+  if (end > known) {
+    int fd;
+    int code = region_descriptor(region, &fd);
+    if (!code)
+      code = os_size(fd, region->path, &known);
+    if (code)
+      return code;
+    note_size(region, known);
   }
-  return end < known ? end : known;
+  *reach = end < known ? end : known;
+  return 0;
 }

@@ -48,8 +48,8 @@ int region_allocate(struct region *region, uint64_t offset, uint64_t size);
 /* TRUNCATED when the file is now shorter than size bytes. One system call. */
 int region_verify_size(struct region *region, uint64_t size);
 
-/* How many of the bytes up to end can be touched: min(end, the file's size, what is mapped). A system call
- * only when the file was not yet known to reach that far. */
-uint64_t region_reach(struct region *region, uint64_t end);
+/* How many of the bytes up to end can be touched: min(end, the file's size, what is mapped). A
+ * system call only when the file was not yet known to reach that far. */
+int region_reach(struct region *region, uint64_t end, uint64_t *reach);
 
 #endif

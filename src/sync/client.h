@@ -40,6 +40,11 @@ static inline uint64_t client_owner_word(const struct client *client) {
   return (uint64_t)client->generation << 32 | (client->index + 1);
 }
 
+/* How many entries and slots are in use or were: what the file says, bounded by what it can hold and
+ * by what can be touched, since any process may have scribbled on it. */
+int readers_client_count(struct region *readers, uint32_t *count);
+int readers_slot_count(struct region *readers, uint32_t *count);
+
 /* Attaches: takes a free entry (or reaps dead ones when the table has many) and its byte. An
  * entry that the lock word in the writers' file still names is not given out: its former
  * owner died with the lock, and a living client there would hide that for good. Errors:
@@ -54,7 +59,8 @@ void client_detach(struct client *client);
  * until then; 0: it lives, or is being reaped; negative: error. */
 int client_prove_dead(struct region *readers, uint32_t index, int *proof);
 
-/* Cleans the dead client's slots and entry while proof is held; then releases it. */
+/* Cleans the dead client's slots and entry while proof is held; then releases it. What it
+ * cannot reach (the program closed the file's descriptor) is left to the next reaper. */
 void client_reap(struct region *readers, uint32_t index, int proof);
 void client_proof_release(int proof);
 

@@ -159,6 +159,13 @@ _Static_assert(sizeof(struct root) == 6 * 8, "a root fits a record");
 
 #define WRITERS_COMMIT 4096u
 #define WRITERS_ROOTS 8192u
+
+static inline struct commit_words *sync_commit(uint8_t *writers) {
+  return (struct commit_words *)(writers + WRITERS_COMMIT);
+}
+static inline const struct commit_words *sync_commit_ro(const uint8_t *writers) {
+  return (const struct commit_words *)(writers + WRITERS_COMMIT);
+}
 #define WRITERS_BOOKS (WRITERS_ROOTS + ROOT_RING * (uint32_t)sizeof(struct root_record))
 
 #endif

@@ -1,0 +1,263 @@
+/* sync/lock.c - taking, waiting for, taking over and releasing the writer lock.
+ *
+ * Waiters do not queue: a releaser that finds LOCK_WAITERS frees the word, raises lock_wake and
+ * wakes one sleeper, which competes with whoever comes by. A waiter that dies leaves at most
+ * the flag, which costs one system call; if it died of all things when it was chosen, the
+ * others find the free word at the end of their sleep.
+ *
+ *   waiter:    S1 w = lock_wake   S2 word: free? take it; else set LOCK_WAITERS   S3 futex_wait(w)
+ *   releaser:  R1 word -> 0, had it LOCK_WAITERS?   R2 lock_wake++   R3 futex_wake
+ * If S2 precedes R1 in the word's order, R2 follows S1, so that S3 returns or is woken. If it
+ * follows R1, it sees the free word or a later owner, whom it flags.
+ *
+ * Death. A word names a client index, and that index's liveness byte is held by its owner alone,
+ * or by whoever proves it dead. An entry that the word names is not given out again (client.c). So with
+ * the byte in hand and the word still naming the index, its owner is dead and nobody else
+ * can change the word but by setting LOCK_WAITERS. */
+#include "sync/lock.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/points.h"
+#include "sync/spin.h"
+
+#define SPIN_ROUNDS 100
+#define SPIN_ROUNDS_CROWDED 20
+#define SLEEP_FIRST_NS 5000000
+#define SLEEP_MOST_NS 100000000
+#define PROBE_NS 100000000 /* also without a time-out: a stream of wakes must not hide a death */
+
+#define GENERATION_SHIFT 24
+#define GENERATION_MASK ((UINT64_C(1) << 39) - 1)
+
+/* One attempt to take the lock. */
+struct attempt {
+  struct client *client;
+  struct commit_words *commit;
+  uint64_t begun_ns;
+  uint64_t deadline_ns; /* UINT64_MAX: none */
+  uint64_t probed_ns;
+  int64_t sleep_ns;
+};
+
+/* --- the word ------------------------------------------------------------------------ */
+
+static uint64_t new_word(const struct attempt *attempt, uint64_t flags) {
+  /* relaxed: a stale generation makes two words of one owner alike, which only costs a probe */
+  uint64_t last = atomic_load_explicit(&attempt->commit->lock_generation, memory_order_relaxed);
+  uint64_t generation = (last + 1) & GENERATION_MASK;
+  return flags | generation << GENERATION_SHIFT | (attempt->client->index + 1);
+}
+
+/* The word is ours: what only its holder writes. */
+static void note_taken(struct attempt *attempt, uint64_t word) {
+  POINT(lock_taken);
+  /* relaxed: both for statistics and for new_word() */
+  atomic_store_explicit(&attempt->commit->lock_generation,
+                        word >> GENERATION_SHIFT & GENERATION_MASK, memory_order_relaxed);
+  atomic_store_explicit(&attempt->commit->lock_since_ns, clock_coarse_ns(),
+                        memory_order_relaxed); /* relaxed: likewise */
+}
+
+/* Takes the lock if the word is the expected one. */
+static int swap_in(struct attempt *attempt, uint64_t expected, uint64_t flags) {
+  uint64_t word = new_word(attempt, flags);
+  /* pairs: writer-lock */
+  return atomic_compare_exchange_strong_explicit(&attempt->commit->lock, &expected, word,
+                                                 memory_order_acquire, memory_order_relaxed)
+             ? (note_taken(attempt, word), 1)
+             : 0;
+}
+
+static int spin(struct attempt *attempt) {
+  int rounds = SPIN_ROUNDS;
+  for (int i = 0; i < rounds; i++) {
+    /* relaxed: the exchange that follows acquires */
+    uint64_t word = atomic_load_explicit(&attempt->commit->lock, memory_order_relaxed);
+    if (word == LOCK_FREE && swap_in(attempt, LOCK_FREE, 0))
+      return 1;
+    if (word & LOCK_WAITERS)
+      rounds = SPIN_ROUNDS_CROWDED;
+    spin_pause();
+  }
+  return 0;
+}
+
+/* --- taking over --------------------------------------------------------------------- */
+
+/* 1: taken over from a dead owner; 0: the owner lives, or the word has changed. */
+static int take_over(struct attempt *attempt, uint64_t word) {
+  struct client *client = attempt->client;
+  struct commit_words *commit = attempt->commit;
+  uint32_t owner = LOCK_OWNER(word) - 1; /* 0, no owner, becomes too large */
+  if (owner >= CLIENT_MAX)
+    return error_set(COPSE_E_CORRUPT, "the writer lock holds a word that names no process: 0x%llx",
+                     (unsigned long long)word);
+  if (owner == client->index)
+    return 0; /* another thread of ours */
+  int proof;
+  int code = client_prove_dead(client->readers, owner, &proof);
+  if (code <= 0)
+    return code;
+  POINT(lock_takeover_proved);
+  for (;;) {
+    /* relaxed: the exchange acquires */
+    uint64_t now = atomic_load_explicit(&commit->lock, memory_order_relaxed);
+    if ((now & ~LOCK_WAITERS) != (word & ~LOCK_WAITERS)) {
+      client_proof_release(proof);
+      return 0;
+    }
+    if (swap_in(attempt, now, LOCK_WAITERS))
+      break;
+  }
+  POINT(lock_takeover_done);
+  client_reap(client->readers, owner, proof);
+  /* relaxed: counters */
+  atomic_fetch_add_explicit(&commit->takeovers, 1, memory_order_relaxed);
+  atomic_fetch_add_explicit(&commit->reaped, 1, memory_order_relaxed); /* relaxed: likewise */
+  /* It may have died between publishing and waking: see wait.h. pairs: commit-wait */
+  atomic_fetch_add_explicit(&commit->commit_wake, 1, memory_order_seq_cst);
+  os_futex_wake(&commit->commit_wake, INT32_MAX);
+  return 1;
+}
+
+/* --- waiting ------------------------------------------------------------------------- */
+
+static void name_printable(const char from[16], char to[16]) {
+  int i = 0;
+  for (; i < 15 && from[i]; i++)
+    to[i] = from[i] >= ' ' && from[i] <= '~' ? from[i] : '?';
+  to[i] = 0;
+}
+
+static int timed_out(const struct attempt *attempt, uint64_t word) {
+  struct region *readers = attempt->client->readers;
+  uint32_t owner = LOCK_OWNER(word) - 1, count;
+  if (LOCK_OWNER(word) == 0 || readers_client_count(readers, &count) || owner >= count)
+    return error_set(COPSE_E_TIMEOUT, "the writer lock was not to be had within the time limit");
+  const struct reader_client *entry = readers_client(readers, owner);
+  /* relaxed: for people */
+  uint64_t since = atomic_load_explicit(&attempt->commit->lock_since_ns, memory_order_relaxed);
+  uint64_t now = clock_now_ns();
+  double held = now > since ? (double)(now - since) / 1e9 : 0;
+  char command[16];
+  name_printable(entry->command, command);
+  int elsewhere = entry->pid_namespace != os_pid_namespace();
+  return error_set(COPSE_E_TIMEOUT,
+                   "process %u%s (%s) has held the writer lock for %.3f s; if it is stopped, let "
+                   "it go on or end it",
+                   entry->pid, elsewhere ? " of another PID namespace" : "", command, held);
+}
+
+/* S2's second half. 1 when the word is flagged and still the expected one. */
+static int flag_waiting(struct attempt *attempt, uint64_t word) {
+  return word & LOCK_WAITERS ||
+         /* pairs: writer-lock */
+         atomic_compare_exchange_strong_explicit(&attempt->commit->lock, &word, word | LOCK_WAITERS,
+                                                 memory_order_acq_rel, memory_order_relaxed);
+}
+
+/* Sleeps until woken, or the time limit or the sleep's length is over: TIMEOUT. */
+static int sleep_once(const struct attempt *attempt, uint32_t wake, uint64_t now) {
+  uint64_t left = attempt->deadline_ns - now;
+  int64_t ns = attempt->sleep_ns;
+  if (left < (uint64_t)ns)
+    ns = (int64_t)left;
+  return os_futex_wait(&attempt->commit->lock_wake, wake, ns); /* S3 */
+}
+
+/* One round of waiting. 1: the lock is ours; 0: not yet. */
+static int wait_round(struct attempt *attempt, int *taken_over) {
+  struct commit_words *commit = attempt->commit;
+  /* S1. pairs: writer-lock */
+  uint32_t wake = atomic_load_explicit(&commit->lock_wake, memory_order_acquire);
+  /* S2. relaxed: the exchanges acquire */
+  uint64_t word = atomic_load_explicit(&commit->lock, memory_order_relaxed);
+  if (word == LOCK_FREE)
+    return swap_in(attempt, LOCK_FREE, LOCK_WAITERS); /* others may sleep: wake one after us */
+  uint64_t now = clock_now_ns();
+  int expired = now >= attempt->deadline_ns;
+  int code = COPSE_E_TIMEOUT;
+  if (!expired) {
+    if (!flag_waiting(attempt, word))
+      return 0;
+    code = sleep_once(attempt, wake, now);
+    now = clock_now_ns();
+  }
+  if (code && code != COPSE_E_TIMEOUT)
+    return code;
+  if (!code && now - attempt->probed_ns < PROBE_NS)
+    return 0;
+  attempt->probed_ns = now;
+  if (code && attempt->sleep_ns < SLEEP_MOST_NS)
+    attempt->sleep_ns *= 2;
+  /* relaxed: the exchange acquires. A word that has changed had a living owner a moment ago. */
+  uint64_t later = atomic_load_explicit(&commit->lock, memory_order_relaxed);
+  if (((later ^ word) & ~LOCK_WAITERS) == 0) {
+    code = take_over(attempt, word);
+    if (code) {
+      *taken_over = code > 0;
+      return code;
+    }
+  }
+  return expired ? timed_out(attempt, later) : 0;
+}
+
+static void count_wait(struct commit_words *commit, uint64_t ns) {
+  /* relaxed: counters */
+  atomic_fetch_add_explicit(&commit->lock_waits, 1, memory_order_relaxed);
+  atomic_fetch_add_explicit(&commit->lock_wait_ns, ns, memory_order_relaxed); /* relaxed: too */
+  /* relaxed: likewise */
+  uint64_t most = atomic_load_explicit(&commit->lock_wait_max_ns, memory_order_relaxed);
+  while (ns > most &&
+         /* relaxed: likewise */
+         !atomic_compare_exchange_weak_explicit(&commit->lock_wait_max_ns, &most, ns,
+                                                memory_order_relaxed, memory_order_relaxed))
+    ;
+}
+
+/* --- the interface ------------------------------------------------------------------- */
+
+int lock_acquire(struct client *client, uint8_t *writers, int64_t timeout_ns,
+                 struct lock_result *result) {
+  struct attempt attempt = {.client = client, .commit = sync_commit(writers)};
+  struct lock_result done = {0};
+  if (swap_in(&attempt, LOCK_FREE, 0)) {
+    *result = done;
+    return 0;
+  }
+  uint64_t begun = clock_now_ns();
+  attempt.deadline_ns = timeout_ns < 0 ? UINT64_MAX : begun + (uint64_t)timeout_ns;
+  attempt.probed_ns = begun;
+  attempt.sleep_ns = SLEEP_FIRST_NS;
+  int code = timeout_ns ? spin(&attempt) : 0; /* 1: taken */
+  while (code == 0)
+    code = wait_round(&attempt, &done.taken_over);
+  done.waited_ns = clock_now_ns() - begun;
+  count_wait(attempt.commit, done.waited_ns);
+  if (code < 0)
+    return code;
+  *result = done;
+  return 0;
+}
+
+void lock_release(struct client *client, uint8_t *writers) {
+  struct commit_words *commit = sync_commit(writers);
+  (void)client;
+  POINT(lock_releasing);
+  /* R1. pairs: writer-lock */
+  uint64_t word = atomic_exchange_explicit(&commit->lock, LOCK_FREE, memory_order_acq_rel);
+  if (!(word & LOCK_WAITERS))
+    return;
+  /* R2. pairs: writer-lock */
+  atomic_fetch_add_explicit(&commit->lock_wake, 1, memory_order_release);
+  os_futex_wake(&commit->lock_wake, 1); /* R3 */
+}
+
+int lock_held(const struct client *client, const uint8_t *writers) {
+  /* relaxed: whether it is ours only we change */
+  uint64_t word = atomic_load_explicit(&sync_commit_ro(writers)->lock, memory_order_relaxed);
+  return LOCK_OWNER(word) == client->index + 1;
+}
