@@ -213,11 +213,6 @@ static void apply_totals(struct stream_image *fresh, struct stream_totals *total
     totals->rss_kib += process->rss_kib;
     totals->load_ppm += process->load_ppm;
     totals->events += process->events;
-    totals->process_fingerprint += stream_fingerprint(process, sizeof(*process));
-  }
-  for (size_t i = 0; i < fresh->list[STREAM_PROGRAM].count; i++) {
-    const struct stream_program *program = image_program(fresh, i);
-    totals->program_fingerprint += stream_fingerprint(program, sizeof(*program));
   }
   for (size_t i = 0; i < fresh->list[STREAM_CPU].count; i++)
     totals->cpu_busy_ticks += ((struct stream_cpu *)image_at(fresh, STREAM_CPU, i))->busy_ticks;
@@ -231,6 +226,9 @@ static void apply_totals(struct stream_image *fresh, struct stream_totals *total
   }
   totals->processes = fresh->list[STREAM_PROCESS].count;
   totals->programs = fresh->list[STREAM_PROGRAM].count;
+  totals->process_fingerprint = image_fingerprint(fresh, STREAM_PROCESS);
+  for (int map = STREAM_PROCESS + 1; map < STREAM_TOTALS; map++)
+    totals->other_fingerprint += image_fingerprint(fresh, (enum stream_map)map);
 }
 
 static struct interval interval_since(const struct stream_state *old, uint64_t taken_ns) {
@@ -262,7 +260,6 @@ void analytics_apply(const struct stream_image *before, struct stream_image *fre
   apply_flows(before, fresh, STREAM_DISK, &interval);
   apply_flows(before, fresh, STREAM_NETWORK, &interval);
   apply_memory(before, fresh, &interval);
-  apply_totals(fresh, totals);
 
   count_value(before, fresh, "busy_permille", busy_permille, &interval);
   count_value(before, fresh, "running_threads", sample->running, &interval);
@@ -270,6 +267,7 @@ void analytics_apply(const struct stream_image *before, struct stream_image *fre
   count_value(before, fresh, "commit_us", producer->last_commit_ns / 1000, &interval);
   count_value(before, fresh, "interval_us", (uint64_t)(interval.seconds * 1e6), &interval);
   image_sort(fresh, STREAM_HISTOGRAM);
+  apply_totals(fresh, totals); /* of what the steps above have made */
 
   struct stream_state *state = image_add(fresh, STREAM_STATE);
   *state = *old_state;

@@ -139,3 +139,16 @@ uint64_t stream_fingerprint(const void *record, size_t record_bytes) {
   }
   return hash;
 }
+
+uint64_t image_fingerprint(const struct stream_image *image, enum stream_map map) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < image->list[map].count; i++)
+    sum += stream_fingerprint(image_at(image, map, i), forms[map].record_bytes);
+  return sum;
+}
+
+uint64_t stream_seal(const struct stream_state *state, const struct stream_totals *totals) {
+  struct stream_state bare = *state;
+  bare.fingerprint = 0;
+  return stream_fingerprint(&bare, sizeof(bare)) + stream_fingerprint(totals, sizeof(*totals));
+}

@@ -62,7 +62,11 @@ static inline struct stream_program *image_program(const struct stream_image *im
   return (struct stream_program *)image_at(image, STREAM_PROGRAM, i);
 }
 
-/* A number that changes with every bit of a record; those of a map are added up. */
+/* A number that changes with every bit of a record; those of a map are added up, so that one
+ * record's part can be exchanged without a look at the others. */
 uint64_t stream_fingerprint(const void *record, size_t record_bytes);
+uint64_t image_fingerprint(const struct stream_image *image, enum stream_map map);
+/* What state.fingerprint has to be. */
+uint64_t stream_seal(const struct stream_state *state, const struct stream_totals *totals);
 
 #endif

@@ -13,7 +13,8 @@
  *   - state.revision == 1 + state.samples + state.events: each commit is counted once;
  *   - every record of the maps marked * carries sample == state.samples;
  *   - the totals are the sums over the process, program, cpu, disk and network records of the
- *     same version, and the fingerprints cover every byte of each process and program record;
+ *     same version;
+ *   - the fingerprints in totals and state cover every byte of every record;
  *   - the buckets of each histogram add up to the number of samples;
  *   - the top lists are what sorting the process map gives. */
 #ifndef EXAMPLES_STREAM_H
@@ -193,8 +194,8 @@ struct stream_totals {
   uint64_t events;
   uint64_t process_fingerprint;
   /* sums over the others */
+  uint64_t other_fingerprint; /* all maps but process, totals and state */
   uint64_t programs;
-  uint64_t program_fingerprint;
   uint64_t cpu_busy_ticks;
   uint64_t disk_bytes;
   uint64_t network_bytes;
@@ -212,8 +213,8 @@ struct stream_totals {
   F(u64, load_ppm, 1)                                                                              \
   F(u64, events, 1)                                                                                \
   F(u64, process_fingerprint, 1)                                                                   \
+  F(u64, other_fingerprint, 1)                                                                     \
   F(u64, programs, 1)                                                                              \
-  F(u64, program_fingerprint, 1)                                                                   \
   F(u64, cpu_busy_ticks, 1)                                                                        \
   F(u64, disk_bytes, 1)                                                                            \
   F(u64, network_bytes, 1)                                                                         \
@@ -225,10 +226,11 @@ struct stream_state {
   uint64_t revision; /* commits of the stream: 1 + samples + events */
   uint64_t samples;
   uint64_t events;
-  uint64_t starts;    /* producers that have committed a sample */
-  uint64_t event_pid; /* whose event the newest commit counted; 0: it was a sample */
-  uint64_t sample_ns; /* CLOCK_MONOTONIC when the last sample was taken */
-  uint64_t commit_ns; /* CLOCK_MONOTONIC right before the commit: what latency counts from */
+  uint64_t starts;      /* producers that have committed a sample */
+  uint64_t event_pid;   /* whose event the newest commit counted; 0: it was a sample */
+  uint64_t sample_ns;   /* CLOCK_MONOTONIC when the last sample was taken */
+  uint64_t commit_ns;   /* CLOCK_MONOTONIC right before the commit: what latency counts from */
+  uint64_t fingerprint; /* of this record with 0 here, and of the totals */
   uint32_t producer_pid;
   uint8_t padding[4];
 };
@@ -240,6 +242,7 @@ struct stream_state {
   F(u64, event_pid, 1)                                                                             \
   F(u64, sample_ns, 1)                                                                             \
   F(u64, commit_ns, 1)                                                                             \
+  F(u64, fingerprint, 1)                                                                           \
   F(u32, producer_pid, 1)                                                                          \
   F(pad, padding, 4)
 COPSE_RECORD(stream_state, STREAM_STATE_FIELDS)

@@ -32,7 +32,7 @@ struct screen {
   unsigned lines_left; /* of this frame */
   uint64_t frame_ns;   /* when it was drawn */
   uint64_t last_revision, last_revision_ns;
-  double commits_per_second;
+  char rate[40]; /* commits per second, once it is known */
 };
 
 /* A frame overwrites the former one line by line, which flickers less than clearing all. */
@@ -80,14 +80,14 @@ static void draw_head(struct screen *screen, const struct stream_image *image, u
   uint64_t now_ns = clock_ns();
   if (now_ns - screen->last_revision_ns >= NS_PER_SECOND / 2) {
     double seconds = (double)(now_ns - screen->last_revision_ns) / NS_PER_SECOND;
-    screen->commits_per_second = (double)(state->revision - screen->last_revision) / seconds;
+    if (screen->last_revision_ns) /* one frame alone has no rate */
+      snprintf(screen->rate, sizeof(screen->rate), "  %.0f commits/s",
+               (double)(state->revision - screen->last_revision) / seconds);
     screen->last_revision = state->revision;
     screen->last_revision_ns = now_ns;
   }
-  line(screen,
-       "version %" PRIu64 "  sample %" PRIu64 "  events %" PRIu64 "  start %" PRIu64
-       "  %.0f commits/s%s",
-       version, state->samples, state->events, state->starts, screen->commits_per_second,
+  line(screen, "version %" PRIu64 "  sample %" PRIu64 "  events %" PRIu64 "  start %" PRIu64 "%s%s",
+       version, state->samples, state->events, state->starts, screen->rate,
        silent_ns >= SILENCE_NS ? "  (no producer?)" : "");
   line(screen,
        "%" PRIu64 " processes, %" PRIu64 " threads, %" PRIu64 " programs, %" PRIu64
@@ -112,8 +112,11 @@ static void draw_machine(struct screen *screen, const struct stream_image *image
     const char *in, *out;
   } flows[] = {{STREAM_DISK, "read", "written"}, {STREAM_NETWORK, "received", "sent"}};
   for (size_t f = 0; f < 2; f++)
-    for (size_t i = 0; i < image->list[flows[f].map].count && i < FLOWS_SHOWN; i++) {
+    for (size_t i = 0, shown = 0; i < image->list[flows[f].map].count && shown < FLOWS_SHOWN; i++) {
       const struct stream_flow *flow = image_at(image, flows[f].map, i);
+      if (flow->in_bytes + flow->out_bytes == 0)
+        continue; /* an interface that nobody uses */
+      shown++;
       line(screen, "%-8.*s %10.1f KiB/s %s %10.1f KiB/s %s", STREAM_NAME_BYTES, flow->name,
            flow->in_rate / 1024, flows[f].in, flow->out_rate / 1024, flows[f].out);
     }

@@ -44,13 +44,15 @@ static int create_all(struct stream_tables *tables, struct copse_txn *txn) {
     if (result != 0)
       return result;
   }
-  struct stream_totals totals = {.revision = 1};
   struct stream_memory memory = {0};
+  struct stream_totals totals = {.revision = 1,
+                                 .other_fingerprint = stream_fingerprint(&memory, sizeof(memory))};
   struct stream_state state = {
       .revision = 1, .commit_ns = clock_ns(), .producer_pid = (uint32_t)getpid()};
-  int result = tables_put(tables, txn, STREAM_TOTALS, &totals);
+  state.fingerprint = stream_seal(&state, &totals);
+  int result = tables_put(tables, txn, STREAM_MEMORY, &memory);
   if (result == 0)
-    result = tables_put(tables, txn, STREAM_MEMORY, &memory);
+    result = tables_put(tables, txn, STREAM_TOTALS, &totals);
   if (result == 0)
     result = tables_put(tables, txn, STREAM_STATE, &state);
   return result;
@@ -142,8 +144,11 @@ static int save_map(const struct stream_tables *tables, struct copse_txn *txn, e
 int tables_save(const struct stream_tables *tables, struct copse_txn *txn,
                 const struct stream_image *before, struct stream_image *after) {
   for (int map = 0; map < STREAM_MAPS; map++) {
-    if (map == STREAM_STATE)
-      image_state(after)->commit_ns = clock_ns();
+    if (map == STREAM_STATE) {
+      struct stream_state *state = image_state(after);
+      state->commit_ns = clock_ns();
+      state->fingerprint = stream_seal(state, image_totals(after));
+    }
     int result = save_map(tables, txn, (enum stream_map)map, before, after);
     if (result != 0)
       return result;
@@ -197,6 +202,7 @@ int tables_count_event(const struct stream_tables *tables, struct copse_txn *txn
   if (result == 0)
     result = tables_put(tables, txn, STREAM_TOTALS, &totals);
   state.commit_ns = clock_ns();
+  state.fingerprint = stream_seal(&state, &totals);
   if (result == 0)
     result = tables_put(tables, txn, STREAM_STATE, &state);
   return result;

@@ -45,6 +45,15 @@ result $? "hello: each process reads what the other has written" "$place/hello"
 [ -z "$(ls "$shm")" ]
 result $? "hello leaves nothing behind"
 
+# --- queue ---------------------------------------------------------------------------
+
+"$programs/queue-queue" "$shm/queue" >"$place/queue" 2>&1 &&
+  grep -q 'was killed, 1 job back' "$place/queue" &&
+  grep -q '^todo 0, running 0, done 1000 of 1000$' "$place/queue"
+result $? "queue: each job is done once although a worker was killed" "$place/queue"
+[ -z "$(ls "$shm")" ]
+result $? "queue leaves nothing behind"
+
 # --- the stream, program by program --------------------------------------------------
 
 for program in producer table watcher auditor; do
