@@ -1,0 +1,283 @@
+/* cli/command_store.c - create, sync, rm, check: the store as a whole. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "json.h"
+#include "session.h"
+#include "units.h"
+#include "work.h"
+
+/* --- create -------------------------------------------------------------------------- */
+
+static bool create_if_missing;
+
+static const struct option create_options[] = {
+    {"if-missing", 0, NULL, "no error when it is there already", .flag = &create_if_missing},
+    {0},
+};
+
+static int create_map(struct session *s, const char *name, const struct shape *shape) {
+  struct copse_map_options options = shape_options_of(shape);
+  struct open_map made;
+  struct copse_map *map;
+  int result, status;
+
+  if (create_if_missing) {
+    result = copse_map_ensure(s->store, name, &options, lock_wait_ns, &map);
+    if (result != COPSE_OK)
+      return fail(result, "%s: map %s", s->path, name);
+    copse_map_close(map);
+    return STATUS_OK;
+  }
+  status = session_begin(s);
+  if (status == STATUS_OK)
+    status = map_create(s, name, shape, &made);
+  if (status == STATUS_OK) {
+    status = session_commit(s, NULL);
+    map_close(&made);
+  }
+  return status;
+}
+
+static int run_create(char **operands, size_t count) {
+  struct session s;
+  struct shape shape = {0};
+  bool shaped;
+  int status = shape_from_options(&shape, &shaped);
+
+  if (status == STATUS_OK && shaped && count == 1)
+    status = fail_usage("--key, --value-size and --layout say what a map is: name the MAP");
+  if (status == STATUS_OK) {
+    bool may_be_there = count == 2 || create_if_missing;
+    status = session_open(&s, operands[0], may_be_there ? ACCESS_CREATE : ACCESS_NEW);
+    if (status == STATUS_OK && count == 2)
+      status = create_map(&s, operands[1], &shape);
+    status = session_close(&s, status);
+  }
+  shape_free(&shape);
+  return status;
+}
+
+const struct command command_create = {
+    .name = "create",
+    .operands = "STORE [MAP]",
+    .summary = "Create a store, or a map in it (and the store when there is none)",
+    .text = "The options about the store are fixed when it is created, and are not looked at\n"
+            "when it is there. Without --if-missing, what is to be created must not be there.\n"
+            "\n"
+            "A layout names the fields of a record by rising offset, without gaps; the kinds\n"
+            "are u8 i8 u16 i16 u32 i32 u64 i64 f32 f64, text and bytes (with a size: text\n"
+            "symbol[8]), c32 and c64 (complex), and pad.\n",
+    .examples = "  copse create /dev/shm/market --max-bytes 8G --slow-reader oust \\\n"
+                "      --slow-reader-bytes 512M\n"
+                "  copse create /dev/shm/market quotes --key u64 \\\n"
+                "      --layout 'quote { u64 time_ns; f64 bid; f64 ask; text symbol[8]; }'\n"
+                "  copse create data.copse gates --value-size 64 --if-missing\n",
+    .groups = {create_options, shape_options, creation_options, lock_options, common_options},
+    .run = run_create,
+};
+
+/* --- sync ---------------------------------------------------------------------------- */
+
+static int run_sync(char **operands, size_t count) {
+  struct session s;
+  struct text out = {0};
+  uint64_t version = 0;
+  int status = session_open(&s, operands[0], ACCESS_WRITE);
+
+  (void)count;
+  if (status == STATUS_OK) {
+    int result = copse_store_sync(s.store, &version);
+    if (result != COPSE_OK)
+      status = fail(result, "%s", s.path);
+  }
+  if (status == STATUS_OK && common.json) {
+    struct json_writer w = {.out = &out};
+    json_object(&w, NULL);
+    json_u64(&w, "durable_version", version);
+    json_object_end(&w);
+    json_line_end(&w);
+  } else if (status == STATUS_OK && !common.quiet) {
+    text_printf(&out, "version %llu is durable\n", (unsigned long long)version);
+  }
+  text_output(&out);
+  text_free(&out);
+  return session_close(&s, status);
+}
+
+const struct command command_sync = {
+    .name = "sync",
+    .operands = "STORE",
+    .summary = "Make everything committed so far survive a power cut",
+    .text = "Waits for the disk. A store in memory has nothing to make durable.\n",
+    .examples = "  copse sync data.copse\n",
+    .groups = {json_options, quiet_options, common_options},
+    .run = run_sync,
+};
+
+/* --- rm ------------------------------------------------------------------------------ */
+
+static bool rm_if_there;
+
+static const struct option rm_options[] = {
+    {"force", 'f', NULL, "no error when it is not there", .flag = &rm_if_there},
+    {0},
+};
+
+static int remove_map(const char *path, const char *name) {
+  struct session s;
+  struct open_map map;
+  int status = session_open(&s, path, ACCESS_WRITE);
+
+  if (status == STATUS_OK)
+    status = session_begin(&s);
+  if (status == STATUS_OK) {
+    status = rm_if_there ? map_find(&s, name, &map) : map_open(&s, name, &map);
+    if (status == STATUS_OK) {
+      int result = copse_map_drop(s.txn, map.map);
+      status = result == COPSE_OK ? session_commit(&s, NULL) : fail(result, "map %s", name);
+      session_abort(&s);
+      map_close(&map);
+    } else if (status == STATUS_NOTHING) {
+      status = STATUS_OK;
+    }
+  }
+  return session_close(&s, status);
+}
+
+static int run_rm(char **operands, size_t count) {
+  int result;
+
+  if (count == 2)
+    return remove_map(operands[0], operands[1]);
+  result = copse_store_remove(operands[0]);
+  if (result == COPSE_OK || (result == COPSE_E_NO_STORE && rm_if_there))
+    return STATUS_OK;
+  return fail(result, "%s", operands[0]);
+}
+
+const struct command command_rm = {
+    .name = "rm",
+    .operands = "STORE [MAP]",
+    .summary = "Remove a store that nobody has open, or drop a map",
+    .text = "A map can be dropped while programs read it: their snapshots keep it.\n",
+    .examples = "  copse rm /dev/shm/books titles\n"
+                "  copse rm /dev/shm/books\n",
+    .groups = {rm_options, lock_options, common_options},
+    .run = run_rm,
+};
+
+/* --- check --------------------------------------------------------------------------- */
+
+struct check_run {
+  struct text faults; /* for JSON: the array's elements */
+  struct json_writer writer;
+  const char *path;
+};
+
+static void on_fault(void *context, const char *sentence) {
+  struct check_run *run = context;
+  struct text line = {0};
+
+  progress_clear();
+  if (common.json) {
+    json_string(&run->writer, NULL, sentence);
+    return;
+  }
+  text_string(&line, "fault: ");
+  text_add_escaped(&line, sentence, strlen(sentence));
+  text_byte(&line, '\n');
+  text_output(&line);
+  text_free(&line);
+}
+
+static void on_progress(void *context, uint64_t done, uint64_t all) {
+  struct check_run *run = context;
+
+  /* The checker cannot be told to stop. It changes nothing, and the death of a process that
+   * holds the write lock is what the others are ready for. */
+  if (work_interrupted()) {
+    note("%s: interrupted; nothing was changed, and nothing is known about the rest", run->path);
+    _exit(STATUS_INTERRUPTED);
+  }
+  if (!common.quiet)
+    progress_show("check", "pages", done, all);
+}
+
+static void print_check(struct check_run *run, const struct copse_check *check) {
+  struct text out = {0};
+  struct json_writer w = {.out = &out};
+
+  if (common.json) {
+    json_object(&w, NULL);
+    json_bool(&w, "sound", check->errors == 0);
+    json_u64(&w, "errors", check->errors);
+    json_array(&w, "faults");
+    text_add(&out, run->faults.data, run->faults.size);
+    json_array_end(&w);
+    json_u64(&w, "maps", check->maps);
+    json_u64(&w, "records", check->records);
+    json_u64(&w, "pages", check->pages);
+    json_u64(&w, "page_bytes", check->page_bytes);
+    json_u64(&w, "free_pages", check->free_pages);
+    json_u64(&w, "pending_pages", check->pending_pages);
+    json_object_end(&w);
+    json_line_end(&w);
+  } else if (!common.quiet || check->errors != 0) {
+    text_printf(&out, "%s: ", check->errors == 0 ? "sound" : "DAMAGED");
+    if (check->errors != 0) {
+      units_count(&out, check->errors);
+      text_string(&out, check->errors == 1 ? " fault; " : " faults; ");
+    }
+    units_count(&out, check->maps);
+    text_string(&out, " maps, ");
+    units_count(&out, check->records);
+    text_string(&out, " records, ");
+    units_count(&out, check->pages);
+    text_string(&out, " pages, ");
+    units_bytes(&out, check->page_bytes);
+    text_byte(&out, '\n');
+  }
+  text_output(&out);
+  text_free(&out);
+}
+
+static int run_check(char **operands, size_t count) {
+  struct session s = {0};
+  struct copse_check check = {0};
+  struct check_run run = {.path = operands[0]};
+  int result, status;
+
+  (void)count;
+  run.writer.out = &run.faults;
+  status = session_open(&s, operands[0], ACCESS_WRITE);
+  if (status == STATUS_OK) {
+    result = copse_check_store(s.store, lock_wait_ns, on_fault, on_progress, &run, &check);
+    progress_clear();
+    if (result == COPSE_E_CORRUPT) {
+      fail(result, "%s", s.path);
+      status = STATUS_NOTHING;
+    } else if (result != COPSE_OK) {
+      status = fail(result, "%s", s.path);
+    } else {
+      print_check(&run, &check);
+      status = check.errors != 0 ? STATUS_NOTHING : STATUS_OK;
+    }
+  }
+  text_free(&run.faults);
+  return session_close(&s, status);
+}
+
+const struct command command_check = {
+    .name = "check",
+    .operands = "STORE",
+    .summary = "Check a store's integrity: every page, key, count and free list",
+    .text = "Exit code 0 when the store is sound, 1 when faults were found; each is a line.\n"
+            "Programs may go on; writers wait while the books of the free space are compared.\n",
+    .examples = "  copse check /dev/shm/market && echo sound\n"
+                "  copse check --json data.copse | jq .faults\n",
+    .groups = {lock_options, json_options, quiet_options, common_options},
+    .run = run_check,
+};
