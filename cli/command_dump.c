@@ -101,7 +101,8 @@ static int run_dump(char **operands, size_t count) {
   int status;
 
   if (form_given() == FORM_RAW)
-    return fail_usage("a dump is there to be read back, which --raw is not: see 'copse scan --raw'");
+    return fail_usage(
+        "a dump is there to be read back, which --raw is not: see 'copse scan --raw'");
   if ((dump_given.print || dump_given.main) && run.format != &format_mdb)
     return fail_usage("--print and --main go with --format mdb");
   if (dump_given.main && count != 2)

@@ -143,8 +143,8 @@ static void summarise(const struct load_job *job, int status) {
   else if (l->all_or_nothing_failed)
     note("nothing was loaded: all was to be one transaction");
   else
-    note("%.*s before line %" PRIu64 "; they are in the store, the rest is not",
-         (int)out.size - 1, out.data, job->line);
+    note("%.*s before line %" PRIu64 "; they are in the store, the rest is not", (int)out.size - 1,
+         out.data, job->line);
   text_free(&out);
 }
 
@@ -200,17 +200,17 @@ const struct command command_load = {
     .name = "load",
     .operands = "STORE [MAP]",
     .summary = "Load records from text; creates the store and maps that are not there",
-    .text =
-        "tsv: lines of key, tab, value, both escaped (see 'copse --help'), values of a\n"
-        "map with a layout as JSON. Without MAP a column with the map's name comes first.\n"
-        "jsonl: lines {\"map\": ..., \"key\": ..., \"value\": ...}; with MAP \"map\" is not looked\n"
-        "at. A line {\"map\": ..., \"define\": {...}} says what a map is: see 'copse dump'.\n"
-        "mdb: what mdb_dump writes, with -a each database into a map of its name; without\n"
-        "-a the main database goes into MAP. Databases with sorted duplicates are\n"
-        "refused. With --skip-bad they are left out.\n"
-        "\n"
-        "A present value is replaced, unless --keep. The first bad line ends the load, and\n"
-        "what stood before it is in the store; with --batch 0 nothing is.\n",
+    .text = "tsv: lines of key, tab, value, both escaped (see 'copse --help'), values of a\n"
+            "map with a layout as JSON. Without MAP a column with the map's name comes first.\n"
+            "jsonl: lines {\"map\": ..., \"key\": ..., \"value\": ...}; with MAP \"map\" is not "
+            "looked\n"
+            "at. A line {\"map\": ..., \"define\": {...}} says what a map is: see 'copse dump'.\n"
+            "mdb: what mdb_dump writes, with -a each database into a map of its name; without\n"
+            "-a the main database goes into MAP. Databases with sorted duplicates are\n"
+            "refused. With --skip-bad they are left out.\n"
+            "\n"
+            "A present value is replaced, unless --keep. The first bad line ends the load, and\n"
+            "what stood before it is in the store; with --batch 0 nothing is.\n",
     .examples = "  mdb_dump -a env | copse load data.copse --format mdb\n"
                 "  copse load /dev/shm/books titles <titles.tsv\n"
                 "  copse load data.copse quotes --format jsonl --file q.jsonl --key u64 \\\n"

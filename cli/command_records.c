@@ -232,9 +232,8 @@ static int delete_key(struct session *s, struct open_map *map, const char *typed
   int result, status = STATUS_OK;
 
   if (!key_parse(&key, &map->shape, form_given(), typed, strlen(typed), &p) ||
-      (del_given.expect != NULL &&
-       !value_parse(&expected, &map->shape, form_given(), del_given.expect,
-                    strlen(del_given.expect), &p))) {
+      (del_given.expect != NULL && !value_parse(&expected, &map->shape, form_given(),
+                                                del_given.expect, strlen(del_given.expect), &p))) {
     status = fail_usage("%s", p.text);
   } else {
     before = bytes_of(&expected);
@@ -321,8 +320,8 @@ const struct command command_del = {
     .examples = "  copse del /dev/shm/books titles 0262033844\n"
                 "  copse del /dev/shm/market quotes --to 1700000000\n"
                 "  copse del /dev/shm/cache pages --prefix https://example.org/\n",
-    .groups = {del_options, range_options, form_options, lock_options, json_options,
-               quiet_options, common_options},
+    .groups = {del_options, range_options, form_options, lock_options, json_options, quiet_options,
+               common_options},
     .run = run_del,
 };
 

@@ -202,8 +202,7 @@ static int read_data(struct load_job *job, const struct section *section, struct
     if (map == NULL)
       continue;
     if (!good || !read_item(section, &job->value, line, size, &p) ||
-        (section->integer_keys && !turn_integer(&job->key, &p)) ||
-        !fits(job, &map->open.shape, &p))
+        (section->integer_keys && !turn_integer(&job->key, &p)) || !fits(job, &map->open.shape, &p))
       status = job_bad(job, "%s", p.text);
     else
       status = job_put(job, map);

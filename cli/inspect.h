@@ -2,8 +2,8 @@
 #ifndef CLI_INSPECT_H
 #define CLI_INSPECT_H
 
-#include "copse/copse.h"
 #include "json.h"
+#include <copse/copse.h>
 
 const char *durability_name(uint32_t durability);
 /* Lines, or with --json the members of an object that is begun. */

@@ -23,8 +23,7 @@ static bool wrong(struct parser *r, const char *what) {
 }
 
 static void skip_space(struct parser *r) {
-  while (r->at < r->end &&
-         (*r->at == ' ' || *r->at == '\t' || *r->at == '\n' || *r->at == '\r'))
+  while (r->at < r->end && (*r->at == ' ' || *r->at == '\t' || *r->at == '\n' || *r->at == '\r'))
     r->at++;
 }
 
@@ -236,9 +235,7 @@ static bool read_value(struct parser *r, struct json_value **value) {
     v->kind = JSON_STRING;
     return read_string(r, &v->text, &v->size);
   case '{':
-  case '[':
-    v->kind = *r->at++ == '{' ? JSON_OBJECT : JSON_ARRAY;
-    return read_children(r, v);
+  case '[': v->kind = *r->at++ == '{' ? JSON_OBJECT : JSON_ARRAY; return read_children(r, v);
   case 'n':
   case 't':
   case 'f': return read_word(r, v);
@@ -248,8 +245,8 @@ static bool read_value(struct parser *r, struct json_value **value) {
 
 bool json_read(struct json_document *document, const char *text, size_t size,
                const struct json_value **value, struct problem *p) {
-  struct parser r = {.start = text, .at = text, .end = text + size, .document = document,
-                     .problem = p};
+  struct parser r = {
+      .start = text, .at = text, .end = text + size, .document = document, .problem = p};
   struct json_value *root;
   size_t values = 1;
 
@@ -287,8 +284,8 @@ const struct json_value *json_member(const struct json_value *object, const char
 
 const char *json_kind_name(enum json_kind kind) {
   static const char *const names[] = {
-      [JSON_NULL] = "null",         [JSON_FALSE] = "false",   [JSON_TRUE] = "true",
-      [JSON_NUMBER] = "a number",   [JSON_STRING] = "a string", [JSON_ARRAY] = "an array",
+      [JSON_NULL] = "null",        [JSON_FALSE] = "false",     [JSON_TRUE] = "true",
+      [JSON_NUMBER] = "a number",  [JSON_STRING] = "a string", [JSON_ARRAY] = "an array",
       [JSON_OBJECT] = "an object",
   };
   return names[kind];

@@ -112,8 +112,7 @@ static int set_value(const struct option *o, const char *value) {
   if (o->text != NULL) {
     *o->text = value;
   } else if (o->list != NULL) {
-    o->list->values =
-        reallocate(o->list->values, (o->list->count + 1) * sizeof *o->list->values);
+    o->list->values = reallocate(o->list->values, (o->list->count + 1) * sizeof *o->list->values);
     o->list->values[o->list->count++] = value;
   } else if (o->number != NULL) {
     if (!parse_u64(value, strlen(value), o->number))
@@ -194,8 +193,7 @@ static int check_operands(const struct command *command, size_t count) {
   return STATUS_OK;
 }
 
-int options_parse(const struct command *command, char **arguments, char **operands,
-                  size_t *count) {
+int options_parse(const struct command *command, char **arguments, char **operands, size_t *count) {
   bool only_operands = false;
 
   *count = 0;

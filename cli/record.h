@@ -15,8 +15,8 @@
 #ifndef CLI_RECORD_H
 #define CLI_RECORD_H
 
-#include "copse/record.h"
 #include "json.h"
+#include <copse/record.h>
 
 void record_write(struct json_writer *w, const char *name, const struct copse_layout *layout,
                   const void *record);

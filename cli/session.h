@@ -5,10 +5,10 @@
 #ifndef CLI_SESSION_H
 #define CLI_SESSION_H
 
-#include "copse/copse.h"
 #include "options.h"
 #include "status.h"
 #include "text.h"
+#include <copse/copse.h>
 
 enum access {
   ACCESS_READ,   /* read-only, falls back to reading and writing where that is refused */

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "copse/error.h"
 #include "work.h"
+#include <copse/error.h>
 
 const char *status_command;
 

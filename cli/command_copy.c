@@ -1,0 +1,174 @@
+/* cli/command_copy.c - copy and compact: a snapshot of a store as a new store.
+ *
+ * Both read one snapshot, beside running writers, and append its records in key order, so that
+ * the new store is dense and sorted. compact does not put the new store in the place of the
+ * old one: processes that have the old one open would go on writing to a file without a name,
+ * and a commit between the snapshot and the exchange would be lost. Only who runs the programs
+ * can stop them; the manual page shows the steps.
+ *
+ * All records come in one transaction: until it commits the new store is empty, so that no
+ * death in between leaves one that looks whole. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "commands.h"
+#include "loader.h"
+#include "units.h"
+#include "value.h"
+#include "work.h"
+
+struct copy_run {
+  struct session source, target;
+  struct loader loader;
+  uint64_t all; /* records to copy */
+  struct copse_stat before, after;
+};
+
+static int count_map(void *context, struct open_map *map) {
+  struct copy_run *run = context;
+
+  run->all += map->info.count;
+  return STATUS_OK;
+}
+
+static int copy_records(struct copy_run *run, struct open_map *map, struct copse_cursor *cursor,
+                        struct loader_map *into) {
+  struct copse_bytes key, value;
+  uint64_t copied = 0;
+  int result, status = STATUS_OK;
+
+  while ((result = copse_cursor_next(cursor, &key, &value)) == COPSE_OK && status == STATUS_OK) {
+    if (work_interrupted())
+      return fail_with(STATUS_INTERRUPTED, "interrupted");
+    status = loader_put(&run->loader, into, key, value);
+    copied++;
+    if (!common.quiet)
+      progress_show("copy", "records", run->loader.pending, run->all);
+  }
+  if (result < 0)
+    return fail(result, "map %s", map->info.name);
+  if (status == STATUS_OK && copied != map->info.count)
+    return fail_with(STATUS_STORE,
+                     "map %s: %" PRIu64 " records where its count says %" PRIu64
+                     "; run 'copse check %s'",
+                     map->info.name, copied, map->info.count, run->source.path);
+  return status;
+}
+
+static int copy_map(void *context, struct open_map *map) {
+  struct copy_run *run = context;
+  struct loader_map *into;
+  struct copse_cursor *cursor;
+  int result, status = loader_map(&run->loader, map->info.name, &map->shape, &into);
+
+  if (status != STATUS_OK)
+    return status;
+  result = copse_cursor_open(session_view(&run->source), map->map, NULL, &cursor);
+  if (result != COPSE_OK)
+    return fail(result, "map %s", map->info.name);
+  status = copy_records(run, map, cursor, into);
+  copse_cursor_close(cursor);
+  return status;
+}
+
+static int copy_all(struct copy_run *run) {
+  int result, status = maps_each(&run->source, NULL, 0, count_map, run);
+
+  if (status == STATUS_OK)
+    status = maps_each(&run->source, NULL, 0, copy_map, run);
+  status = loader_finish(&run->loader, status);
+  loader_free(&run->loader);
+  if (status != STATUS_OK)
+    return status;
+  result = copse_store_sync(run->target.store, NULL);
+  if (result == COPSE_OK)
+    result = copse_stat(run->target.store, &run->after);
+  return result == COPSE_OK ? STATUS_OK : fail(result, "%s", run->target.path);
+}
+
+static void summarise(const struct copy_run *run) {
+  struct text out = {0};
+  struct json_writer w = {.out = &out};
+
+  if (common.json) {
+    json_object(&w, NULL);
+    json_u64(&w, "version", copse_snapshot_version(run->source.snapshot));
+    json_u64(&w, "maps", run->after.maps);
+    json_u64(&w, "records", run->loader.committed);
+    json_u64(&w, "source_bytes", run->before.high_water_bytes);
+    json_u64(&w, "target_bytes", run->after.high_water_bytes);
+    json_object_end(&w);
+    json_line_end(&w);
+  } else if (!common.quiet) {
+    text_printf(&out, "version %" PRIu64 ": ", copse_snapshot_version(run->source.snapshot));
+    units_count(&out, run->after.maps);
+    text_string(&out, " maps, ");
+    units_count(&out, run->loader.committed);
+    text_string(&out, " records; ");
+    units_bytes(&out, run->before.high_water_bytes);
+    text_string(&out, " became ");
+    units_bytes(&out, run->after.high_water_bytes);
+    text_byte(&out, '\n');
+  }
+  text_output(&out);
+  text_free(&out);
+}
+
+static int run_copy(char **operands, size_t count) {
+  struct copy_run run = {0};
+  struct copse_store_options options;
+  bool made = false;
+  int result, status = session_creation_options(&options);
+
+  (void)count;
+  if (status != STATUS_OK)
+    return status;
+  status = session_open(&run.source, operands[0], ACCESS_READ);
+  if (status == STATUS_OK)
+    status = session_snapshot(&run.source);
+  if (status == STATUS_OK && (result = copse_stat(run.source.store, &run.before)) != COPSE_OK)
+    status = fail(result, "%s", operands[0]);
+  if (status == STATUS_OK) {
+    /* Whether the copy survives power cuts follows from where it lies, not from the source. */
+    if (options.max_bytes == 0)
+      options.max_bytes = run.before.max_bytes;
+    status = session_open_with(&run.target, operands[1], ACCESS_NEW, &options);
+    made = status == STATUS_OK;
+  }
+  if (status == STATUS_OK) {
+    run.loader = (struct loader){.session = &run.target};
+    status = copy_all(&run);
+    progress_clear();
+  }
+  if (status == STATUS_OK)
+    summarise(&run);
+  status = session_close(&run.target, status);
+  if (status != STATUS_OK && made && copse_store_remove(operands[1]) == COPSE_OK)
+    note("%s was removed again; %s is as it was", operands[1], operands[0]);
+  return session_close(&run.source, status);
+}
+
+const struct command command_copy = {
+    .name = "copy",
+    .operands = "SOURCE TARGET",
+    .summary = "Copy a store, consistently and while programs use it, to a new one",
+    .text = "TARGET receives what one version of SOURCE holds, with all maps and layouts, and\n"
+            "shows nothing before it is complete. It must not be there. It takes over the\n"
+            "bound of SOURCE; its durability follows from where it lies. While the copy runs,\n"
+            "space that writers free in SOURCE waits for it.\n",
+    .examples = "  copse copy /dev/shm/market backup/market-$(date +%F).copse\n",
+    .groups = {creation_options, json_options, quiet_options, common_options},
+    .run = run_copy,
+};
+
+const struct command command_compact = {
+    .name = "compact",
+    .operands = "STORE TARGET",
+    .summary = "Write a store anew, sorted and densely packed, to a new file",
+    .text = "The same as copy. The store itself stays as it is, since programs may have it\n"
+            "open. To put the new one in its place, stop the programs first:\n"
+            "  copse compact STORE NEW && copse rm STORE && copse copy NEW STORE\n",
+    .examples = "  copse compact data.copse dense.copse\n",
+    .groups = {creation_options, json_options, quiet_options, common_options},
+    .run = run_copy,
+};
