@@ -97,6 +97,15 @@ void note(const char *message, ...) {
   va_end(arguments);
 }
 
+_Bool problem(struct problem *p, const char *format, ...) {
+  va_list arguments;
+
+  va_start(arguments, format);
+  vsnprintf(p->text, sizeof p->text, format, arguments);
+  va_end(arguments);
+  return 0;
+}
+
 /* --- standard output ----------------------------------------------------------------- */
 
 static int output_error; /* errno of the first write that failed, 0 if none did */
