@@ -25,7 +25,12 @@
 
 #define SPIN_ROUNDS 100
 #define SPIN_ROUNDS_CROWDED 20
+#ifdef COPSE_TESTS
+int64_t lock_sleep_ns = 5000000;
+#define SLEEP_FIRST_NS lock_sleep_ns
+#else
 #define SLEEP_FIRST_NS 5000000
+#endif
 #define SLEEP_MOST_NS 100000000
 #define PROBE_NS 100000000 /* also without a time-out: a stream of wakes must not hide a death */
 

@@ -14,11 +14,17 @@ struct lock_result {
   uint64_t waited_ns;  /* 0 when the lock was free */
 };
 
-/* timeout_ns as for copse_txn_begin(). Errors: TIMEOUT (detail names the holder), INTERRUPTED, IO, DESCRIPTOR. */
+/* timeout_ns as for copse_txn_begin(); a dead owner is found also when it is 0. Errors: TIMEOUT
+ * (detail names the holder), INTERRUPTED, CORRUPT (the word names nobody), IO, DESCRIPTOR. */
 int lock_acquire(struct client *client, uint8_t *writers, int64_t timeout_ns,
                  struct lock_result *result);
 void lock_release(struct client *client, uint8_t *writers);
 /* 1 if this client's word holds the lock. */
 int lock_held(const struct client *client, const uint8_t *writers);
+
+#ifdef COPSE_TESTS
+extern int64_t lock_sleep_ns; /* a waiter's first sleep: a test that makes it long hangs if a
+                                 wake is lost */
+#endif
 
 #endif

@@ -12,6 +12,10 @@
 
 #define SPIN_ROUNDS 64 /* 2 to 5 us */
 
+#ifdef COPSE_TESTS
+int64_t wait_recheck_ns = 250000000;
+#endif
+
 static struct readers_header *head(const struct region *readers) {
   return (struct readers_header *)readers->rw;
 }
@@ -36,7 +40,8 @@ static int64_t sleep_ns(uint64_t deadline_ns) {
   uint64_t now = clock_now_ns();
   if (now >= deadline_ns)
     return 0;
-  return deadline_ns - now < WAIT_RECHECK_NS ? (int64_t)(deadline_ns - now) : WAIT_RECHECK_NS;
+  return deadline_ns - now < (uint64_t)WAIT_RECHECK_NS ? (int64_t)(deadline_ns - now)
+                                                       : WAIT_RECHECK_NS;
 }
 
 static int cancelled(const _Atomic int *cancel) {

@@ -17,7 +17,12 @@
 #include "region/region.h"
 #include "sync/format.h"
 
-#define WAIT_RECHECK_NS 250000000
+#ifdef COPSE_TESTS
+extern int64_t wait_recheck_ns; /* a test that makes it long hangs if a wake is lost */
+#define WAIT_RECHECK_NS wait_recheck_ns
+#else
+#define WAIT_RECHECK_NS INT64_C(250000000)
+#endif
 
 /* C2 to C4; 1 when somebody was woken. */
 int wait_wake(const struct region *readers, uint8_t *writers);
