@@ -14,7 +14,9 @@
 static bool maps_names_only;
 
 static const struct option maps_options[] = {
-    {"names", 0, NULL, "only the names, one on a line, escaped", .flag = &maps_names_only},
+    {"names", 0, NULL, "only the names, one on a line", .flag = &maps_names_only},
+    {"raw", 'r', NULL, "with --names: as they are, without escapes",
+     .flag = &form_options_given.raw},
     {0},
 };
 
@@ -48,7 +50,9 @@ static void map_to_line(struct text *out, const struct open_map *map) {
 static int print_map(void *context, struct open_map *map) {
   struct text *out = context;
 
-  if (maps_names_only) {
+  if (maps_names_only && form_options_given.raw) {
+    text_printf(out, "%s\n", map->info.name);
+  } else if (maps_names_only) {
     text_add_escaped(out, map->info.name, strlen(map->info.name));
     text_byte(out, '\n');
   } else if (common.json) {

@@ -35,7 +35,7 @@ static int get_value(struct session *s, struct open_map *map, const char *typed)
   int result, status = STATUS_OK;
 
   if (!key_parse(&key, &map->shape, form_given(), typed, strlen(typed), &p)) {
-    status = fail_usage("%s", p.text);
+    status = fail_with(STATUS_USAGE, "%s", p.text);
   } else {
     result = copse_get(session_view(s), map->map, key.data, key.size, &value);
     if (result == COPSE_OK)
@@ -123,7 +123,7 @@ static int parse_pair(const struct open_map *map, char **operands, struct text *
   int status;
 
   if (!key_parse(key, &map->shape, form_given(), operands[2], strlen(operands[2]), &p))
-    return fail_usage("%s", p.text);
+    return fail_with(STATUS_USAGE, "%s", p.text);
   if (put_given.file != NULL) {
     text_room(value, 0);
     status = read_file(put_given.file, value);
@@ -132,13 +132,13 @@ static int parse_pair(const struct open_map *map, char **operands, struct text *
       struct text json = *value;
       *value = (struct text){0};
       if (!value_parse(value, &map->shape, FORM_TEXT, json.data, json.size, &p))
-        status = fail_usage("%s", p.text);
+        status = fail_with(STATUS_USAGE, "%s", p.text);
       text_free(&json);
     }
     return status;
   }
   if (!value_parse(value, &map->shape, form_given(), operands[3], strlen(operands[3]), &p))
-    return fail_usage("%s", p.text);
+    return fail_with(STATUS_USAGE, "%s", p.text);
   return STATUS_OK;
 }
 
@@ -151,7 +151,7 @@ static int put_value(struct session *s, struct open_map *map, char **operands) {
   if (status == STATUS_OK && put_given.expect != NULL) {
     if (!value_parse(&expected, &map->shape, form_given(), put_given.expect,
                      strlen(put_given.expect), &p))
-      status = fail_usage("--expect: %s", p.text);
+      status = fail_with(STATUS_USAGE, "--expect: %s", p.text);
     after = bytes_of(&value);
     before = bytes_of(&expected);
   }
@@ -234,7 +234,7 @@ static int delete_key(struct session *s, struct open_map *map, const char *typed
   if (!key_parse(&key, &map->shape, form_given(), typed, strlen(typed), &p) ||
       (del_given.expect != NULL && !value_parse(&expected, &map->shape, form_given(),
                                                 del_given.expect, strlen(del_given.expect), &p))) {
-    status = fail_usage("%s", p.text);
+    status = fail_with(STATUS_USAGE, "%s", p.text);
   } else {
     before = bytes_of(&expected);
     result = del_given.expect != NULL

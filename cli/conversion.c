@@ -124,7 +124,7 @@ static int set_default(struct conversion *c, const char *given) {
   good = good || record_read_field(&plain, field, c->initial, &ignored);
   json_document_free(&document);
   if (!good)
-    return fail_usage("--default %s: %s", field->name, p.text);
+    return fail_with(STATUS_USAGE, "--default %s: %s", field->name, p.text);
   step->has_default = true;
   return STATUS_OK;
 }

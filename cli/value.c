@@ -167,7 +167,7 @@ static int parse_bound(struct text *out, struct copse_bytes *bound, const char *
   if (given == NULL)
     return STATUS_OK;
   if (!key_parse(out, shape, form_given(), given, strlen(given), &p))
-    return fail_usage("%s: %s", option, p.text);
+    return fail_with(STATUS_USAGE, "%s: %s", option, p.text);
   *bound = bytes_of(out);
   return STATUS_OK;
 }
