@@ -8,15 +8,14 @@
 
 static _Thread_local char detail[512];
 
-int error_set(int code, const char *format, ...) {
+void error_detail_set(const char *format, ...) {
   va_list args;
   va_start(args, format);
   vsnprintf(detail, sizeof detail, format, args);
   va_end(args);
-  return code;
 }
 
-int error_errno(int code, int errnum, const char *format, ...) {
+void error_detail_errno(int errnum, const char *format, ...) {
   va_list args;
   va_start(args, format);
   int n = vsnprintf(detail, sizeof detail, format, args);
@@ -25,7 +24,6 @@ int error_errno(int code, int errnum, const char *format, ...) {
   const char *reason = strerror_r(errnum, text, sizeof text);
   if (n >= 0 && (size_t)n < sizeof detail)
     snprintf(detail + n, sizeof detail - (size_t)n, ": %s", reason);
-  return code;
 }
 
 int error_from_errno(int errnum) {

@@ -75,7 +75,7 @@ static int open_checked(const char *file, const char *path, int flags, uint32_t 
   int errnum = OS_HOOK(OS_CALL_OPEN, path, 0, 0);
   if (errnum)
     return open_failed(errnum, path);
-  int new_fd;
+  int new_fd = -1;
   do
     /* Without O_NONBLOCK a fifo would block the open. */
     new_fd = open(file, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, (mode_t)mode);
@@ -337,12 +337,12 @@ int os_unlink(const char *path) {
   return errnum ? fail(errnum, "remove", path) : 0;
 }
 
-int os_rename(const char *from, const char *to) {
-  int errnum = OS_HOOK(OS_CALL_RENAME, from, 0, 0);
-  if (!errnum && rename(from, to) < 0)
+int os_link(const char *from, const char *to) {
+  int errnum = OS_HOOK(OS_CALL_LINK, from, 0, 0);
+  if (!errnum && link(from, to) < 0)
     errnum = errno;
   if (errnum)
-    return error_errno(error_from_errno(errnum), errnum, "cannot rename %s to %s", from, to);
+    return error_errno(error_from_errno(errnum), errnum, "cannot create %s", to);
   return 0;
 }
 

@@ -39,7 +39,7 @@ int os_pread(int fd, const char *path, void *data, size_t size, uint64_t offset)
 int os_pwrite(int fd, const char *path, const void *data, size_t size, uint64_t offset);
 int os_sync(int fd, const char *path); /* fdatasync */
 int os_unlink(const char *path);       /* NO_STORE when it is not there */
-int os_rename(const char *from, const char *to);
+int os_link(const char *from, const char *to); /* STORE_EXISTS when `to` is there */
 
 enum os_map_flag { OS_MAP_WRITE = 1, OS_MAP_NO_DUMP = 2, OS_MAP_NO_FORK = 4 };
 /* Maps size bytes of the file, shared; the range may reach beyond the file's end.
@@ -86,7 +86,7 @@ enum os_call {
   OS_CALL_WRITE,
   OS_CALL_SYNC,
   OS_CALL_UNLINK,
-  OS_CALL_RENAME,
+  OS_CALL_LINK,
   OS_CALL_LOCK,
 };
 extern int (*os_hook)(enum os_call call, const char *path, uint64_t offset, uint64_t size);

@@ -11,18 +11,27 @@
 
 #include "base/error.h"
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
+#if defined(__SANITIZE_THREAD__)
+#define SANITIZE_THREAD 1
+#define SANITIZE 1
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZE 1
 #elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define SANITIZED 1
+#if __has_feature(thread_sanitizer)
+#define SANITIZE_THREAD 1
+#define SANITIZE 1
+#elif __has_feature(address_sanitizer)
+#define SANITIZE 1
 #endif
 #endif
-#ifndef SANITIZED
-#define SANITIZED 0
+#ifndef SANITIZE_THREAD
+#define SANITIZE_THREAD 0
+#endif
+#ifndef SANITIZE
+#define SANITIZE 0
 #endif
 
-#define SANITIZED_RESERVE (UINT64_C(64) << 30) /* beyond, their shadow runs out of addresses */
+#define SANITIZE_RESERVE (UINT64_C(64) << 30) /* beyond, their shadow runs out of addresses */
 
 /* --- mapping ------------------------------------------------------------------------- */
 
@@ -33,8 +42,8 @@ static uint64_t limited_reserve(uint64_t reserve, uint64_t minimum) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
     most = limit.rlim_cur / 4;
-  if (SANITIZED && most > SANITIZED_RESERVE)
-    most = SANITIZED_RESERVE;
+  if (SANITIZE && most > SANITIZE_RESERVE)
+    most = SANITIZE_RESERVE;
   if (reserve > most)
     reserve = most;
   return reserve < minimum ? minimum : reserve;
@@ -42,6 +51,9 @@ static uint64_t limited_reserve(uint64_t reserve, uint64_t minimum) {
 
 static int map_both(struct region *region, int fd, unsigned flags, uint64_t size) {
   void *ro = NULL, *rw = NULL;
+  /* The thread sanitizer takes two mappings for two memories: it gets one. */
+  if (SANITIZE_THREAD && flags & REGION_RW)
+    flags = REGION_RW;
   if (flags & REGION_RO) {
     int code = os_map(fd, region->path, size, OS_MAP_NO_DUMP, &ro);
     if (code)
@@ -114,7 +126,7 @@ static int open_by_path(const struct region *region, int *fd) {
                      "the program closed the descriptor of %s, which no path leads to; exclude the "
                      "library's descriptors from close_range() and the like",
                      region->path);
-  int new_fd;
+  int new_fd = -1;
   int code = os_open(region->path, region->open_flags, 0, &new_fd);
   if (code == COPSE_E_NO_STORE || (!code && !is_ours(region, new_fd))) {
     if (!code)
@@ -138,7 +150,7 @@ int region_descriptor(struct region *region, int *fd) {
       *fd = old;
       return 0;
     }
-    int new_fd;
+    int new_fd = -1;
     int code = open_by_path(region, &new_fd);
     if (code)
       return code;
@@ -153,7 +165,7 @@ int region_descriptor(struct region *region, int *fd) {
 }
 
 int region_fresh_descriptor(struct region *region, int *fd) {
-  int old, new_fd;
+  int old, new_fd = -1;
   int code = region_descriptor(region, &old);
   if (code)
     return code;

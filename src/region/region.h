@@ -26,7 +26,8 @@ struct region {
 
 enum region_flag {
   REGION_RO = 1, /* map read-only */
-  REGION_RW = 2, /* map writable (both may be given: two mappings) */
+  REGION_RW = 2, /* map writable (both may be given: two mappings, but one under the thread
+                    sanitizer, which does not see that they are the same memory) */
 };
 
 /* Takes over fd (closed by region_close, or on failure) and maps it. reserve is reduced by halves, not

@@ -215,7 +215,7 @@ static void fill_entry(struct region *readers, struct client *client) {
 /* Attaches, leaving the description open in *fd too. The fork lock is held. */
 static int attach_open(struct region *readers, const uint8_t *writers, struct client *client,
                        unsigned map_flags, int *fd) {
-  int new_fd;
+  int new_fd = -1;
   void *page;
   uint32_t index = 0;
   int code = region_fresh_descriptor(readers, &new_fd);

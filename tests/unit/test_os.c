@@ -34,8 +34,10 @@ TEST(open_creates_and_refuses) {
   os_close(other);
   os_close(fd);
   CHECK_RESULT(os_unlink(none), COPSE_E_NO_STORE);
-  CHECK_SYS(rename(path, none));
+  CHECK_OK(os_link(path, none));
+  CHECK_RESULT(os_link(path, none), COPSE_E_STORE_EXISTS);
   CHECK_OK(os_unlink(none));
+  CHECK_OK(os_unlink(path));
 }
 
 TEST(open_refuses_what_is_no_regular_file) {

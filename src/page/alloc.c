@@ -1,0 +1,292 @@
+/* page/alloc.c - taking pages: the transaction's own loose ones first, then the hot stack of
+ * the class (the page freed last is the one still cached), then the free slots of a segment
+ * of the class, lowest address first, then a fresh segment, then growth of the file. */
+#include "page/books.h"
+
+#include <string.h>
+
+const uint8_t page_class_units[32] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12,
+                                      13, 14, 15, 16, 20, 24, 28, 32, 40, 48, 56, 64};
+
+const uint8_t page_units_class[65] = {
+    0,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, /* 0 to 16 */
+    16, 16, 16, 16, 17, 17, 17, 17, 18, 18, 18, 18, 19, 19, 19, 19,     /* to 32 */
+    20, 20, 20, 20, 20, 20, 20, 20, 21, 21, 21, 21, 21, 21, 21, 21,     /* to 48 */
+    22, 22, 22, 22, 22, 22, 22, 22, 23, 23, 23, 23, 23, 23, 23, 23};    /* to 64 */
+
+/* How many free slots of a segment move to the hot stack at once. */
+#define REFILL 32u
+
+static void list_unlink(struct pager *pager, uint64_t segment, unsigned class) {
+  struct segment *s = books_segment(pager, segment);
+  uint32_t next = (uint32_t)s->links, prev = (uint32_t)(s->links >> 32);
+  if (prev) {
+    struct segment *p = books_segment(pager, prev - 1);
+    books_set(pager, &p->links, (p->links & ~UINT64_C(0xffffffff)) | next);
+  } else {
+    books_set(pager, &pager->books->partial[class], next);
+  }
+  if (next) {
+    struct segment *n = books_segment(pager, next - 1);
+    books_set(pager, &n->links, (n->links & 0xffffffff) | (uint64_t)prev << 32);
+  }
+}
+
+static void list_link(struct pager *pager, uint64_t segment, unsigned class) {
+  struct segment *s = books_segment(pager, segment);
+  uint64_t head = pager->books->partial[class];
+  books_set(pager, &s->links, head);
+  if (head) {
+    struct segment *n = books_segment(pager, head - 1);
+    books_set(pager, &n->links, (n->links & 0xffffffff) | (segment + 1) << 32);
+  }
+  books_set(pager, &pager->books->partial[class], segment + 1);
+}
+
+/* Gives a fresh segment to a class and puts it at the head of the class's list. */
+static int segment_dedicate(struct pager *pager, unsigned class) {
+  uint64_t segment;
+  int result = segment_take(pager, &segment);
+  if (result == COPSE_NONE) {
+    result = segments_grow(pager, 1);
+    if (result == 0)
+      result = segment_take(pager, &segment);
+  }
+  if (result)
+    return result;
+  struct segment *s = books_segment(pager, segment);
+  unsigned slots = class_slots(class);
+  for (unsigned i = 0; i < 32; i++) {
+    unsigned rest = slots > i * 64 ? slots - i * 64 : 0;
+    uint64_t word = rest >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << rest) - 1;
+    if (s->free[i] != word)
+      books_set(pager, &s->free[i], word);
+  }
+  books_set(pager, &s->info, (class + 1) | (uint64_t)slots << 32);
+  books_set(pager, books_blocks(pager, segment), ~UINT64_C(0));
+  list_link(pager, segment, class);
+  POINT(alloc_segment);
+  return 0;
+}
+
+/* Moves free slots of one segment of the class to the empty hot stack. */
+static int hot_refill(struct pager *pager, unsigned class) {
+  int result = books_undo_room(pager, REFILL + 128);
+  if (result)
+    return result;
+  if (pager->books->partial[class] == 0) {
+    result = segment_dedicate(pager, class);
+    if (result)
+      return result;
+  }
+  uint64_t segment = pager->books->partial[class] - 1;
+  if (segment >= pager->books->segment_limit)
+    return error_set(COPSE_E_CORRUPT, "the writers' file lists segment %llu",
+                     (unsigned long long)segment);
+  struct segment *s = books_segment(pager, segment);
+  uint64_t refs[REFILL];
+  unsigned n = 0;
+  for (unsigned i = 0; i < 32 && n < REFILL; i++) {
+    uint64_t word = s->free[i];
+    while (word && n < REFILL) {
+      unsigned slot = i * 64 + (unsigned)__builtin_ctzll(word);
+      word &= word - 1;
+      uint64_t offset = (uint64_t)slot * page_class_units[class] * FORMAT_UNIT;
+      refs[n++] = page_ref_make(segment * FORMAT_SEGMENT + offset, class);
+    }
+    if (word != s->free[i])
+      books_set(pager, &s->free[i], word);
+  }
+  if (n == 0 || n > SEGMENT_FREE(s->info))
+    return error_set(COPSE_E_CORRUPT, "segment %llu is listed with free pages and has none",
+                     (unsigned long long)segment);
+  uint64_t left = SEGMENT_FREE(s->info) - n;
+  books_set(pager, &s->info, (class + 1) | left << 32);
+  if (left == 0)
+    list_unlink(pager, segment, class);
+  uint64_t *hot = books_hot(pager, class);
+  for (unsigned i = 0; i < n; i++) /* lowest address on top: neighbours are handed out in order */
+    books_set(pager, &hot[i], refs[n - 1 - i]);
+  books_set_word(pager, BOOK_HOT_TOP + class, n);
+  return 0;
+}
+
+static int small_take(struct pager *pager, unsigned class, uint64_t *ref) {
+  struct ref_list *loose = &pager->loose[class];
+  if (loose->count) {
+    *ref = loose->items[--loose->count].ref;
+    return 0;
+  }
+  int result = books_undo_room(pager, 4);
+  if (result)
+    return result;
+  uint64_t top = books_word(pager, BOOK_HOT_TOP + class);
+  if (top == 0 && pager->books->partial[class] == 0 && pager->reclaim) {
+    result = pager->reclaim(pager->context);
+    if (result)
+      return result;
+    top = books_word(pager, BOOK_HOT_TOP + class);
+  }
+  if (top == 0) {
+    result = hot_refill(pager, class);
+    if (result == COPSE_E_NO_SPACE || result == COPSE_E_LIMIT || result == COPSE_E_PINNED) {
+      /* Other classes may hold whole free segments on their hot stacks. */
+      int drained = hot_drain(pager);
+      if (drained)
+        return drained;
+      result = hot_refill(pager, class);
+    }
+    if (result)
+      return result;
+    top = books_word(pager, BOOK_HOT_TOP + class);
+  }
+  if (top > HOT_DEPTH)
+    return error_set(COPSE_E_CORRUPT, "a free list in the writers' file is damaged");
+  *ref = books_hot(pager, class)[top - 1];
+  books_set_word(pager, BOOK_HOT_TOP + class, top - 1);
+  books_add_word(pager, BOOK_USED_UNITS, page_class_units[class]);
+  POINT(alloc_popped);
+  return 0;
+}
+
+static int head_fill(struct pager *pager, uint64_t ref, uint64_t units, void **page) {
+  if (page_ref_offset(ref) < FORMAT_FIRST_PAGE ||
+      page_ref_offset(ref) + units * FORMAT_UNIT > pager->view.limit)
+    return error_set(COPSE_E_CORRUPT, "the writers' file lists a page outside of the store");
+  struct page_head *head = pager_page(pager, ref);
+  *head = (struct page_head){.birth = pager->version, .epoch = pager->epoch, .units = (uint16_t)units};
+  *page = head;
+  return 0;
+}
+
+static int run_alloc(struct pager *pager, uint64_t blocks, uint64_t *ref) {
+  uint64_t offset;
+  int result = run_take(pager, blocks, &offset);
+  if (result == COPSE_E_NO_SPACE || result == COPSE_E_LIMIT || result == COPSE_E_PINNED) {
+    int drained = hot_drain(pager);
+    if (drained)
+      return drained;
+    result = run_take(pager, blocks, &offset);
+  }
+  if (result)
+    return result;
+  books_add_word(pager, BOOK_USED_UNITS, blocks * (FORMAT_BLOCK / FORMAT_UNIT));
+  *ref = page_ref_make(offset, PAGE_RUN);
+  return 0;
+}
+
+int pager_alloc(struct pager *pager, uint32_t size, uint64_t *ref, void **page, uint32_t *actual) {
+  uint32_t units = (size + FORMAT_UNIT - 1) / FORMAT_UNIT;
+  uint64_t taken;
+  int result;
+  if (size <= PAGE_SMALL_MAX) {
+    unsigned class = page_units_class[units];
+    units = page_class_units[class];
+    result = small_take(pager, class, &taken);
+  } else {
+    uint64_t blocks = (size + FORMAT_BLOCK - 1) / FORMAT_BLOCK;
+    units = (uint32_t)(blocks * (FORMAT_BLOCK / FORMAT_UNIT));
+    result = run_alloc(pager, blocks, &taken);
+  }
+  if (result == 0)
+    result = head_fill(pager, taken, units, page);
+  if (result)
+    return result;
+  *ref = taken;
+  *actual = units * FORMAT_UNIT;
+  return 0;
+}
+
+int pager_alloc_extent(struct pager *pager, uint64_t size, uint64_t *ref,
+                       struct extent_head **extent) {
+  uint64_t bytes = size + sizeof(struct extent_head), blocks = 0;
+  uint64_t taken;
+  void *page = NULL;
+  int result;
+  if (size > pager->segments * FORMAT_SEGMENT)
+    return error_set(COPSE_E_LIMIT, "a value of %llu bytes is larger than the store may be",
+                     (unsigned long long)size);
+  if (bytes <= PAGE_SMALL_MAX) {
+    unsigned class = page_units_class[(bytes + FORMAT_UNIT - 1) / FORMAT_UNIT];
+    result = small_take(pager, class, &taken);
+    if (result == 0)
+      result = head_fill(pager, taken, page_class_units[class], &page);
+  } else {
+    blocks = (bytes + FORMAT_BLOCK - 1) / FORMAT_BLOCK;
+    result = run_alloc(pager, blocks, &taken);
+    if (result == 0)
+      result = head_fill(pager, taken, 0, &page);
+  }
+  if (result)
+    return result;
+  *extent = page;
+  (*extent)->head.kind = PAGE_EXTENT;
+  (*extent)->blocks = blocks;
+  (*extent)->value_size = size;
+  memset((*extent)->zero, 0, sizeof (*extent)->zero);
+  *ref = taken;
+  return 0;
+}
+
+/* Puts a slot of a segment of small pages among its free ones. */
+static int slot_release(struct pager *pager, uint64_t ref) {
+  uint64_t segment = page_ref_offset(ref) / FORMAT_SEGMENT;
+  unsigned class = page_ref_class(ref);
+  struct segment *s = books_segment(pager, segment);
+  uint64_t in_segment = page_ref_offset(ref) % FORMAT_SEGMENT;
+  unsigned slot = (unsigned)(in_segment / (page_class_units[class] * FORMAT_UNIT));
+  if (segment >= pager->books->segment_limit || SEGMENT_CLASS(s->info) != class + 1 ||
+      slot >= class_slots(class) || s->free[slot / 64] >> slot % 64 & 1)
+    return error_set(COPSE_E_CORRUPT, "page %llx is freed and is not in use", (unsigned long long)ref);
+  uint64_t free_slots = SEGMENT_FREE(s->info) + 1;
+  if (free_slots == class_slots(class)) {
+    if (free_slots > 1)
+      list_unlink(pager, segment, class);
+    books_set(pager, &s->info, 0);
+    books_set(pager, books_blocks(pager, segment), 0);
+    books_add_word(pager, BOOK_FREE_SEGMENTS, 1);
+    if (segment < books_word(pager, BOOK_SEGMENT_HINT))
+      books_set_word(pager, BOOK_SEGMENT_HINT, segment);
+    return 0;
+  }
+  books_set(pager, &s->free[slot / 64], s->free[slot / 64] | UINT64_C(1) << slot % 64);
+  books_set(pager, &s->info, (class + 1) | free_slots << 32);
+  if (free_slots == 1)
+    list_link(pager, segment, class);
+  return 0;
+}
+
+int release_page(struct pager *pager, uint64_t ref) {
+  int result = books_undo_room(pager, 32);
+  if (result)
+    return result;
+  uint64_t units = page_units(pager, ref);
+  if (units == 0)
+    return error_set(COPSE_E_CORRUPT, "a list of freed pages names %llx", (unsigned long long)ref);
+  books_add_word(pager, BOOK_USED_UNITS, 0 - units);
+  unsigned class = page_ref_class(ref);
+  if (class == PAGE_RUN)
+    return release_run(pager, page_ref_offset(ref), units / (FORMAT_BLOCK / FORMAT_UNIT));
+  uint64_t top = books_word(pager, BOOK_HOT_TOP + class);
+  if (top >= HOT_DEPTH)
+    return slot_release(pager, ref);
+  books_set(pager, &books_hot(pager, class)[top], ref);
+  books_set_word(pager, BOOK_HOT_TOP + class, top + 1);
+  return 0;
+}
+
+int hot_drain(struct pager *pager) {
+  for (unsigned class = 0; class < PAGE_CLASSES; class ++) {
+    uint64_t top;
+    while ((top = books_word(pager, BOOK_HOT_TOP + class)) > 0) {
+      int result = top > HOT_DEPTH ? error_set(COPSE_E_CORRUPT, "a free list is damaged")
+                                   : books_undo_room(pager, 32);
+      if (result == 0)
+        result = slot_release(pager, books_hot(pager, class)[top - 1]);
+      if (result)
+        return result;
+      books_set_word(pager, BOOK_HOT_TOP + class, top - 1);
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,209 @@
+/* page/blocks.c - segments and runs of 4 KiB blocks: the block map, growth of the file.
+ *
+ * The block map has one word per segment, one bit per block. A segment of small pages is all
+ * ones. Runs of up to 64 blocks lie within one segment; longer ones begin at a segment's
+ * start, cover whole segments and the first blocks of one more. */
+#include "page/books.h"
+
+#define CHUNK_MIN 4u   /* segments by which the file grows at first: 1 MiB */
+#define CHUNK_MAX 256u /* and at most: 64 MiB */
+
+int segments_grow(struct pager *pager, uint64_t segments) {
+  struct books *books = pager->books;
+  uint64_t limit = books->segment_limit;
+  if (limit + segments > pager->segments)
+    return error_set(COPSE_E_LIMIT, "the store is full: max_bytes is %llu",
+                     (unsigned long long)(pager->layout_segments * FORMAT_SEGMENT));
+  int result = pager->may_grow ? pager->may_grow(pager->context) : 0;
+  if (result)
+    return result;
+  uint64_t step = limit < CHUNK_MIN ? CHUNK_MIN : limit > CHUNK_MAX ? CHUNK_MAX : limit;
+  uint64_t ahead = pager->prefault_bytes / FORMAT_SEGMENT;
+  if (limit < ahead && step < ahead - limit)
+    step = ahead - limit;
+  if (step < segments)
+    step = segments;
+  if (step > pager->segments - limit)
+    step = pager->segments - limit;
+  POINT(grow_begin);
+  for (;; step = step / 2 < segments ? segments : step / 2) {
+    uint64_t after = limit + step;
+    uint64_t table = books_segments_at(pager->layout_segments);
+    result = region_allocate(pager->writers_region, BOOKS_BLOCKS + limit * 8, step * 8);
+    if (result == 0)
+      result = region_allocate(pager->writers_region, table + limit * sizeof(struct segment),
+                               step * sizeof(struct segment));
+    if (result == 0)
+      result = region_allocate(pager->data_region, limit * FORMAT_SEGMENT, step * FORMAT_SEGMENT);
+    if (result == 0) {
+      POINT(grow_done);
+      os_populate(pager->data + limit * FORMAT_SEGMENT, step * FORMAT_SEGMENT, 1);
+      books->segment_limit = after;
+      pager->view.limit = after * FORMAT_SEGMENT;
+      return 0;
+    }
+    if (result != COPSE_E_NO_SPACE || step == segments)
+      return result;
+  }
+}
+
+int segment_take(struct pager *pager, uint64_t *segment) {
+  uint64_t used = books_word(pager, BOOK_SEGMENT_USED);
+  if (books_word(pager, BOOK_FREE_SEGMENTS)) {
+    for (uint64_t i = books_word(pager, BOOK_SEGMENT_HINT); i < used; i++)
+      if (*books_blocks(pager, i) == 0) {
+        books_add_word(pager, BOOK_FREE_SEGMENTS, (uint64_t)-1);
+        books_set_word(pager, BOOK_SEGMENT_HINT, i + 1);
+        *segment = i;
+        return 0;
+      }
+    return error_set(COPSE_E_CORRUPT, "the writers' file counts free segments that are not there");
+  }
+  if (used >= pager->books->segment_limit)
+    return COPSE_NONE;
+  books_set_word(pager, BOOK_SEGMENT_USED, used + 1);
+  *segment = used;
+  return 0;
+}
+
+/* Position of the first n zero bits in a row in word, or 64. */
+static unsigned zeros_find(uint64_t word, unsigned n) {
+  uint64_t free = ~word;
+  for (unsigned have = 1; have < n && free;) { /* bit i stays set if `have` zeros begin there */
+    unsigned step = have < n - have ? have : n - have;
+    free &= free >> step;
+    have += step;
+  }
+  return free ? (unsigned)__builtin_ctzll(free) : 64;
+}
+
+static uint64_t ones(uint64_t n) { return n >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << n) - 1; }
+
+/* Marks blocks of one segment used or free, keeping the counts of free segments and blocks.
+ * Free blocks count only in segments that are in use. */
+static void blocks_change(struct pager *pager, uint64_t segment, uint64_t mask, int use) {
+  uint64_t *word = books_blocks(pager, segment), before = *word;
+  uint64_t after = use ? before | mask : before & ~mask;
+  uint64_t free_before = before ? 64 - (unsigned)__builtin_popcountll(before) : 0;
+  uint64_t free_after = after ? 64 - (unsigned)__builtin_popcountll(after) : 0;
+  books_set(pager, word, after);
+  books_add_word(pager, BOOK_FREE_BLOCKS, free_after - free_before);
+  if (before == 0)
+    books_add_word(pager, BOOK_FREE_SEGMENTS, (uint64_t)-1);
+  if (after == 0) {
+    books_add_word(pager, BOOK_FREE_SEGMENTS, 1);
+    if (segment < books_word(pager, BOOK_SEGMENT_HINT))
+      books_set_word(pager, BOOK_SEGMENT_HINT, segment);
+  }
+}
+
+/* Looks for a run among segments from `from` to `to` (exclusive). */
+static int run_search(struct pager *pager, uint64_t blocks, uint64_t from, uint64_t to,
+                      uint64_t *segment, unsigned *first) {
+  uint64_t whole = blocks / 64, rest = blocks % 64, row = 0;
+  for (uint64_t i = from; i < to; i++) {
+    uint64_t word = *books_blocks(pager, i);
+    if (blocks <= 64) {
+      unsigned at = zeros_find(word, (unsigned)blocks);
+      if (at < 64) {
+        *segment = i;
+        *first = at;
+        return 0;
+      }
+      continue;
+    }
+    if (row >= whole && (word & ones(rest)) == 0) {
+      *segment = i - whole;
+      *first = 0;
+      return 0;
+    }
+    row = word == 0 ? row + 1 : 0;
+    if (row == whole && rest == 0) {
+      *segment = i + 1 - whole;
+      *first = 0;
+      return 0;
+    }
+  }
+  return COPSE_NONE;
+}
+
+/* Extends the used segments (they become free ones) so that `count` segments follow `from`. */
+static int segments_extend(struct pager *pager, uint64_t count) {
+  uint64_t used = books_word(pager, BOOK_SEGMENT_USED);
+  uint64_t limit = pager->books->segment_limit;
+  if (used + count > limit) {
+    int result = segments_grow(pager, used + count - limit);
+    if (result)
+      return result;
+  }
+  books_set_word(pager, BOOK_SEGMENT_USED, used + count);
+  books_add_word(pager, BOOK_FREE_SEGMENTS, count);
+  if (used < books_word(pager, BOOK_SEGMENT_HINT))
+    books_set_word(pager, BOOK_SEGMENT_HINT, used);
+  return 0;
+}
+
+int run_take(struct pager *pager, uint64_t blocks, uint64_t *offset) {
+  uint64_t room = books_word(pager, BOOK_FREE_BLOCKS) + books_word(pager, BOOK_FREE_SEGMENTS) * 64;
+  if (room < blocks && pager->reclaim) {
+    int result = pager->reclaim(pager->context);
+    if (result)
+      return result;
+    room = books_word(pager, BOOK_FREE_BLOCKS) + books_word(pager, BOOK_FREE_SEGMENTS) * 64;
+  }
+  uint64_t used = books_word(pager, BOOK_SEGMENT_USED), hint = books_word(pager, BOOK_RUN_HINT);
+  uint64_t segments = (blocks + 63) / 64, segment = 0;
+  unsigned first = 0;
+  int result = books_undo_room(pager, segments * 2 + 64);
+  if (result)
+    return result;
+  result = COPSE_NONE;
+  if (room >= blocks) {
+    hint = hint < used ? hint : 0;
+    result = run_search(pager, blocks, hint, used, &segment, &first);
+    if (result == COPSE_NONE && hint)
+      result = run_search(pager, blocks, 0, used, &segment, &first);
+  }
+  if (result == COPSE_NONE) {
+    /* Free segments at the end of the used ones count towards the run. */
+    uint64_t tail = 0;
+    while (tail < segments && tail < used && *books_blocks(pager, used - 1 - tail) == 0)
+      tail++;
+    result = segments_extend(pager, segments - (tail < segments ? tail : segments - 1));
+    if (result)
+      return result;
+    segment = books_word(pager, BOOK_SEGMENT_USED) - segments;
+    first = 0;
+  }
+  if (result)
+    return result;
+  *offset = segment * FORMAT_SEGMENT + (uint64_t)first * FORMAT_BLOCK;
+  books_set_word(pager, BOOK_RUN_HINT, segment);
+  for (uint64_t left = blocks, i = segment; left; i++) {
+    uint64_t take = left < 64 ? left : 64;
+    blocks_change(pager, i, ones(take) << (i == segment ? first : 0), 1);
+    left -= take;
+  }
+  return 0;
+}
+
+int release_run(struct pager *pager, uint64_t offset, uint64_t blocks) {
+  uint64_t segment = offset / FORMAT_SEGMENT;
+  unsigned first = (unsigned)(offset % FORMAT_SEGMENT / FORMAT_BLOCK);
+  int result = books_undo_room(pager, (blocks / 64 + 2) * 2 + 32);
+  if (result)
+    return result;
+  while (blocks) {
+    uint64_t take = blocks < 64 - first ? blocks : 64 - first;
+    uint64_t mask = ones(take) << first;
+    if (segment >= pager->books->segment_limit || (*books_blocks(pager, segment) & mask) != mask ||
+        books_segment(pager, segment)->info != 0)
+      return error_set(COPSE_E_CORRUPT, "blocks at %llu are freed and are not in use",
+                       (unsigned long long)offset);
+    blocks_change(pager, segment, mask, 0);
+    blocks -= take;
+    first = 0;
+    segment++;
+  }
+  return 0;
+}

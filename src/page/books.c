@@ -1,0 +1,283 @@
+/* page/books.c - the undo log, and lists made of chunks.
+ *
+ * Owns: the undo log counts only while undo_version was not published; entries are complete
+ * before undo_count names them; a word changes after its entry counts. Undoing writes absolute values from the
+ * newest entry to the oldest, so that a death in the middle of it does no harm: the next
+ * writer undoes again. */
+#include "page/books.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int books_undo_room(struct pager *pager, uint64_t entries) {
+  struct books *books = pager->books;
+  uint64_t need = books->undo_count + entries;
+  if (need <= books->undo_limit)
+    return 0;
+  uint64_t limit = books->undo_limit ? books->undo_limit : 4096;
+  while (limit < need)
+    limit *= 2;
+  if (limit * sizeof(struct undo_entry) > BOOKS_UNDO_BYTES)
+    return error_set(COPSE_E_LIMIT, "the transaction changes too much at once; commit in parts");
+  int result = region_allocate(pager->writers_region, BOOKS_UNDO, limit * sizeof(struct undo_entry));
+  if (result == 0)
+    books->undo_limit = limit;
+  return result;
+}
+
+/* Puts old values back, newest first, down to `keep` entries. Entries are untrusted. */
+static void undo_to(struct pager *pager, uint64_t keep) {
+  struct books *books = pager->books;
+  const struct undo_entry *log = (const struct undo_entry *)(pager->writers + BOOKS_UNDO);
+  uint64_t count = books->undo_count, end = books_bytes(pager->layout_segments);
+  if (count > books->undo_limit)
+    count = books->undo_limit;
+  if (end > pager->writers_region->reserved)
+    end = pager->writers_region->reserved;
+  while (count > keep) {
+    const struct undo_entry *entry = &log[--count];
+    if (entry->offset >= BOOKS_AT && entry->offset % 8 == 0 && entry->offset < end)
+      *(uint64_t *)(pager->writers + entry->offset) = entry->old;
+    POINT(rollback_step);
+  }
+  books_order();
+  books->undo_count = keep;
+}
+
+static void loose_forget(struct pager *pager) {
+  for (unsigned class = 0; class < PAGE_CLASSES; class ++)
+    pager->loose[class].count = 0;
+}
+
+void pager_begin(struct pager *pager, uint64_t version, uint64_t published) {
+  struct books *books = pager->books;
+  if (books->undo_count && books->undo_version > published) {
+    POINT(rollback_begin);
+    undo_to(pager, 0);
+  }
+  books->undo_count = 0;
+  books_order();
+  books->undo_version = version;
+  pager->version = version;
+  pager->epoch = 0;
+  pager->failure = 0;
+  pager->logged = 0;
+  pager->freed.count = 0;
+  loose_forget(pager);
+  pager->view.limit = books->segment_limit * FORMAT_SEGMENT;
+}
+
+void pager_rollback(struct pager *pager) {
+  POINT(rollback_begin);
+  undo_to(pager, 0);
+  pager->logged = 0;
+  pager->freed.count = 0;
+  loose_forget(pager);
+}
+
+static void list_add(struct pager *pager, struct ref_list *list, uint64_t ref, uint64_t birth) {
+  if (list->count == list->capacity) {
+    size_t capacity = list->capacity ? list->capacity * 2 : 256;
+    void *items = realloc(list->items, capacity * sizeof *list->items);
+    if (!items) {
+      pager->failure = error_set(COPSE_E_MEMORY, "no memory for the list of freed pages");
+      return;
+    }
+    list->items = items;
+    list->capacity = capacity;
+  }
+  list->items[list->count++] = (struct freed_page){ref, birth};
+}
+
+void pager_savepoint(struct pager *pager, struct pager_mark *mark) {
+  /* Pages that are loose now must not be overwritten after the savepoint: what the undo log
+   * restores may not name them, but a rollback has to find them as they are listed. */
+  for (unsigned class = 0; class < PAGE_CLASSES; class ++)
+    for (size_t i = 0; i < pager->loose[class].count; i++)
+      list_add(pager, &pager->freed, pager->loose[class].items[i].ref, pager->version);
+  loose_forget(pager);
+  mark->undo_count = pager->books->undo_count;
+  mark->freed_count = pager->freed.count;
+  pager->epoch++;
+  pager->logged = 0;
+}
+
+void pager_rollback_to(struct pager *pager, const struct pager_mark *mark) {
+  POINT(rollback_begin);
+  undo_to(pager, mark->undo_count);
+  pager->freed.count = mark->freed_count;
+  loose_forget(pager);
+  pager->epoch++;
+  pager->logged = 0;
+}
+
+void pager_drop(struct pager *pager, uint64_t ref) {
+  uint64_t size;
+  const struct page_head *head = page_locate(&pager->view, ref, &size);
+  if (!head) {
+    pager->failure =
+        error_set(COPSE_E_CORRUPT, "reference %llx points nowhere", (unsigned long long)ref);
+    return;
+  }
+  int own = pager_is_dirty(pager, head) && page_ref_class(ref) != PAGE_RUN;
+  list_add(pager, own ? &pager->loose[page_ref_class(ref)] : &pager->freed, ref, head->birth);
+}
+
+void pager_drop_subtree(struct pager *pager, uint64_t ref) {
+  list_add(pager, &pager->freed, ref | LISTED_SUBTREE, 0);
+}
+
+int chunk_check(const struct pager *pager, uint64_t index) {
+  if (index == 0 || index > pager->books->chunk_limit)
+    return error_set(COPSE_E_CORRUPT, "the writers' file names chunk %llu of %llu",
+                     (unsigned long long)index, (unsigned long long)pager->books->chunk_limit);
+  return 0;
+}
+
+int chunk_take(struct pager *pager, uint64_t *index) {
+  uint64_t head = books_word(pager, BOOK_CHUNK_FREE);
+  if (head) {
+    if (chunk_check(pager, head))
+      return COPSE_E_CORRUPT;
+    books_set_word(pager, BOOK_CHUNK_FREE, books_chunk(pager, head - 1)->next);
+    *index = head;
+    return 0;
+  }
+  uint64_t used = books_word(pager, BOOK_CHUNK_USED);
+  if (used >= pager->books->chunk_limit) {
+    uint64_t step = used < 16 ? 16 : used < 4096 ? used : 4096;
+    uint64_t at = books_chunks_at(pager->layout_segments) + used * sizeof(struct chunk);
+    int result = region_allocate(pager->writers_region, at, step * sizeof(struct chunk));
+    if (result)
+      return result;
+    pager->books->chunk_limit = used + step;
+  }
+  books_set_word(pager, BOOK_CHUNK_USED, used + 1);
+  *index = used + 1;
+  return 0;
+}
+
+void chunk_give(struct pager *pager, uint64_t index) {
+  books_set(pager, &books_chunk(pager, index - 1)->next, books_word(pager, BOOK_CHUNK_FREE));
+  books_set_word(pager, BOOK_CHUNK_FREE, index);
+}
+
+int stack_push(struct pager *pager, uint64_t *top, uint64_t *pos, const struct listed *listed) {
+  int result = books_undo_room(pager, 16);
+  if (result)
+    return result;
+  if (*top == 0 || *pos >= CHUNK_ENTRIES) {
+    uint64_t index;
+    result = chunk_take(pager, &index);
+    if (result)
+      return result;
+    books_set(pager, &books_chunk(pager, index - 1)->next, *top);
+    books_set(pager, top, index);
+    books_set(pager, pos, 0);
+  }
+  if (chunk_check(pager, *top))
+    return COPSE_E_CORRUPT;
+  struct listed *entry = &books_chunk(pager, *top - 1)->entries[*pos];
+  /* The place may hold an entry that was popped since the last commit: undoing needs it. */
+  books_set(pager, &entry->ref, listed->ref);
+  books_set(pager, &entry->birth, listed->birth);
+  books_set(pager, &entry->freed, listed->freed);
+  books_set(pager, pos, *pos + 1);
+  return 0;
+}
+
+int stack_pop(struct pager *pager, uint64_t *top, uint64_t *pos, struct listed *listed) {
+  int result = books_undo_room(pager, 8);
+  if (result)
+    return result;
+  if (*top == 0)
+    return COPSE_NONE;
+  if (chunk_check(pager, *top) || *pos > CHUNK_ENTRIES || *pos == 0)
+    return error_set(COPSE_E_CORRUPT, "a list in the writers' file is damaged");
+  struct chunk *chunk = books_chunk(pager, *top - 1);
+  *listed = chunk->entries[*pos - 1];
+  if (*pos > 1) {
+    books_set(pager, pos, *pos - 1);
+    return 0;
+  }
+  uint64_t emptied = *top, next = chunk->next;
+  books_set(pager, top, next);
+  books_set(pager, pos, next ? CHUNK_ENTRIES : 0);
+  chunk_give(pager, emptied);
+  return 0;
+}
+
+uint64_t page_units(const struct pager *pager, uint64_t ref) {
+  uint64_t size;
+  return page_locate(&pager->view, ref & ~LISTED_SUBTREE, &size) ? size / FORMAT_UNIT : 0;
+}
+
+/* Appends one entry to the pending queue. */
+static int queue_append(struct pager *pager, const struct listed *listed) {
+  uint64_t tail = books_word(pager, BOOK_PENDING_TAIL_CHUNK);
+  uint64_t pos = books_word(pager, BOOK_PENDING_TAIL_POS);
+  if (tail == 0 || pos >= CHUNK_ENTRIES) {
+    uint64_t index;
+    int result = chunk_take(pager, &index);
+    if (result)
+      return result;
+    books_set(pager, &books_chunk(pager, index - 1)->next, 0);
+    if (tail) {
+      books_set(pager, &books_chunk(pager, tail - 1)->next, index);
+    } else {
+      books_set_word(pager, BOOK_PENDING_HEAD_CHUNK, index);
+      books_set_word(pager, BOOK_PENDING_HEAD_POS, 0);
+    }
+    books_set_word(pager, BOOK_PENDING_TAIL_CHUNK, index);
+    tail = index;
+    pos = 0;
+  }
+  if (chunk_check(pager, tail))
+    return COPSE_E_CORRUPT;
+  struct listed *entry = &books_chunk(pager, tail - 1)->entries[pos];
+  /* The chunk may have been emptied by this very transaction: undoing needs its old entries. */
+  books_set(pager, &entry->ref, listed->ref);
+  books_set(pager, &entry->birth, listed->birth);
+  books_set(pager, &entry->freed, listed->freed);
+  books_set_word(pager, BOOK_PENDING_TAIL_POS, pos + 1);
+  return 0;
+}
+
+/* Appends a list of pages; units receives their sizes added up. */
+static int queue_list(struct pager *pager, const struct ref_list *list, uint64_t *units) {
+  for (size_t i = 0; i < list->count; i++) {
+    struct listed listed = {list->items[i].ref, list->items[i].birth, pager->version};
+    int result = queue_append(pager, &listed);
+    if (result)
+      return result;
+    if (!(listed.ref & LISTED_SUBTREE))
+      *units += page_units(pager, listed.ref);
+  }
+  return 0;
+}
+
+int pager_queue(struct pager *pager) {
+  size_t total = pager->freed.count;
+  if (pager->failure)
+    return pager->failure;
+  for (unsigned class = 0; class < PAGE_CLASSES; class ++)
+    total += pager->loose[class].count;
+  uint64_t units = 0;
+  int result = books_undo_room(pager, total * 6 + 64);
+  if (result == 0)
+    result = queue_list(pager, &pager->freed, &units);
+  for (unsigned class = 0; class < PAGE_CLASSES && result == 0; class ++)
+    result = queue_list(pager, &pager->loose[class], &units);
+  if (result)
+    return result;
+  books_add_word(pager, BOOK_PENDING_COUNT, total);
+  books_add_word(pager, BOOK_PENDING_UNITS, units);
+  POINT(commit_freed);
+  return 0;
+}
+
+void pager_free(struct pager *pager) {
+  free(pager->freed.items);
+  for (unsigned class = 0; class < PAGE_CLASSES; class ++)
+    free(pager->loose[class].items);
+}

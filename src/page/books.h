@@ -1,0 +1,90 @@
+/* page/books.h - inside this layer: changing the books through the undo log, the lists of
+ * chunks, and the parts of the allocator that each other file needs. */
+#ifndef PAGE_BOOKS_H
+#define PAGE_BOOKS_H
+
+#include "base/points.h"
+#include "page/pager.h"
+
+/* Orders our own stores as another process sees them after our death: a death does not reorder
+ * stores, so that the compiler is all there is to hold back. */
+static inline void books_order(void) { __asm__ volatile("" ::: "memory"); }
+
+/* Makes room for `entries` more undo entries, so that books_set cannot fail until then. */
+int books_undo_room(struct pager *pager, uint64_t entries);
+
+/* Changes a word of the writers' file so that it can be undone. Room must have been made. */
+static inline void books_set(struct pager *pager, uint64_t *word, uint64_t value) {
+  struct books *books = pager->books;
+  struct undo_entry *entry =
+      (struct undo_entry *)(pager->writers + BOOKS_UNDO) + books->undo_count;
+  entry->offset = (uint64_t)((uint8_t *)word - pager->writers);
+  entry->old = *word;
+  books_order();
+  books->undo_count++;
+  books_order();
+  POINT(undo_logged);
+  *word = value;
+}
+
+/* The same for the words that most transactions change: logged once. */
+static inline void books_set_word(struct pager *pager, unsigned word, uint64_t value) {
+  uint64_t bit = UINT64_C(1) << word;
+  if (pager->logged & bit) {
+    pager->books->words[word] = value;
+  } else {
+    books_set(pager, &pager->books->words[word], value);
+    pager->logged |= bit;
+  }
+}
+static inline uint64_t books_word(const struct pager *pager, unsigned word) {
+  return pager->books->words[word];
+}
+static inline void books_add_word(struct pager *pager, unsigned word, uint64_t delta) {
+  books_set_word(pager, word, pager->books->words[word] + delta);
+}
+
+static inline uint64_t *books_hot(const struct pager *pager, unsigned class) {
+  return (uint64_t *)(pager->writers + BOOKS_HOT) + (uint64_t)class * HOT_DEPTH;
+}
+static inline uint64_t *books_blocks(const struct pager *pager, uint64_t segment) {
+  return (uint64_t *)(pager->writers + BOOKS_BLOCKS) + segment;
+}
+static inline struct segment *books_segment(const struct pager *pager, uint64_t segment) {
+  return (struct segment *)(pager->writers + books_segments_at(pager->layout_segments)) + segment;
+}
+static inline struct chunk *books_chunk(const struct pager *pager, uint64_t index) {
+  return (struct chunk *)(pager->writers + books_chunks_at(pager->layout_segments)) + index;
+}
+
+#define SEGMENT_CLASS(info) ((unsigned)((info)&0xff)) /* class + 1 */
+#define SEGMENT_FREE(info) ((info) >> 32)
+static inline unsigned class_slots(unsigned class) {
+  return FORMAT_SEGMENT / FORMAT_UNIT / page_class_units[class];
+}
+
+/* A free chunk, or one from the end; *index is its index + 1. Errors: NO_SPACE, CORRUPT. */
+int chunk_take(struct pager *pager, uint64_t *index);
+void chunk_give(struct pager *pager, uint64_t index);
+/* 0 if index + 1 names a chunk that has storage. */
+int chunk_check(const struct pager *pager, uint64_t index);
+
+/* Stacks of listed pages made of chunks: {top chunk + 1, entries in it}. */
+int stack_push(struct pager *pager, uint64_t *top, uint64_t *pos, const struct listed *listed);
+int stack_pop(struct pager *pager, uint64_t *top, uint64_t *pos, struct listed *listed);
+
+/* Puts a page back among the free ones of its class, or its blocks among the free blocks. */
+int release_page(struct pager *pager, uint64_t ref);
+int release_run(struct pager *pager, uint64_t offset, uint64_t blocks);
+/* Takes a wholly free segment. COPSE_NONE when there is none without growing. */
+int segment_take(struct pager *pager, uint64_t *segment);
+/* Makes the file longer by at least `segments`. Errors: NO_SPACE, LIMIT, PINNED. */
+int segments_grow(struct pager *pager, uint64_t segments);
+/* Takes a run of blocks. Errors: as segments_grow(). */
+int run_take(struct pager *pager, uint64_t blocks, uint64_t *offset);
+/* Empties the hot stacks into the segments, so that empty segments become free. */
+int hot_drain(struct pager *pager);
+/* Size of a page in units, from its reference and (for runs) its head; 0: not a valid page. */
+uint64_t page_units(const struct pager *pager, uint64_t ref);
+
+#endif

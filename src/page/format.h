@@ -1,0 +1,154 @@
+/* page/format.h - pages, references to them, and the allocator's books in the writers' file.
+ *
+ * Every page begins with struct page_head. A page is immutable once the version that wrote
+ * it is committed. Pages come in size classes carved out of segments of 256 KiB that belong
+ * to one class while occupied, or as runs of 4 KiB blocks when larger than 8 KiB.
+ *
+ * A reference is a u64: bits 0-47 the page's offset in the data file in units of 128 bytes
+ * (0: none), bits 48-52 its size class (PAGE_RUN: a run, whose size stands in its head).
+ *
+ * Books (all words u64, written only under the writer lock, each change through the undo
+ * log; offsets in the writers' file, `segments` = max_bytes / 256 KiB):
+ *      24576                struct books
+ *      64 KiB   24 x 256 x 8  hot stacks: free pages ready for use, by class
+ *       1 MiB   1 GiB         undo log: struct undo_entry
+ *   ...         8 x segments  block map: one bit per 4 KiB block, 1: in use (all ones: a
+ *                             segment of small pages)
+ *   ...       272 x segments  struct segment: the free pages of segments of small pages
+ *   ...         chunks        struct chunk: pages of lists (pending, parked, condemned)
+ */
+#ifndef PAGE_FORMAT_H
+#define PAGE_FORMAT_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "region/format.h"
+
+enum page_kind { PAGE_LEAF = 1, PAGE_INNER = 2, PAGE_TABLE = 3, PAGE_EXTENT = 4 };
+
+struct page_head {
+  uint64_t birth; /* version that wrote it */
+  uint32_t epoch; /* which of its transaction's savepoints wrote it; matters to that one only */
+  uint8_t kind;   /* enum page_kind */
+  uint8_t level;  /* height above the leaves of its tree or table */
+  uint16_t units; /* size in units of 128 bytes; 0: see struct extent_head */
+};
+_Static_assert(sizeof(struct page_head) == 16, "page head");
+
+/* A value of its own: bytes follow the head, aligned to 64. */
+struct extent_head {
+  struct page_head head;
+  uint64_t blocks;     /* size in 4 KiB blocks when it is a run, else 0 */
+  uint64_t value_size; /* bytes */
+  uint64_t zero[4];
+};
+_Static_assert(sizeof(struct extent_head) == 64, "values of extents are aligned to 64");
+
+#define PAGE_CLASSES 24u
+#define PAGE_RUN 31u
+#define PAGE_UNIT_MASK ((UINT64_C(1) << 48) - 1)
+#define PAGE_NODE_MAX 16384u /* bytes in the largest node */
+#define PAGE_SMALL_MAX 8192u /* bytes in the largest size class */
+
+#define BLOCKS_PER_SEGMENT (FORMAT_SEGMENT / FORMAT_BLOCK)
+_Static_assert(BLOCKS_PER_SEGMENT == 64, "a segment's blocks are one word");
+
+#define HOT_DEPTH 256u
+#define BUCKETS 64u
+
+/* Words that change in most transactions: logged once per transaction and savepoint. */
+enum book_word {
+  BOOK_HOT_TOP = 0, /* 24 words: how many pages each hot stack holds */
+  BOOK_PENDING_TAIL_CHUNK = 24,
+  BOOK_PENDING_TAIL_POS,
+  BOOK_PENDING_HEAD_CHUNK,
+  BOOK_PENDING_HEAD_POS,
+  BOOK_PENDING_COUNT,
+  BOOK_PENDING_UNITS,
+  BOOK_PARKED_UNITS,
+  BOOK_USED_UNITS,    /* units of all pages not free: live, pending or parked */
+  BOOK_CHUNK_FREE,    /* head of the list of free chunks, index + 1 */
+  BOOK_CHUNK_USED,    /* chunks ever used */
+  BOOK_SEGMENT_USED,  /* segments ever used: the high-water mark */
+  BOOK_FREE_SEGMENTS, /* of those, how many are wholly free */
+  BOOK_SEGMENT_HINT,  /* no wholly free segment below */
+  BOOK_RUN_HINT,      /* where the search for a run begins */
+  BOOK_FREE_BLOCKS,   /* free blocks in segments used for runs */
+  BOOK_CONDEMNED_CHUNK,
+  BOOK_CONDEMNED_POS,
+  BOOK_WORDS = 64,
+};
+
+/* Freed pages that one old version keeps from reuse. */
+struct bucket {
+  uint64_t tag;   /* that version; meaningful while top is not 0 */
+  uint64_t top;   /* chunk index + 1 of a list of chunks, 0: empty */
+  uint64_t pos;   /* entries in the top chunk */
+  uint64_t units; /* of all pages in it */
+};
+
+struct books {
+  uint64_t undo_version; /*   0 version that the log's transaction would commit */
+  uint64_t undo_count;   /*   8 entries to undo when undo_version was never published */
+  uint64_t segment_limit; /* 16 segments that have storage; rises only, not undone */
+  uint64_t chunk_limit;  /*  24 chunks that have storage; rises only */
+  uint64_t undo_limit;   /*  32 undo entries that have storage; rises only */
+  uint64_t zero[3];
+  uint64_t words[BOOK_WORDS]; /* 64 enum book_word */
+  uint64_t partial[32];       /* per class: a segment + 1 that has free pages, 0: none */
+  struct bucket buckets[BUCKETS];
+};
+_Static_assert(offsetof(struct books, words) == 64, "offset");
+
+struct undo_entry {
+  uint64_t offset; /* of the word in the writers' file */
+  uint64_t old;
+};
+
+/* A segment of small pages: which of its slots are free and not on the hot stack. */
+struct segment {
+  uint64_t info;  /* class + 1 in bits 0-7 (0: not a segment of small pages), free slots above bit 32 */
+  uint64_t links; /* list of the class's segments with free slots: next + 1 low, previous + 1 high half */
+  uint64_t free[32];
+};
+_Static_assert(sizeof(struct segment) == 272, "segment");
+
+/* A page in some list of the books. */
+struct listed {
+  uint64_t ref;   /* bit 63: a whole subtree (its pages' births are not known) */
+  uint64_t birth;
+  uint64_t freed; /* versions from this one on do not hold it */
+};
+#define LISTED_SUBTREE (UINT64_C(1) << 63)
+
+#define CHUNK_ENTRIES 170u
+struct chunk {
+  uint64_t next; /* chunk index + 1 */
+  uint64_t zero;
+  struct listed entries[CHUNK_ENTRIES];
+};
+_Static_assert(sizeof(struct chunk) == 4096, "chunk");
+
+#define BOOKS_AT 24576u
+#define BOOKS_HOT (64u * 1024)
+#define BOOKS_UNDO (1024u * 1024)
+#define BOOKS_UNDO_BYTES (UINT64_C(1) << 30)
+#define BOOKS_BLOCKS (BOOKS_UNDO + BOOKS_UNDO_BYTES)
+_Static_assert(BOOKS_AT + sizeof(struct books) <= BOOKS_HOT, "books fit");
+_Static_assert(BOOKS_HOT + PAGE_CLASSES * HOT_DEPTH * 8 <= BOOKS_UNDO, "hot stacks fit");
+
+static inline uint64_t books_segments_at(uint64_t segments) {
+  return BOOKS_BLOCKS + (segments * 8 + FORMAT_BLOCK - 1) / FORMAT_BLOCK * FORMAT_BLOCK;
+}
+static inline uint64_t books_chunks_at(uint64_t segments) {
+  uint64_t bytes = segments * sizeof(struct segment);
+  return books_segments_at(segments) + (bytes + FORMAT_BLOCK - 1) / FORMAT_BLOCK * FORMAT_BLOCK;
+}
+/* Address space that the writers' file wants: lists for every 512 bytes of data. */
+static inline uint64_t books_bytes(uint64_t segments) {
+  return books_chunks_at(segments) + segments * (FORMAT_SEGMENT / 16) + (64u << 20);
+}
+
+#endif

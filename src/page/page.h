@@ -1,0 +1,64 @@
+/* page/page.h - references, size classes, and reading pages of a view.
+ *
+ * Whatever is read here is untrusted: a reference that points outside of the view, or a page
+ * whose head does not fit it, gives NULL, and the caller reports COPSE_E_CORRUPT. */
+#ifndef PAGE_PAGE_H
+#define PAGE_PAGE_H
+
+#include "base/error.h"
+#include "page/format.h"
+
+/* Units of 128 bytes in each size class; 0: no such class. */
+extern const uint8_t page_class_units[32];
+/* The smallest class that holds 1 to 64 units. */
+extern const uint8_t page_units_class[65];
+
+static inline uint64_t page_ref_offset(uint64_t ref) { return (ref & PAGE_UNIT_MASK) * FORMAT_UNIT; }
+static inline unsigned page_ref_class(uint64_t ref) { return (unsigned)(ref >> 48) & 31; }
+static inline uint64_t page_ref_make(uint64_t offset, unsigned class) {
+  return offset / FORMAT_UNIT | (uint64_t)class << 48;
+}
+
+/* What is needed to read a version: where the data file is mapped, how far references may
+ * point, and, for snapshots that may be ousted, how to copy pages out. */
+struct page_view {
+  const uint8_t *base;
+  uint64_t limit; /* bytes */
+  /* NULL, or: copies the page's bytes to memory of the view's own for this level and makes sure
+   * that the page was still protected afterwards; NULL when it was not. */
+  const void *(*copy)(struct page_view *view, const void *page, uint64_t size, unsigned level);
+};
+
+/* The page's memory and its size in bytes, or NULL when the reference is not valid. */
+static inline const void *page_locate(const struct page_view *view, uint64_t ref, uint64_t *size) {
+  uint64_t offset = page_ref_offset(ref), units = page_class_units[page_ref_class(ref)];
+  if (__builtin_expect(page_ref_class(ref) == PAGE_RUN, 0)) {
+    if (offset < FORMAT_FIRST_PAGE || offset + FORMAT_BLOCK > view->limit || offset % FORMAT_BLOCK)
+      return NULL;
+    const struct extent_head *extent = (const void *)(view->base + offset);
+    units = extent->head.units;
+    if (extent->head.kind == PAGE_EXTENT) {
+      if (extent->blocks > view->limit / FORMAT_BLOCK)
+        return NULL;
+      units = extent->blocks * (FORMAT_BLOCK / FORMAT_UNIT);
+    }
+  }
+  *size = units * FORMAT_UNIT;
+  if (__builtin_expect(offset < FORMAT_FIRST_PAGE || units == 0 || *size > view->limit ||
+                           offset > view->limit - *size || ref >> 53,
+                       0))
+    return NULL;
+  return view->base + offset;
+}
+
+/* Brings the page's lines towards the cache: all of them up to 1 KiB. */
+static inline void page_prefetch(const struct page_view *view, uint64_t ref) {
+  uint64_t offset = page_ref_offset(ref);
+  unsigned units = page_class_units[page_ref_class(ref)];
+  if (units > 10)
+    units = 10;
+  for (unsigned i = 0; i < units * 2; i++)
+    __builtin_prefetch(view->base + offset + i * 64u);
+}
+
+#endif

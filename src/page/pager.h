@@ -1,0 +1,136 @@
+/* page/pager.h - allocation and reclamation of pages, for the holder of the writer lock.
+ *
+ * The books (page/format.h) are changed in place, each word's old value first written to
+ * the undo log, which counts only while its version is unpublished: publishing a version
+ * commits the books with it, and whoever finds an unpublished log (a death, an abort, a
+ * savepoint) puts the old values back. Nothing else needs repair after a death.
+ *
+ *   begin -> alloc/free ... -> queue (freed pages join the pending queue) -> publish
+ *         \-> rollback
+ *
+ * A page freed by version d and born in b may be reused when no announced version lies in
+ * [b, d). The oldest such versions are an argument here: no reader is known to this layer. */
+#ifndef PAGE_PAGER_H
+#define PAGE_PAGER_H
+
+#include "page/page.h"
+#include "region/region.h"
+
+/* A version that somebody uses, as reclamation needs it. */
+struct pager_pin {
+  uint64_t version;
+  int open_ended; /* 1: everything from version on */
+};
+
+struct freed_page {
+  uint64_t ref;
+  uint64_t birth;
+};
+
+struct ref_list {
+  struct freed_page *items;
+  size_t count, capacity;
+};
+
+struct pager {
+  struct page_view view;  /* reading through the writable mapping */
+  uint8_t *data;          /* the data file, writable */
+  struct region *data_region;
+  uint8_t *writers;       /* the writers' file, writable */
+  struct region *writers_region;
+  struct books *books;
+  uint64_t segments;      /* bound: max_bytes / 256 KiB, or what the address space allows */
+  uint64_t layout_segments; /* what the file's layout was computed for: max_bytes / 256 KiB */
+  uint64_t prefault_bytes;
+  /* Asked to reclaim pages when nothing free is left but growing. Errors end the allocation. */
+  int (*reclaim)(void *context);
+  /* Asked before the file grows: 0, or an error that refuses it. */
+  int (*may_grow)(void *context);
+  void *context; /* of both; both may be NULL */
+
+  /* this transaction */
+  uint64_t version;       /* that it would commit */
+  uint32_t epoch;         /* rises with each savepoint */
+  int failure;            /* what went wrong in a drop: the commit fails with it */
+  uint64_t logged;        /* book words already in the undo log since the last savepoint */
+  struct ref_list freed;  /* pages of older versions, or of this one before a savepoint */
+  struct ref_list loose[PAGE_CLASSES]; /* its own pages that it dropped: free for itself */
+};
+
+/* Where a savepoint stands. */
+struct pager_mark {
+  uint64_t undo_count;
+  size_t freed_count;
+};
+
+/* Binds a pager to mapped files. */
+void pager_init(struct pager *pager, struct region *data, struct region *writers,
+                uint64_t layout_segments);
+void pager_free(struct pager *pager);
+
+/* Starts books for a data file whose storage is segment_limit segments, all free but the
+ * file's first blocks. Errors: NO_SPACE. */
+int pager_books_create(struct pager *pager, uint64_t segment_limit);
+/* Rebuilding after the books were lost: mark each reachable page (COPSE_E_CORRUPT when it overlaps
+ * another), then finish. */
+int pager_books_mark(struct pager *pager, uint64_t ref);
+void pager_books_finish(struct pager *pager);
+
+/* Begins the transaction that would commit version, undoing first what a dead one left. */
+void pager_begin(struct pager *pager, uint64_t version, uint64_t published);
+/* Undoes all changes of the books since begin, and forgets freed and loose pages. */
+void pager_rollback(struct pager *pager);
+void pager_savepoint(struct pager *pager, struct pager_mark *mark);
+void pager_rollback_to(struct pager *pager, const struct pager_mark *mark);
+/* Moves freed and loose pages to the pending queue; the last step before publishing.
+ * Errors: NO_SPACE. */
+int pager_queue(struct pager *pager);
+
+/* A page of at least size bytes (at most PAGE_NODE_MAX), its head filled but for kind and
+ * level. *actual receives its real size. Errors: NO_SPACE, LIMIT, PINNED, CORRUPT, MEMORY. */
+int pager_alloc(struct pager *pager, uint32_t size, uint64_t *ref, void **page, uint32_t *actual);
+/* An extent for a value of size bytes, its head filled. */
+int pager_alloc_extent(struct pager *pager, uint64_t size, uint64_t *ref, struct extent_head **extent);
+/* Gives a page up. What goes wrong here (no memory, a damaged reference) is kept and fails the commit. */
+void pager_drop(struct pager *pager, uint64_t ref);
+/* Gives a whole subtree up: it is taken apart by later transactions, a bounded part in each. */
+void pager_drop_subtree(struct pager *pager, uint64_t ref);
+
+/* 1 if this transaction may change the page in place. */
+static inline int pager_is_dirty(const struct pager *pager, const struct page_head *head) {
+  return head->birth == pager->version && head->epoch == pager->epoch;
+}
+static inline void *pager_page(const struct pager *pager, uint64_t ref) {
+  return pager->data + page_ref_offset(ref);
+}
+
+/* What a page refers to, for taking subtrees apart: calls visit for each child page or extent, with
+ * subtree 1 if it has children of its own. Provided by the layers above. */
+typedef int pager_children(struct page_view *view, uint64_t ref,
+                           int (*visit)(void *context, uint64_t ref, int subtree), void *context);
+
+/* Moves freed pages that no pin holds back to the free ones, looking at no more than about
+ * `budget` of them. pins are sorted by version. Errors: NO_SPACE (for lists), CORRUPT, MEMORY. */
+int pager_reclaim(struct pager *pager, const struct pager_pin *pins, size_t count,
+                  pager_children *children, size_t budget);
+/* How many freed pages wait in the pending queue, and whether any are parked or condemned. */
+uint64_t pager_pending(const struct pager *pager);
+int pager_has_parked(const struct pager *pager);
+/* Bytes that wait for older versions: parked ones, and together with the pending queue. */
+uint64_t pager_parked_bytes(const struct pager *pager);
+uint64_t pager_waiting_bytes(const struct pager *pager);
+/* Bytes kept from reuse whose oldest holder is this version. */
+uint64_t pager_held_bytes(const struct books *books, uint64_t version);
+
+/* Calls visit for every page that the books list as not in use. Kinds: free or pending (freed
+ * and waiting, listed->ref may carry LISTED_SUBTREE). For the checker. */
+enum pager_listed_kind { PAGER_FREE, PAGER_PENDING };
+int pager_each_listed(struct pager *pager,
+                      int (*visit)(void *context, enum pager_listed_kind kind, uint64_t ref),
+                      void *context);
+/* Calls visit for every page-sized place of the used segments: for small pages each slot
+ * (size of the class), for run segments each block in use. */
+int pager_each_place(struct pager *pager,
+                     int (*visit)(void *context, uint64_t offset, uint32_t size), void *context);
+
+#endif

@@ -1,0 +1,228 @@
+/* page/reclaim.c - when a freed page may be reused.
+ *
+ * Owns: a page freed by d and born in b is released only when no pin lies in [b, d).
+ *
+ * Happy path: the pending queue is first in, first out; its entries are released in order onto
+ * the hot stacks. An entry that a pin holds stops the queue while the queue is short (the
+ * pin is most likely about to go); when it is long, the entry is parked in the bucket of the
+ * oldest version that holds it, and looked at again when that version is gone: at most one
+ * move for each version that ever held it.
+ *
+ * A subtree (of a dropped map, of a deleted range) is condemned: once no pin is older than
+ * its freeing, it moves to a stack of its own and is taken apart a little at a time. */
+#include "page/books.h"
+
+/* Beyond so many entries a held-up queue is parked rather than waited for. */
+#define QUEUE_PATIENCE 4096u
+
+struct reclaim {
+  struct pager *pager;
+  const struct pager_pin *pins;
+  size_t count;
+  uint64_t open_from; /* everything from this version on is pinned; UINT64_MAX: nothing */
+};
+
+/* The oldest pin in [birth, freed), or UINT64_MAX. */
+static uint64_t holder_find(const struct reclaim *reclaim, uint64_t birth, uint64_t freed) {
+  size_t low = 0, high = reclaim->count;
+  while (low < high) {
+    size_t middle = (low + high) / 2;
+    if (reclaim->pins[middle].version < birth)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  if (low < reclaim->count && reclaim->pins[low].version < freed)
+    return reclaim->pins[low].version;
+  return reclaim->open_from < freed ? reclaim->open_from : UINT64_MAX;
+}
+
+static int is_pinned(const struct reclaim *reclaim, uint64_t version) {
+  return holder_find(reclaim, version, version + 1) == version;
+}
+
+/* The bucket for a version that holds a page; NULL when all are taken by others. */
+static struct bucket *bucket_find(struct pager *pager, uint64_t tag) {
+  struct bucket *empty = NULL;
+  for (unsigned i = 0; i < BUCKETS; i++) {
+    struct bucket *bucket = &pager->books->buckets[i];
+    if (bucket->top == 0)
+      empty = bucket;
+    else if (bucket->tag == tag)
+      return bucket;
+  }
+  return empty;
+}
+
+static int bucket_park(struct pager *pager, struct bucket *bucket, uint64_t tag,
+                       const struct listed *listed) {
+  int result = stack_push(pager, &bucket->top, &bucket->pos, listed);
+  if (result == 0)
+    result = books_undo_room(pager, 4);
+  if (result)
+    return result;
+  uint64_t units = listed->ref & LISTED_SUBTREE ? 0 : page_units(pager, listed->ref);
+  if (bucket->tag != tag)
+    books_set(pager, &bucket->tag, tag);
+  books_set(pager, &bucket->units, bucket->units + units);
+  books_add_word(pager, BOOK_PARKED_UNITS, units);
+  return 0;
+}
+
+/* Sends an entry on its way: released, condemned or parked. COPSE_NONE: it has to stay. */
+static int entry_settle(const struct reclaim *reclaim, const struct listed *listed, int patient) {
+  struct pager *pager = reclaim->pager;
+  uint64_t holder = holder_find(reclaim, listed->birth, listed->freed);
+  if (holder == UINT64_MAX) {
+    if (listed->ref & LISTED_SUBTREE)
+      return stack_push(pager, &pager->books->words[BOOK_CONDEMNED_CHUNK],
+                        &pager->books->words[BOOK_CONDEMNED_POS], listed);
+    return release_page(pager, listed->ref);
+  }
+  if (patient || holder == reclaim->open_from)
+    return COPSE_NONE;
+  struct bucket *bucket = bucket_find(pager, holder);
+  return bucket ? bucket_park(pager, bucket, holder, listed) : COPSE_NONE;
+}
+
+/* Moves the head of the pending queue on by one entry. */
+static int queue_advance(struct pager *pager) {
+  uint64_t head = books_word(pager, BOOK_PENDING_HEAD_CHUNK);
+  uint64_t pos = books_word(pager, BOOK_PENDING_HEAD_POS) + 1;
+  int result = books_undo_room(pager, 16);
+  if (result)
+    return result;
+  books_add_word(pager, BOOK_PENDING_COUNT, (uint64_t)-1);
+  if (pos < CHUNK_ENTRIES) {
+    books_set_word(pager, BOOK_PENDING_HEAD_POS, pos);
+    return 0;
+  }
+  uint64_t next = books_chunk(pager, head - 1)->next;
+  books_set_word(pager, BOOK_PENDING_HEAD_CHUNK, next);
+  books_set_word(pager, BOOK_PENDING_HEAD_POS, 0);
+  if (next == 0) {
+    books_set_word(pager, BOOK_PENDING_TAIL_CHUNK, 0);
+    books_set_word(pager, BOOK_PENDING_TAIL_POS, 0);
+  }
+  chunk_give(pager, head);
+  POINT(reclaim_chunk);
+  return 0;
+}
+
+static int queue_work(const struct reclaim *reclaim, size_t *budget) {
+  struct pager *pager = reclaim->pager;
+  while (*budget && books_word(pager, BOOK_PENDING_COUNT)) {
+    uint64_t head = books_word(pager, BOOK_PENDING_HEAD_CHUNK);
+    uint64_t pos = books_word(pager, BOOK_PENDING_HEAD_POS);
+    if (chunk_check(pager, head) || pos >= CHUNK_ENTRIES)
+      return error_set(COPSE_E_CORRUPT, "the queue of freed pages is damaged");
+    struct listed listed = books_chunk(pager, head - 1)->entries[pos];
+    uint64_t units = listed.ref & LISTED_SUBTREE ? 0 : page_units(pager, listed.ref);
+    int patient = books_word(pager, BOOK_PENDING_COUNT) < QUEUE_PATIENCE;
+    int result = entry_settle(reclaim, &listed, patient);
+    if (result == 0)
+      result = queue_advance(pager);
+    if (result)
+      return result == COPSE_NONE ? 0 : result;
+    books_add_word(pager, BOOK_PENDING_UNITS, 0 - units);
+    --*budget;
+    POINT(reclaim_entry);
+  }
+  return 0;
+}
+
+static int buckets_work(const struct reclaim *reclaim, size_t *budget) {
+  struct pager *pager = reclaim->pager;
+  for (unsigned i = 0; i < BUCKETS && *budget; i++) {
+    struct bucket *bucket = &pager->books->buckets[i];
+    if (bucket->top == 0 || is_pinned(reclaim, bucket->tag))
+      continue;
+    while (*budget && bucket->top) {
+      struct listed listed;
+      int result = stack_pop(pager, &bucket->top, &bucket->pos, &listed);
+      if (result == 0)
+        result = books_undo_room(pager, 8);
+      if (result)
+        return result;
+      uint64_t units = listed.ref & LISTED_SUBTREE ? 0 : page_units(pager, listed.ref);
+      books_set(pager, &bucket->units, bucket->units - units);
+      books_add_word(pager, BOOK_PARKED_UNITS, 0 - units);
+      result = entry_settle(reclaim, &listed, 0);
+      if (result == COPSE_NONE) { /* no bucket for its next holder: it stays where it was */
+        return bucket_park(pager, bucket, bucket->tag, &listed);
+      }
+      if (result)
+        return result;
+      --*budget;
+    }
+  }
+  return 0;
+}
+
+static int condemn_child(void *context, uint64_t ref, int subtree) {
+  struct pager *pager = context;
+  struct listed listed = {subtree ? ref | LISTED_SUBTREE : ref, 0, 0};
+  return stack_push(pager, &pager->books->words[BOOK_CONDEMNED_CHUNK],
+                    &pager->books->words[BOOK_CONDEMNED_POS], &listed);
+}
+
+static int condemned_work(const struct reclaim *reclaim, pager_children *children,
+                          size_t *budget) {
+  struct pager *pager = reclaim->pager;
+  while (*budget) {
+    struct listed listed;
+    int result = stack_pop(pager, &pager->books->words[BOOK_CONDEMNED_CHUNK],
+                           &pager->books->words[BOOK_CONDEMNED_POS], &listed);
+    if (result)
+      return result == COPSE_NONE ? 0 : result;
+    uint64_t ref = listed.ref & ~LISTED_SUBTREE;
+    if (listed.ref & LISTED_SUBTREE)
+      result = children(&pager->view, ref, condemn_child, pager);
+    if (result == 0)
+      result = release_page(pager, ref);
+    if (result)
+      return result;
+    --*budget;
+  }
+  return 0;
+}
+
+int pager_reclaim(struct pager *pager, const struct pager_pin *pins, size_t count,
+                  pager_children *children, size_t budget) {
+  struct reclaim reclaim = {pager, pins, count, UINT64_MAX};
+  for (size_t i = 0; i < count; i++)
+    if (pins[i].open_ended && pins[i].version < reclaim.open_from)
+      reclaim.open_from = pins[i].version;
+  int result = queue_work(&reclaim, &budget);
+  if (result == 0)
+    result = buckets_work(&reclaim, &budget);
+  if (result == 0)
+    result = condemned_work(&reclaim, children, &budget);
+  return result;
+}
+
+uint64_t pager_pending(const struct pager *pager) { return books_word(pager, BOOK_PENDING_COUNT); }
+
+int pager_has_parked(const struct pager *pager) {
+  if (books_word(pager, BOOK_CONDEMNED_CHUNK))
+    return 1;
+  for (unsigned i = 0; i < BUCKETS; i++)
+    if (pager->books->buckets[i].top)
+      return 1;
+  return 0;
+}
+
+uint64_t pager_parked_bytes(const struct pager *pager) {
+  return books_word(pager, BOOK_PARKED_UNITS) * FORMAT_UNIT;
+}
+
+uint64_t pager_waiting_bytes(const struct pager *pager) {
+  return pager_parked_bytes(pager) + books_word(pager, BOOK_PENDING_UNITS) * FORMAT_UNIT;
+}
+
+uint64_t pager_held_bytes(const struct books *books, uint64_t version) {
+  for (unsigned i = 0; i < BUCKETS; i++)
+    if (books->buckets[i].top && books->buckets[i].tag == version)
+      return books->buckets[i].units * FORMAT_UNIT;
+  return 0;
+}

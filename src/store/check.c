@@ -1,0 +1,194 @@
+/* store/check.c - the checker: every page is counted exactly once, and every tree is sound.
+ *
+ * With the writer lock held, so that the books stand still: marks the pages that the newest
+ * version reaches, then those that the books list as free or waiting (freed pages, and what
+ * condemned subtrees reach), each in a bitmap of 128-byte units; a unit marked twice is a
+ * fault. Then every place of the used segments must be marked: what is not is lost.
+ * Invariants are numbered in docs/CONCURRENCY.md. */
+#include "store/store.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PROGRESS_PAGES 65536u
+
+struct checker {
+  struct copse_store *store;
+  struct pager *pager;
+  struct page_view view;
+  struct copse_check found;
+  void (*report)(void *context, const char *sentence);
+  void (*progress)(void *context, uint64_t done, uint64_t all);
+  void *context;
+  uint64_t *units; /* one bit per 128 bytes */
+  uint64_t unit_count;
+  struct copse_view *catalog;
+};
+
+static void fault(struct checker *checker, const char *format, ...) COPSE_PRINTF(2, 3);
+static void fault(struct checker *checker, const char *format, ...) {
+  char sentence[256];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(sentence, sizeof sentence, format, args);
+  va_end(args);
+  checker->found.errors++;
+  if (checker->report)
+    checker->report(checker->context, sentence);
+}
+
+static void fault_tree(void *context, const char *sentence) { fault(context, "%s", sentence); }
+
+/* Marks a page's units; 0 when all were unmarked. */
+static int units_mark(struct checker *checker, uint64_t ref, const char *as) {
+  uint64_t size, offset = page_ref_offset(ref);
+  if (!page_locate(&checker->view, ref, &size)) {
+    fault(checker, "%s page %llx lies outside of the store", as, (unsigned long long)ref);
+    return 1;
+  }
+  int twice = 0;
+  for (uint64_t unit = offset / FORMAT_UNIT; unit < (offset + size) / FORMAT_UNIT; unit++) {
+    twice |= checker->units[unit / 64] >> unit % 64 & 1;
+    checker->units[unit / 64] |= UINT64_C(1) << unit % 64;
+  }
+  if (twice)
+    fault(checker, "%s page %llx (%llu bytes) is counted twice", as, (unsigned long long)ref,
+          (unsigned long long)size);
+  return twice;
+}
+
+static int page_visit(void *context, uint64_t ref, int level, uint64_t bytes) {
+  struct checker *checker = context;
+  (void)level;
+  checker->found.pages++;
+  checker->found.page_bytes += bytes;
+  if (checker->progress && checker->found.pages % PROGRESS_PAGES == 0)
+    checker->progress(checker->context, checker->found.page_bytes,
+                      checker->pager->books->words[BOOK_USED_UNITS] * FORMAT_UNIT);
+  units_mark(checker, ref, "used");
+  return 0;
+}
+
+static int table_visit(void *context, uint64_t ref) {
+  struct checker *checker = context;
+  uint64_t size = 0;
+  (void)page_locate(&checker->view, ref, &size);
+  return page_visit(checker, ref, 0, size);
+}
+
+/* The shape of a map's values stands in the catalog: searched by id. */
+
+static int shape_find(struct checker *checker, uint32_t id, struct tree_shape *shape) {
+  struct tree tree;
+  struct tree_cursor cursor;
+  if (id == CATALOG_ID) {
+    *shape = (struct tree_shape){0};
+    return 0;
+  }
+  if (view_tree_by_id(checker->catalog, CATALOG_ID, (struct tree_shape){0}, &tree, NULL))
+    return COPSE_NONE;
+  cursor_init(&cursor, &checker->view, &tree);
+  for (int result = cursor_first(&cursor); result == 0; result = cursor_next(&cursor)) {
+    struct tree_value value;
+    struct catalog_record record;
+    if (cursor_record(&cursor, NULL, &value) || catalog_parse(&value, &record))
+      break;
+    if (record.entry.id == id) {
+      *shape = map_shape(record.entry.value_size, record.entry.layout_size > 0);
+      return 0;
+    }
+  }
+  return COPSE_NONE;
+}
+
+static int entry_visit(void *context, uint32_t id, const struct map_entry *entry) {
+  struct checker *checker = context;
+  struct tree tree = {entry->root, entry->count, {0}};
+  struct tree_walk walk = {.page = page_visit, .fault = fault_tree, .context = checker};
+  if (shape_find(checker, id, &tree.shape)) {
+    fault(checker, "map %u is in the map table and not in the catalog", id);
+    return 0;
+  }
+  checker->found.maps += id != CATALOG_ID;
+  int result = tree_walk(&checker->view, &tree, &walk);
+  checker->found.records += id == CATALOG_ID ? 0 : walk.records;
+  return result;
+}
+
+static int condemned_visit(void *context, uint64_t ref, int subtree) {
+  struct checker *checker = context;
+  checker->found.pending_pages++;
+  if (units_mark(checker, ref, "condemned") || !subtree)
+    return 0;
+  if (tree_children(&checker->view, ref, condemned_visit, checker))
+    fault(checker, "condemned page %llx: %s", (unsigned long long)ref, copse_error_detail());
+  return 0;
+}
+
+static int listed_visit(void *context, enum pager_listed_kind kind, uint64_t ref) {
+  struct checker *checker = context;
+  if (ref & LISTED_SUBTREE)
+    return condemned_visit(checker, ref & ~LISTED_SUBTREE, 1);
+  *(kind == PAGER_FREE ? &checker->found.free_pages : &checker->found.pending_pages) += 1;
+  units_mark(checker, ref, kind == PAGER_FREE ? "free" : "waiting");
+  return 0;
+}
+
+static int place_visit(void *context, uint64_t offset, uint32_t size) {
+  struct checker *checker = context;
+  uint64_t unit = offset / FORMAT_UNIT;
+  if (unit + size / FORMAT_UNIT > checker->unit_count)
+    fault(checker, "a segment at %llu lies outside of the store", (unsigned long long)offset);
+  else if (!(checker->units[unit / 64] >> unit % 64 & 1))
+    fault(checker, "the page of %u bytes at %llu is lost: neither used nor free", size,
+          (unsigned long long)offset);
+  return 0;
+}
+
+static int run(struct checker *checker, const struct root *root) {
+  int result = table_walk(&checker->view, root, table_visit, entry_visit, checker);
+  if (result == COPSE_E_CORRUPT) {
+    fault(checker, "%s", copse_error_detail());
+    result = 0;
+  }
+  if (result == 0)
+    result = pager_each_listed(checker->pager, listed_visit, checker);
+  if (result == 0)
+    result = pager_each_place(checker->pager, place_visit, checker);
+  if (result == COPSE_E_CORRUPT) {
+    fault(checker, "%s", copse_error_detail());
+    result = 0;
+  }
+  return result;
+}
+
+int copse_check_store(struct copse_store *store, int64_t timeout_ns,
+                      void (*report)(void *context, const char *sentence),
+                      void (*progress)(void *context, uint64_t done, uint64_t all), void *context,
+                      struct copse_check *check) {
+  struct copse_txn *txn;
+  int result = copse_txn_begin(store, timeout_ns, &txn);
+  if (result)
+    return result;
+  pager_rollback(&store->pager); /* what begin reclaimed: the books as they were committed */
+  struct checker checker = {.store = store,
+                            .pager = &store->pager,
+                            .view = store->pager.view,
+                            .report = report,
+                            .progress = progress,
+                            .context = context,
+                            .unit_count = store->pager.view.limit / FORMAT_UNIT,
+                            .catalog = &txn->view};
+  checker.units = calloc(checker.unit_count / 64 + 1, sizeof *checker.units);
+  if (!checker.units)
+    result = error_set(COPSE_E_MEMORY, "no memory for a map of %llu pages",
+                       (unsigned long long)checker.unit_count);
+  else
+    result = run(&checker, &txn->view.root);
+  copse_txn_abort(txn);
+  free(checker.units);
+  if (result == 0)
+    *check = checker.found;
+  return result;
+}

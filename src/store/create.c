@@ -1,0 +1,205 @@
+/* store/create.c - new data files and new coordination files.
+ *
+ * A data file appears at its path complete, by a link from a temporary name, so that nobody
+ * ever opens half of one. Coordination files are made by an attacher that holds the attach
+ * byte and has found nobody else present: first both files with a new nonce, then the nonce
+ * in the data file's header. A death in between leaves files whose nonce the header does not
+ * name: the next attacher makes them anew. */
+#include "store/store.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/points.h"
+
+#define MAX_BYTES_NAMED (UINT64_C(1) << 40)
+#define MAX_BYTES_ANONYMOUS (UINT64_C(64) << 30)
+#define MAX_BYTES_MOST (UINT64_C(1) << 46) /* address space bounds a mapped store */
+#define MAX_BYTES_LEAST (UINT64_C(1) << 20)
+
+static int header_fill(const struct copse_store_options *options, int memory, int anonymous,
+                       struct data_header *header) {
+  uint64_t max = options->max_bytes ? options->max_bytes
+                 : anonymous        ? MAX_BYTES_ANONYMOUS
+                                    : MAX_BYTES_NAMED;
+  if (max < MAX_BYTES_LEAST || max > MAX_BYTES_MOST)
+    return error_set(COPSE_E_ARGUMENT, "max_bytes is %llu; it must be from %llu to %llu",
+                     (unsigned long long)max, (unsigned long long)MAX_BYTES_LEAST,
+                     (unsigned long long)MAX_BYTES_MOST);
+  *header = (struct data_header){
+      .magic = FORMAT_MAGIC_DATA,
+      .version = FORMAT_VERSION,
+      .byte_order = FORMAT_BYTE_ORDER,
+      .unit = FORMAT_UNIT,
+      .segment = FORMAT_SEGMENT,
+      .max_bytes = max / FORMAT_SEGMENT * FORMAT_SEGMENT,
+      .durability = options->durability,
+      .slow_reader = options->slow_reader,
+      .slow_reader_bytes = options->slow_reader_bytes,
+      .created_ns = clock_wall_ns(),
+  };
+  if (header->durability == COPSE_DURABILITY_DEFAULT)
+    header->durability = memory ? COPSE_DURABILITY_NONE : COPSE_DURABILITY_LAZY;
+  int result = os_random(header->store_id, sizeof header->store_id);
+  header->crc = base_crc32c(header, offsetof(struct data_header, crc));
+  return result;
+}
+
+/* Writes the header and two equal root slots of an empty store. */
+static int contents_write(int fd, const char *path, const struct data_header *header) {
+  struct root_slot slot = {.magic = FORMAT_MAGIC_DATA, .sequence = 1, .clean = 1};
+  slot.root = (struct root){.version = 1, .next_map = 1, .limit = FORMAT_SEGMENT, .timeline = 1,
+                            .time_ns = header->created_ns};
+  slot.crc = base_crc32c(&slot, offsetof(struct root_slot, crc));
+  int result = os_allocate(fd, path, 0, FORMAT_SEGMENT);
+  if (result == 0)
+    result = os_pwrite(fd, path, header, sizeof *header, 0);
+  for (unsigned i = 1; i <= 2 && result == 0; i++)
+    result = os_pwrite(fd, path, &slot, sizeof slot, i * FORMAT_BLOCK);
+  return result;
+}
+
+int store_create_file(const char *path, const struct copse_store_options *options) {
+  char temporary[PATH_MAX];
+  uint64_t random;
+  int fd, memory, result = os_random(&random, sizeof random);
+  if (result)
+    return result;
+  if (snprintf(temporary, sizeof temporary, "%s-new-%016llx", path, (unsigned long long)random) >=
+      (int)sizeof temporary)
+    return error_set(COPSE_E_ARGUMENT, "the path is too long");
+  result = os_open(temporary, OS_WRITE | OS_CREATE | OS_EXCLUSIVE,
+                   options->mode ? options->mode : 0666, &fd);
+  if (result == COPSE_E_NO_STORE)
+    return error_set(COPSE_E_NO_STORE, "cannot create %s: its directory does not exist", path);
+  if (result)
+    return result;
+  struct data_header header;
+  result = os_check_file_system(fd, path, &memory);
+  if (result == 0)
+    result = header_fill(options, memory, 0, &header);
+  if (result == 0)
+    result = contents_write(fd, temporary, &header);
+  if (result == 0 && header.durability != COPSE_DURABILITY_NONE)
+    result = os_sync(fd, temporary);
+  POINT(create_header);
+  if (result == 0)
+    result = os_link(temporary, path);
+  os_close(fd);
+  int removed = os_unlink(temporary);
+  return result ? result : removed;
+}
+
+int store_create_anonymous(const struct copse_store_options *options, int *fd) {
+  struct data_header header;
+  int new_fd, result = os_memfd("copse", &new_fd);
+  if (result)
+    return result;
+  result = header_fill(options, 1, 1, &header);
+  if (result == 0)
+    result = contents_write(new_fd, "(anonymous)", &header);
+  if (result)
+    os_close(new_fd);
+  else
+    *fd = new_fd;
+  return result;
+}
+
+/* Makes one coordination file of `size` bytes; *fd is open for writing. */
+static int file_make(const char *path, uint32_t mode, uint64_t size, int *fd) {
+  int new_fd, result;
+  if (path) {
+    result = os_unlink(path);
+    if (result && result != COPSE_E_NO_STORE)
+      return result;
+    result = os_open(path, OS_WRITE | OS_CREATE | OS_EXCLUSIVE, mode, &new_fd);
+  } else {
+    result = os_memfd("copse", &new_fd);
+  }
+  if (result)
+    return result;
+  result = os_allocate(new_fd, path ? path : "(anonymous)", 0, size);
+  if (result)
+    os_close(new_fd);
+  else
+    *fd = new_fd;
+  return result;
+}
+
+/* Fills the heads of both files. The mappings are fresh: everything else is zero. */
+static int heads_fill(struct copse_store *store, uint64_t nonce) {
+  struct readers_header *readers = (struct readers_header *)store->readers.rw;
+  struct writers_header *writers = (struct writers_header *)store->writers.rw;
+  readers->magic = FORMAT_MAGIC_READERS;
+  readers->version = FORMAT_VERSION;
+  readers->nonce = nonce;
+  writers->magic = FORMAT_MAGIC_WRITERS;
+  writers->version = FORMAT_VERSION;
+  writers->nonce = nonce;
+  if (!store->memory) {
+    os_boot_id(readers->boot_id);
+    memcpy(writers->boot_id, readers->boot_id, sizeof writers->boot_id);
+  }
+  return 0;
+}
+
+/* Puts the durable root where readers and writers look for the newest one. */
+static void root_install(struct copse_store *store, const struct root_slot *slot,
+                         const struct root *root) {
+  struct commit_words *words = store_words(store);
+  root_write(store->writers.rw, root);
+  root_publish(store->writers.rw, root->version);
+  /* relaxed: nobody else is attached, and attaching takes a lock of the kernel's */
+  atomic_store_explicit(&words->durable_sequence, slot->sequence, memory_order_relaxed);
+  if (store->header.durability != COPSE_DURABILITY_NONE) {
+    /* relaxed: likewise */
+    atomic_store_explicit(&words->durable[0], root->version, memory_order_relaxed);
+  }
+}
+
+int coordination_create(struct copse_store *store, int data_fd) {
+  struct root_slot slot;
+  uint64_t nonce;
+  int fd, result = durable_read(data_fd, store->data.path, &slot);
+  if (result)
+    return result;
+  if (!slot.clean && store->header.durability == COPSE_DURABILITY_NONE)
+    return error_set(store->memory ? COPSE_E_COORDINATION : COPSE_E_UNCLEAN,
+                     "%s was in use without durability when %s was lost; restore that file, or "
+                     "remove the store and create it anew",
+                     store->data.path, store->memory ? "its file -writers" : "the machine stopped");
+  result = os_random(&nonce, sizeof nonce);
+  if (result)
+    return result;
+  result = file_make(store->readers_path, store->mode, READERS_CLIENTS + FORMAT_BLOCK, &fd);
+  if (result)
+    return result;
+  result = region_open(&store->readers, fd, store->readers_path ? store->readers_path : "(anonymous)",
+                       !store->path, REGION_RW, READERS_BYTES, READERS_SLOTS + FORMAT_BLOCK);
+  if (result)
+    return result;
+  result = file_make(store->writers_path, store->mode, BOOKS_HOT + PAGE_CLASSES * HOT_DEPTH * 8, &fd);
+  if (result == 0)
+    result = region_open(&store->writers, fd,
+                         store->writers_path ? store->writers_path : "(anonymous)", !store->path,
+                         REGION_RW, books_bytes(store->segments),
+                         books_chunks_at(store->segments) + FORMAT_SEGMENT);
+  if (result == 0)
+    result = heads_fill(store, nonce);
+  struct root root = slot.root;
+  if (result == 0 && !slot.clean)
+    root.timeline++; /* versions after this one are issued again with other content */
+  if (result == 0)
+    result = books_rebuild(store, &root);
+  if (result)
+    return result;
+  root_install(store, &slot, &root);
+  POINT(create_coordination);
+  store->header.nonce = nonce;
+  store->header.crc = base_crc32c(&store->header, offsetof(struct data_header, crc));
+  return os_pwrite(data_fd, store->data.path, &store->header, sizeof store->header, 0);
+}

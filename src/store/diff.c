@@ -1,0 +1,101 @@
+/* store/diff.c - comparing a map in two views. */
+#include "store/store.h"
+
+#include <stdlib.h>
+
+#include "tree/diff.h"
+
+struct copse_diff {
+  struct copse_view *before, *after;
+  struct range range;
+  struct tree_diff tree;
+};
+
+_Static_assert((int)COPSE_ADDED == TREE_ADDED && (int)COPSE_REMOVED == TREE_REMOVED &&
+                   (int)COPSE_CHANGED == TREE_CHANGED,
+               "kinds of change are passed on");
+
+/* The map's tree in a view; empty where it does not exist. 1: it does not. */
+static int tree_or_empty(struct copse_view *view, const struct copse_map *map, struct tree *tree) {
+  int result = view_tree_by_id(view, map->id, map->shape, tree, NULL);
+  if (result == COPSE_NONE)
+    *tree = (struct tree){.shape = map->shape};
+  return result;
+}
+
+static int diff_begin(struct copse_diff *diff, struct copse_map *map,
+                      const struct copse_range *asked) {
+  struct tree before, after;
+  int missing = tree_or_empty(diff->before, map, &before);
+  if (missing < 0)
+    return missing;
+  int result = tree_or_empty(diff->after, map, &after);
+  if (result < 0)
+    return result;
+  if (missing && result)
+    return error_set(COPSE_E_NO_MAP, "the map is in neither of the two versions");
+  result = range_make(map, asked, &diff->range);
+  if (result == 0)
+    result = diff_init(&diff->tree, &diff->before->pages, &before, &diff->after->pages, &after,
+                       &diff->range.from, &diff->range.to);
+  return result;
+}
+
+int copse_diff_open(struct copse_view *before, struct copse_view *after, struct copse_map *map,
+                    const struct copse_range *range, struct copse_diff **out) {
+  int result = view_check(before);
+  if (result == 0)
+    result = view_check(after);
+  if (result == 0 && (before->store != after->store || map->store != before->store))
+    result = error_set(COPSE_E_ARGUMENT, "views and map belong to different stores");
+  if (result == 0 && (before->pages.copy || after->pages.copy))
+    result = error_set(COPSE_E_ARGUMENT, "a diff needs snapshots that are not oustable");
+  if (result)
+    return result;
+  struct copse_diff *diff = calloc(1, sizeof *diff);
+  if (!diff)
+    return error_set(COPSE_E_MEMORY, "no memory for a diff");
+  diff->before = before;
+  diff->after = after;
+  result = diff_begin(diff, map, range);
+  if (result) {
+    range_free(&diff->range);
+    free(diff);
+    return store_fault(before->store, result);
+  }
+  pthread_mutex_lock(&before->store->mutex);
+  before->store->cursors_open++;
+  pthread_mutex_unlock(&before->store->mutex);
+  *out = diff;
+  return 0;
+}
+
+static struct copse_bytes bytes_lend(const struct copse_view *view, const struct tree_value *value) {
+  struct copse_bytes bytes = {value->data ? view_lend(view, value->data) : NULL, value->size};
+  return bytes;
+}
+
+int copse_diff_next(struct copse_diff *diff, struct copse_change *change) {
+  enum tree_change kind;
+  struct tree_key key;
+  struct tree_value before, after;
+  int result = diff_next(&diff->tree, &kind, &key, &before, &after);
+  if (result)
+    return store_fault(diff->before->store, result);
+  change->kind = (enum copse_change_kind)kind;
+  change->key = (struct copse_bytes){key.data, key.size};
+  change->before = bytes_lend(diff->before, &before);
+  change->after = bytes_lend(diff->after, &after);
+  return 0;
+}
+
+void copse_diff_close(struct copse_diff *diff) {
+  if (!diff)
+    return;
+  struct copse_store *store = diff->before->store;
+  pthread_mutex_lock(&store->mutex);
+  store->cursors_open--;
+  pthread_mutex_unlock(&store->mutex);
+  range_free(&diff->range);
+  free(diff);
+}

@@ -1,0 +1,113 @@
+/* store/fork.c - going on after fork(), and noticing a raw clone.
+ *
+ * Before the fork each store attaches a client for the child and duplicates the pins of its
+ * open snapshots into slots of that client, each of a greater index than the slot it copies
+ * (sync/slots.h says why). The child adopts them; the parent lets go. A page that the kernel wipes in
+ * children tells a child that was made without these handlers. */
+#include "store/store.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+static pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct copse_store *stores;
+static volatile uint32_t *canary; /* 1 in a process that may use its handles; 0 in a raw clone */
+
+static void snapshots_duplicate(struct copse_store *store) {
+  for (struct copse_snapshot *s = store->snapshots; s; s = s->next) {
+    s->child_slot = UINT32_MAX;
+    uint32_t slot;
+    if (store->passage.fd < 0 || !s->view.open ||
+        slot_take_above(&store->passage.client, s->slot, &slot))
+      continue;
+    slot_announce_exact(readers_slot(&store->readers, slot), s->view.root.version);
+    s->child_slot = slot;
+  }
+}
+
+static void before_fork(void) {
+  pthread_mutex_lock(&list_mutex);
+  for (struct copse_store *store = stores; store; store = store->next)
+    pthread_mutex_lock(&store->mutex);
+  client_fork_lock();
+  for (struct copse_store *store = stores; store; store = store->next) {
+    client_passage_prepare(&store->readers, store->writers.ro, &store->passage);
+    snapshots_duplicate(store);
+  }
+}
+
+static void after_unlock(void) {
+  client_fork_unlock();
+  for (struct copse_store *store = stores; store; store = store->next)
+    pthread_mutex_unlock(&store->mutex);
+  pthread_mutex_unlock(&list_mutex);
+}
+
+static void after_fork_parent(void) {
+  for (struct copse_store *store = stores; store; store = store->next)
+    client_passage_parent(&store->passage);
+  after_unlock();
+}
+
+/* The child's snapshots rest on its own slots; cached handles had slots of the parent's. */
+static void store_adopt(struct copse_store *store) {
+  client_passage_child(&store->passage);
+  store->client = store->passage.client;
+  for (struct copse_snapshot *s = store->cache, *next; s; s = next) {
+    next = s->next;
+    oust_free(s);
+    free(s);
+  }
+  store->cache = NULL;
+  for (struct copse_snapshot *s = store->snapshots; s; s = s->next) {
+    s->slot = s->child_slot;
+    if (s->slot == UINT32_MAX)
+      s->view.open = 0; /* no slot was to be had: reading it fails with STATE */
+  }
+  if (store->txn.active)
+    store->txn.forked = 1;
+  /* relaxed: this process has one thread now */
+  atomic_store_explicit(&store->writer_thread, 0, memory_order_relaxed);
+}
+
+static void after_fork_child(void) {
+  *canary = 1;
+  for (struct copse_store *store = stores; store; store = store->next)
+    store_adopt(store);
+  after_unlock();
+}
+
+static void handlers_install(void) {
+  void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED || madvise(page, 4096, MADV_WIPEONFORK))
+    return;
+  *(volatile uint32_t *)page = 1;
+  canary = page;
+  pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+}
+
+int fork_check(void) {
+  if (__builtin_expect(canary && *canary == 0, 0))
+    return error_set(COPSE_E_FORKED, "this process was cloned without fork(); open the store anew "
+                     "after exec, or use fork()");
+  return 0;
+}
+
+void fork_register(struct copse_store *store) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, handlers_install);
+  pthread_mutex_lock(&list_mutex);
+  store->next = stores;
+  stores = store;
+  pthread_mutex_unlock(&list_mutex);
+}
+
+void fork_unregister(struct copse_store *store) {
+  pthread_mutex_lock(&list_mutex);
+  struct copse_store **at = &stores;
+  while (*at && *at != store)
+    at = &(*at)->next;
+  if (*at)
+    *at = store->next;
+  pthread_mutex_unlock(&list_mutex);
+}

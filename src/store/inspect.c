@@ -1,0 +1,193 @@
+/* store/inspect.c - statistics of stores and maps, and who is attached. */
+#include "store/store.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+/* relaxed: statistics, each right at some moment */
+#define READ(word) atomic_load_explicit(&(word), memory_order_relaxed) /* relaxed: as above */
+
+static void books_stat(const struct copse_store *store, struct copse_stat *stat) {
+  const struct books *books = (const struct books *)(store->writers.ro + BOOKS_AT);
+  const uint64_t *words = books->words;
+  stat->file_bytes = books->segment_limit * FORMAT_SEGMENT;
+  stat->high_water_bytes = words[BOOK_SEGMENT_USED] * FORMAT_SEGMENT;
+  stat->pending_bytes = words[BOOK_PENDING_UNITS] * FORMAT_UNIT;
+  stat->pinned_bytes = words[BOOK_PARKED_UNITS] * FORMAT_UNIT;
+  stat->used_bytes = words[BOOK_USED_UNITS] * FORMAT_UNIT + FORMAT_FIRST_PAGE;
+  stat->free_bytes = stat->high_water_bytes > stat->used_bytes
+                         ? stat->high_water_bytes - stat->used_bytes : 0;
+}
+
+static void words_stat(const struct copse_store *store, struct copse_stat *stat) {
+  const struct commit_words *words = store_words_ro(store);
+  stat->commits = READ(words->commits);
+  stat->aborts = READ(words->aborts);
+  stat->puts = READ(words->puts);
+  stat->deletes = READ(words->deletes);
+  stat->lock_waits = READ(words->lock_waits);
+  stat->lock_wait_ns = READ(words->lock_wait_ns);
+  stat->lock_wait_max_ns = READ(words->lock_wait_max_ns);
+  stat->takeovers = READ(words->takeovers);
+  stat->reaped = READ(words->reaped);
+  stat->wakes = READ(words->wakes);
+  stat->refusals = READ(words->refusals);
+  stat->durable_version = READ(words->durable[0]);
+}
+
+/* Whom the lock word names; 0: nobody. */
+static uint32_t lock_owner(const struct copse_store *store) {
+  return LOCK_OWNER(READ(store_words_ro(store)->lock));
+}
+
+static int maps_count(struct copse_store *store, uint64_t *version, uint64_t *maps) {
+  struct copse_snapshot *snapshot;
+  struct map_entry catalog;
+  int result = copse_snapshot_open(store, 0, &snapshot);
+  if (result)
+    return result;
+  *version = snapshot->view.root.version;
+  result = table_lookup(&snapshot->view.pages, &snapshot->view.root, CATALOG_ID, &catalog);
+  *maps = catalog.count;
+  copse_snapshot_close(snapshot);
+  return result;
+}
+
+int copse_stat(struct copse_store *store, struct copse_stat *out) {
+  struct copse_stat stat = {0};
+  uint32_t clients, slots, owner;
+  int result = fork_check();
+  if (result == 0)
+    result = readers_client_count(&store->readers, &clients);
+  if (result == 0)
+    result = readers_slot_count(&store->readers, &slots);
+  for (uint32_t i = 0; result == 0 && i < slots; i++)
+    stat.snapshots += SLOT_KIND(READ(readers_slot(&store->readers, i)->word)) != SLOT_IDLE;
+  for (uint32_t i = 0; result == 0 && i < clients; i++)
+    stat.processes += READ(readers_client(&store->readers, i)->state) == CLIENT_USED;
+  if (result == 0)
+    result = maps_count(store, &stat.version, &stat.maps);
+  if (result)
+    return store_fault(store, result);
+  books_stat(store, &stat);
+  words_stat(store, &stat);
+  stat.max_bytes = store->header.max_bytes;
+  stat.durability = store->header.durability;
+  owner = lock_owner(store);
+  if (owner && owner <= clients) {
+    uint64_t since = READ(store_words_ro(store)->lock_since_ns), now = clock_coarse_ns();
+    stat.writer_pid = readers_client(&store->readers, owner - 1)->pid;
+    stat.writer_held_ns = now > since ? now - since : 0;
+  }
+  *out = stat;
+  return 0;
+}
+
+/* --- readers --------------------------------------------------------------------------- */
+
+/* Whether the client's byte is held: by asking for it. */
+static int client_alive(struct copse_store *store, uint32_t index) {
+  int proof;
+  if (index == store->client.index || client_prove_dead(&store->readers, index, &proof) <= 0)
+    return 1;
+  client_proof_release(proof);
+  return 0;
+}
+
+static void slots_note(struct copse_store *store, uint32_t index, uint32_t slots, uint64_t newest,
+                       struct copse_reader *reader) {
+  uint64_t now = clock_coarse_ns();
+  for (uint32_t i = 0; i < slots; i++) {
+    const struct reader_slot *slot = readers_slot(&store->readers, i);
+    uint64_t word = READ(slot->word), since = READ(slot->since_ns);
+    if ((uint32_t)READ(slot->owner) != index + 1 || SLOT_KIND(word) == SLOT_IDLE ||
+        SLOT_KIND(word) == SLOT_OUSTED)
+      continue;
+    uint64_t version = SLOT_VERSION(word);
+    reader->snapshots++;
+    if (reader->version && reader->version <= version)
+      continue;
+    reader->version = version;
+    reader->lag = newest > version ? newest - version : 0;
+    reader->age_ns = now > since ? now - since : 0;
+  }
+  if (reader->version)
+    reader->held_bytes =
+        pager_held_bytes((const struct books *)(store->writers.ro + BOOKS_AT), reader->version);
+}
+
+int copse_readers(struct copse_store *store,
+                  int (*visit)(void *context, const struct copse_reader *reader), void *context) {
+  uint32_t clients, slots;
+  int result = fork_check();
+  if (result == 0)
+    result = readers_client_count(&store->readers, &clients);
+  if (result == 0)
+    result = readers_slot_count(&store->readers, &slots);
+  uint64_t newest = copse_store_version(store);
+  for (uint32_t i = 0; result == 0 && i < clients; i++) {
+    const struct reader_client *entry = readers_client(&store->readers, i);
+    if (READ(entry->state) != CLIENT_USED)
+      continue;
+    struct copse_reader reader = {.pid = entry->pid, .pid_namespace = entry->pid_namespace};
+    memcpy(reader.command, entry->command, sizeof reader.command);
+    reader.command[sizeof reader.command - 1] = 0;
+    reader.alive = (uint32_t)client_alive(store, i);
+    reader.writing = lock_owner(store) == i + 1;
+    slots_note(store, i, slots, newest, &reader);
+    result = visit(context, &reader);
+  }
+  return result;
+}
+
+/* --- one map --------------------------------------------------------------------------- */
+
+static int page_count(void *context, uint64_t ref, int level, uint64_t bytes) {
+  struct copse_map_stat *stat = context;
+  (void)ref;
+  if (level < 0) {
+    stat->value_extents++;
+    stat->extent_bytes += bytes;
+  } else if (level == 0) {
+    stat->leaf_pages++;
+    stat->leaf_bytes += bytes;
+  } else {
+    stat->inner_pages++;
+    stat->inner_bytes += bytes;
+  }
+  if (level >= 0 && (uint32_t)level + 1 > stat->depth)
+    stat->depth = (uint32_t)level + 1;
+  return 0;
+}
+
+struct stat_walk {
+  struct copse_map_stat stat; /* first: page_count() is given its address */
+  int damaged;
+};
+
+static void fault_note(void *context, const char *sentence) {
+  struct stat_walk *walk = context;
+  if (!walk->damaged++)
+    error_detail_set("%s", sentence);
+}
+
+int copse_map_stat(struct copse_view *view, struct copse_map *map, struct copse_map_stat *stat) {
+  struct tree tree;
+  struct stat_walk walked = {0};
+  struct tree_walk walk = {.page = page_count, .fault = fault_note, .context = &walked};
+  int result = view_check(view);
+  if (result == 0)
+    result = view_tree(view, map, &tree);
+  if (result == 0)
+    result = tree_walk(&view->pages, &tree, &walk);
+  if (result == 0 && walked.damaged)
+    result = COPSE_E_CORRUPT;
+  if (result)
+    return store_fault(view->store, result);
+  walked.stat.records = walk.records;
+  walked.stat.key_bytes = walk.key_bytes;
+  walked.stat.value_bytes = walk.value_bytes;
+  *stat = walked.stat;
+  return 0;
+}

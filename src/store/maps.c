@@ -1,0 +1,431 @@
+/* store/maps.c - creating, opening, listing, renaming and dropping maps: the catalog. */
+#include "store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "record/layout.h"
+
+static const struct tree_shape catalog_shape;
+
+static int name_check(const char *name) {
+  size_t size = name ? strlen(name) : 0;
+  if (size == 0 || size > COPSE_MAP_NAME_MAX)
+    return error_set(COPSE_E_ARGUMENT, "a map's name has 1 to %d bytes; this one has %zu",
+                     COPSE_MAP_NAME_MAX, size);
+  return 0;
+}
+
+int catalog_parse(const struct tree_value *value, struct catalog_record *record) {
+  if (value->size < sizeof record->entry)
+    return error_set(COPSE_E_CORRUPT, "the catalog has a damaged entry");
+  memcpy(&record->entry, value->data, sizeof record->entry);
+  record->layout = value->data + sizeof record->entry;
+  if (record->entry.layout_size != value->size - sizeof record->entry ||
+      record->entry.value_size > COPSE_RECORD_MAX || record->entry.key_kind > COPSE_KEY_U64)
+    return error_set(COPSE_E_CORRUPT, "the catalog has a damaged entry");
+  return 0;
+}
+
+int catalog_find(struct copse_view *view, const char *name, struct catalog_record *record) {
+  struct tree tree;
+  struct tree_value value;
+  int result = view_tree_by_id(view, CATALOG_ID, catalog_shape, &tree, NULL);
+  if (result)
+    return result;
+  result = tree_get(&view->pages, &tree, (const uint8_t *)name, (uint32_t)strlen(name), &value);
+  return result ? result : catalog_parse(&value, record);
+}
+
+static int handle_make(struct copse_store *store, const struct catalog_entry *entry,
+                       struct copse_map **out) {
+  struct copse_map *map = malloc(sizeof *map);
+  if (!map)
+    return error_set(COPSE_E_MEMORY, "no memory for a map handle");
+  *map = (struct copse_map){.store = store,
+                            .id = entry->id,
+                            .key_kind = entry->key_kind,
+                            .value_size = entry->value_size,
+                            .shape = map_shape(entry->value_size, entry->layout_size > 0)};
+  pthread_mutex_lock(&store->mutex);
+  store->maps_open++;
+  pthread_mutex_unlock(&store->mutex);
+  *out = map;
+  return 0;
+}
+
+void copse_map_close(struct copse_map *map) {
+  if (!map)
+    return;
+  pthread_mutex_lock(&map->store->mutex);
+  map->store->maps_open--;
+  pthread_mutex_unlock(&map->store->mutex);
+  free(map);
+}
+
+/* The transaction's catalog, for changing. */
+static int catalog_for_write(struct copse_txn *txn, struct txn_map **catalog) {
+  int result = txn_check(txn);
+  if (result == 0)
+    result = txn_map_find(txn, CATALOG_ID, catalog_shape, catalog);
+  if (result == 0)
+    (*catalog)->dropped = 0; /* a store's first map: the catalog begins with it */
+  return result;
+}
+
+static int catalog_put(struct copse_txn *txn, const char *name, const struct catalog_entry *entry,
+                       const uint8_t *layout) {
+  struct txn_map *catalog;
+  int result = catalog_for_write(txn, &catalog);
+  size_t size = sizeof *entry + entry->layout_size;
+  uint8_t *place, *bytes = result ? NULL : malloc(size);
+  if (!bytes)
+    return result ? result : error_set(COPSE_E_MEMORY, "no memory for a catalog entry");
+  memcpy(bytes, entry, sizeof *entry);
+  if (entry->layout_size)
+    memcpy(bytes + sizeof *entry, layout, entry->layout_size);
+  struct tree_value value = {bytes, size};
+  result = tree_put(&txn->view.store->pager, &catalog->tree, (const uint8_t *)name,
+                    (uint32_t)strlen(name), &value, TREE_INSERT, &place);
+  free(bytes);
+  txn->view.pages.limit = txn->view.store->pager.view.limit;
+  if (result == COPSE_E_KEY_EXISTS)
+    return error_set(COPSE_E_MAP_EXISTS, "there is a map named '%s' already", name);
+  if (result)
+    return result;
+  catalog->dirty = 1;
+  txn->view.moves++;
+  return 0;
+}
+
+static int options_check(const struct copse_map_options *options) {
+  if (options->key_kind > COPSE_KEY_U64)
+    return error_set(COPSE_E_ARGUMENT, "key kind %u is not known", options->key_kind);
+  uint32_t size = options->layout ? options->layout->size : options->value_size;
+  if (size > COPSE_RECORD_MAX)
+    return error_set(COPSE_E_ARGUMENT, "records of %u bytes; at most %d are allowed", size,
+                     COPSE_RECORD_MAX);
+  if (options->layout && options->value_size && options->value_size != size)
+    return error_set(COPSE_E_ARGUMENT, "value_size is %u, the layout's %u", options->value_size,
+                     size);
+  return options->layout && options->layout->hash == 0
+             ? error_set(COPSE_E_ARGUMENT, "the layout was not completed by copse_layout_init()")
+             : 0;
+}
+
+int copse_map_create(struct copse_txn *txn, const char *name,
+                     const struct copse_map_options *asked, struct copse_map **map) {
+  static const struct copse_map_options defaults;
+  const struct copse_map_options *options = asked ? asked : &defaults;
+  int result = txn_check(txn);
+  if (result == 0)
+    result = name_check(name);
+  if (result == 0)
+    result = options_check(options);
+  if (result)
+    return result;
+  struct catalog_entry entry = {
+      .id = (uint32_t)txn->next_map,
+      .key_kind = options->key_kind,
+      .value_size = options->layout ? options->layout->size : options->value_size,
+      .created = txn->view.store->pager.version};
+  if (txn->next_map > UINT32_MAX)
+    return error_set(COPSE_E_TOO_MANY, "the store has given out all ids of maps");
+  uint8_t *layout = NULL;
+  if (options->layout) {
+    size_t needed = 0;
+    result = record_layout_encode(options->layout, NULL, 0, &needed);
+    layout = result ? NULL : malloc(needed);
+    if (result == 0 && !layout)
+      result = error_set(COPSE_E_MEMORY, "no memory for a record layout");
+    if (result == 0)
+      result = record_layout_encode(options->layout, layout, needed, &needed);
+    entry.layout_size = (uint32_t)needed;
+    entry.layout_hash = options->layout->hash;
+  }
+  if (result == 0)
+    result = catalog_put(txn, name, &entry, layout);
+  free(layout);
+  struct txn_map *own;
+  if (result == 0)
+    result = txn_map_find(txn, entry.id, map_shape(entry.value_size, entry.layout_size > 0), &own);
+  if (result)
+    return result;
+  own->dropped = 0;
+  own->dirty = 1;
+  txn->next_map++;
+  return handle_make(txn->view.store, &entry, map);
+}
+
+static int layout_compare(const struct catalog_record *record, const struct copse_layout *expected) {
+  struct copse_layout *stored;
+  int result = record_layout_decode(record->layout, record->entry.layout_size, &stored);
+  if (result)
+    return result;
+  result = copse_layout_compare(stored, expected);
+  copse_layout_free(stored);
+  return result;
+}
+
+/* Compares what is there with what the program expects. */
+static int kinds_compare(const char *name, const struct catalog_record *record,
+                         const struct copse_map_options *expected) {
+  const struct catalog_entry *entry = &record->entry;
+  if (entry->key_kind != expected->key_kind)
+    return error_set(COPSE_E_MAP_KIND, "map '%s' has %s keys; %s keys were asked for", name,
+                     entry->key_kind == COPSE_KEY_U64 ? "uint64" : "byte-string",
+                     expected->key_kind == COPSE_KEY_U64 ? "uint64" : "byte-string");
+  if (expected->layout) {
+    if (entry->layout_size == 0)
+      return error_set(COPSE_E_MAP_KIND, "map '%s' holds plain bytes; records were asked for", name);
+    return layout_compare(record, expected->layout);
+  }
+  if (entry->value_size != expected->value_size)
+    return error_set(COPSE_E_MAP_KIND, "map '%s' has values of %u bytes (0: any size); %u were "
+                     "asked for", name, entry->value_size, expected->value_size);
+  return 0;
+}
+
+int copse_map_open(struct copse_view *view, const char *name,
+                   const struct copse_map_options *options, struct copse_map **map) {
+  struct catalog_record record;
+  int result = view_check(view);
+  if (result == 0)
+    result = name_check(name);
+  if (result == 0 && options)
+    result = options_check(options);
+  if (result == 0)
+    result = catalog_find(view, name, &record);
+  if (result == COPSE_NONE)
+    return error_set(COPSE_E_NO_MAP, "there is no map named '%s'", name);
+  if (result == 0 && options)
+    result = kinds_compare(name, &record, options);
+  if (result)
+    return store_fault(view->store, result);
+  return handle_make(view->store, &record.entry, map);
+}
+
+int copse_map_ensure(struct copse_store *store, const char *name,
+                     const struct copse_map_options *options, int64_t timeout_ns,
+                     struct copse_map **map) {
+  struct copse_snapshot *snapshot;
+  struct copse_txn *txn;
+  int result = copse_snapshot_open(store, 0, &snapshot);
+  if (result)
+    return result;
+  result = copse_map_open(&snapshot->view, name, options, map);
+  copse_snapshot_close(snapshot);
+  if (result != COPSE_E_NO_MAP || store->flags & COPSE_READ_ONLY)
+    return result;
+  result = copse_txn_begin(store, timeout_ns, &txn);
+  if (result)
+    return result;
+  result = copse_map_open(&txn->view, name, options, map);
+  if (result != COPSE_E_NO_MAP) {
+    copse_txn_abort(txn);
+    return result;
+  }
+  struct copse_map *made;
+  result = copse_map_create(txn, name, options, &made);
+  if (result) {
+    copse_txn_abort(txn);
+    return result;
+  }
+  result = copse_txn_commit(txn, NULL);
+  if (result)
+    copse_map_close(made);
+  else
+    *map = made;
+  return result;
+}
+
+/* --- listing --------------------------------------------------------------------------- */
+
+/* Fills in what the catalog says, and what the map's tree does. */
+static int info_fill(struct copse_view *view, const char *name, size_t name_size,
+                     const struct catalog_entry *entry, struct copse_map_info *info) {
+  struct tree tree;
+  uint64_t changed;
+  int result = view_tree_by_id(view, entry->id, catalog_shape, &tree, &changed);
+  if (result)
+    return result == COPSE_NONE ? error_set(COPSE_E_CORRUPT, "the catalog names a map that is not there")
+                                : result;
+  memset(info, 0, sizeof *info);
+  memcpy(info->name, name, name_size < COPSE_MAP_NAME_MAX ? name_size : COPSE_MAP_NAME_MAX);
+  info->id = entry->id;
+  info->key_kind = entry->key_kind;
+  info->value_size = entry->value_size;
+  info->has_layout = entry->layout_size > 0;
+  info->layout_hash = entry->layout_hash;
+  info->count = tree.count;
+  info->changed = changed;
+  return 0;
+}
+
+/* Calls visit with each catalog record after a name until it returns non-zero. COPSE_NONE at the end. */
+static int catalog_scan(struct copse_view *view, const char *after,
+                        int (*visit)(void *context, const struct tree_key *name,
+                                     const struct catalog_record *record),
+                        void *context) {
+  struct tree tree;
+  struct tree_cursor cursor;
+  int result = view_tree_by_id(view, CATALOG_ID, catalog_shape, &tree, NULL);
+  if (result)
+    return result;
+  cursor_init(&cursor, &view->pages, &tree);
+  result = after ? cursor_seek(&cursor, (const uint8_t *)after, (uint32_t)strlen(after), 1)
+                 : cursor_first(&cursor);
+  while (result == 0) {
+    struct tree_key name;
+    struct tree_value value;
+    struct catalog_record record;
+    result = cursor_record(&cursor, &name, &value);
+    if (result == 0)
+      result = catalog_parse(&value, &record);
+    if (result)
+      return result;
+    result = visit(context, &name, &record);
+    if (result)
+      return result;
+    result = cursor_next(&cursor);
+  }
+  return result;
+}
+
+struct scan_target {
+  struct copse_view *view;
+  uint32_t id;
+  struct copse_map_info *info;
+  struct catalog_record record;
+};
+
+/* Visitors return 2 when they have what was looked for. */
+static int first_take(void *context, const struct tree_key *name,
+                      const struct catalog_record *record) {
+  struct scan_target *target = context;
+  int result = info_fill(target->view, (const char *)name->data, name->size, &record->entry,
+                         target->info);
+  return result ? result : 2;
+}
+
+static int id_take(void *context, const struct tree_key *name,
+                   const struct catalog_record *record) {
+  struct scan_target *target = context;
+  if (record->entry.id != target->id)
+    return 0;
+  target->record = *record;
+  return target->info ? first_take(context, name, record) : 2;
+}
+
+int copse_map_next(struct copse_view *view, const char *after, struct copse_map_info *info) {
+  struct scan_target target = {.view = view, .info = info};
+  int result = view_check(view);
+  if (result == 0)
+    result = catalog_scan(view, after, first_take, &target);
+  return result == 2 ? 0 : store_fault(view->store, result);
+}
+
+static int map_scan(struct copse_view *view, struct copse_map *map, struct scan_target *target) {
+  int result = view_check(view);
+  if (result == 0)
+    result = catalog_scan(view, NULL, id_take, target);
+  if (result == COPSE_NONE)
+    result = error_set(COPSE_E_NO_MAP, "the map is not there in this version of the store");
+  (void)map;
+  return result == 2 ? 0 : store_fault(view->store, result);
+}
+
+int copse_map_info(struct copse_view *view, struct copse_map *map, struct copse_map_info *info) {
+  struct scan_target target = {.view = view, .id = map->id, .info = info};
+  return map_scan(view, map, &target);
+}
+
+int copse_map_layout(struct copse_view *view, struct copse_map *map,
+                     struct copse_layout **layout) {
+  struct scan_target target = {.view = view, .id = map->id};
+  int result = map_scan(view, map, &target);
+  if (result)
+    return result;
+  if (target.record.entry.layout_size == 0)
+    return COPSE_NONE;
+  return record_layout_decode(target.record.layout, target.record.entry.layout_size, layout);
+}
+
+/* --- renaming and dropping ------------------------------------------------------------- */
+
+/* Takes a map's name out of the catalog; the record's layout is copied to *layout. */
+static int catalog_take(struct copse_txn *txn, struct copse_map *map, struct catalog_entry *entry,
+                        uint8_t **layout) {
+  struct copse_map_info info;
+  struct scan_target target = {.view = &txn->view, .id = map->id, .info = &info};
+  struct txn_map *catalog;
+  int result = txn_check(txn);
+  if (result == 0)
+    result = map_scan(&txn->view, map, &target);
+  if (result == 0)
+    result = catalog_for_write(txn, &catalog);
+  if (result)
+    return result;
+  *entry = target.record.entry;
+  *layout = malloc(entry->layout_size + 1u);
+  if (!*layout)
+    return error_set(COPSE_E_MEMORY, "no memory for a record layout");
+  memcpy(*layout, target.record.layout, entry->layout_size);
+  result = tree_delete(&txn->view.store->pager, &catalog->tree, (const uint8_t *)info.name,
+                       (uint32_t)strlen(info.name));
+  if (result) {
+    free(*layout);
+    return result == COPSE_NONE ? COPSE_E_CORRUPT : result;
+  }
+  catalog->dirty = 1;
+  txn->view.moves++;
+  return 0;
+}
+
+int copse_map_rename(struct copse_txn *txn, struct copse_map *map, const char *name) {
+  struct catalog_entry entry;
+  struct catalog_record other;
+  uint8_t *layout;
+  int result = name_check(name);
+  if (result == 0)
+    result = txn_check(txn);
+  if (result == 0) {
+    result = catalog_find(&txn->view, name, &other);
+    if (result == 0)
+      return error_set(COPSE_E_MAP_EXISTS, "there is a map named '%s' already", name);
+    result = result == COPSE_NONE ? copse_savepoint(txn) : result;
+  }
+  if (result)
+    return result;
+  result = catalog_take(txn, map, &entry, &layout);
+  if (result == 0) {
+    result = catalog_put(txn, name, &entry, layout);
+    free(layout);
+  }
+  if (result && copse_savepoint_rollback(txn))
+    return COPSE_E_STATE;
+  int released = copse_savepoint_release(txn);
+  return result ? result : released;
+}
+
+int copse_map_drop(struct copse_txn *txn, struct copse_map *map) {
+  struct catalog_entry entry;
+  struct txn_map *own;
+  uint8_t *layout;
+  int result = txn_check(txn);
+  if (result == 0)
+    result = txn_map_find(txn, map->id, map->shape, &own);
+  if (result == 0)
+    result = catalog_take(txn, map, &entry, &layout);
+  if (result)
+    return result;
+  free(layout);
+  result = txn_map_find(txn, map->id, map->shape, &own);
+  if (result)
+    return result;
+  if (own->tree.root)
+    pager_drop_subtree(&txn->view.store->pager, own->tree.root);
+  own->tree.root = own->tree.count = 0;
+  own->dropped = own->dirty = 1;
+  return 0;
+}

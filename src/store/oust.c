@@ -1,0 +1,64 @@
+/* store/oust.c - snapshots that a writer may end: every page is copied out, and only then is
+ * looked whether it was still protected, so that what is read from the copy is sound. A
+ * page being reused meanwhile is copied as whatever it is, and never looked at. */
+#include "store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define OUST_LEVELS (TREE_DEPTH_MAX + 2 + TABLE_LEVELS_MAX)
+
+struct oust_memory {
+  struct {
+    uint8_t *bytes;
+    uint64_t capacity;
+  } levels[OUST_LEVELS];
+};
+
+/* Copies word by word with relaxed atomic loads: a writer may be writing the same words. */
+__attribute__((noinline)) static void words_copy(uint64_t *to, const uint64_t *from, uint64_t n) {
+  for (uint64_t i = 0; i < n; i++)
+    /* relaxed: what comes is looked at only when slot_ousted() says that nobody wrote */
+    to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+}
+
+static const void *oust_copy(struct page_view *view, const void *page, uint64_t size,
+                             unsigned level) {
+  struct copse_snapshot *snapshot =
+      (struct copse_snapshot *)((uint8_t *)view - offsetof(struct copse_snapshot, view.pages));
+  struct oust_memory *memory = snapshot->oust;
+  if (level >= OUST_LEVELS)
+    return NULL;
+  if (memory->levels[level].capacity < size) {
+    free(memory->levels[level].bytes);
+    uint64_t capacity = (size + 4095) & ~UINT64_C(4095);
+    memory->levels[level].bytes = aligned_alloc(64, capacity);
+    memory->levels[level].capacity = memory->levels[level].bytes ? capacity : 0;
+    if (!memory->levels[level].bytes) {
+      error_detail_set("no memory to copy a page of an oustable snapshot");
+      return NULL;
+    }
+  }
+  words_copy((uint64_t *)memory->levels[level].bytes, page, (size + 7) / 8);
+  if (slot_ousted(readers_slot(&snapshot->view.store->readers, snapshot->slot))) {
+    error_detail_set("version %llu held too much of the store; open a new snapshot",
+              (unsigned long long)snapshot->view.root.version);
+    return NULL;
+  }
+  return memory->levels[level].bytes;
+}
+
+int oust_attach(struct copse_snapshot *snapshot) {
+  if (!snapshot->oust)
+    snapshot->oust = calloc(1, sizeof *snapshot->oust);
+  if (!snapshot->oust)
+    return error_set(COPSE_E_MEMORY, "no memory for an oustable snapshot");
+  snapshot->view.pages.copy = oust_copy;
+  return 0;
+}
+
+void oust_free(struct copse_snapshot *snapshot) {
+  for (unsigned i = 0; snapshot->oust && i < OUST_LEVELS; i++)
+    free(snapshot->oust->levels[i].bytes);
+  free(snapshot->oust);
+}

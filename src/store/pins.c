@@ -1,0 +1,118 @@
+/* store/pins.c - what holds freed pages back, and what to do about it.
+ *
+ * Gathers the announced versions for the pager, looks for dead readers when they hold pages, and
+ * applies the store's policy for slow ones when the file would grow. */
+#include "store/store.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+#define RECLAIM_STEP 96u         /* freed pages that are worth a look at all readers */
+#define GROW_BUDGET 4096u        /* entries looked at before the file grows */
+#define PROBE_NS 20000000u       /* how often dead readers are looked for at most */
+
+static int pins_gather(struct copse_store *store, size_t *count) {
+  int result = slots_announced(&store->readers, store->writers.rw, &store->announced,
+                               &store->announced_capacity, count);
+  if (result)
+    return result;
+  if (*count > store->pin_capacity) {
+    struct pager_pin *pins = realloc(store->pins, store->announced_capacity * sizeof *pins);
+    if (!pins)
+      return error_set(COPSE_E_MEMORY, "no memory for %zu announced versions", *count);
+    store->pins = pins;
+    store->pin_capacity = store->announced_capacity;
+  }
+  for (size_t i = 0; i < *count; i++)
+    store->pins[i] = (struct pager_pin){store->announced[i].version, !!store->announced[i].pending};
+  return 0;
+}
+
+/* Frees the slots of readers that died, if pages wait and it was not done a moment ago. */
+static int dead_reap(struct copse_store *store) {
+  uint64_t now = clock_coarse_ns();
+  if (now - store->probed_ns < PROBE_NS)
+    return 0;
+  store->probed_ns = now;
+  uint32_t reaped = client_reap_all(&store->readers, store->client.index);
+  /* relaxed: statistics */
+  atomic_fetch_add_explicit(&store_words(store)->reaped, reaped, memory_order_relaxed);
+  return reaped > 0;
+}
+
+int pins_reclaim(struct copse_store *store, size_t budget) {
+  struct pager *pager = &store->pager;
+  size_t count;
+  uint64_t before = pager_pending(pager);
+  int result = pins_gather(store, &count);
+  if (result == 0)
+    result = pager_reclaim(pager, store->pins, count, tree_children, budget);
+  uint64_t after = pager_pending(pager);
+  if (result == 0 && after && after == before && dead_reap(store)) {
+    result = pins_gather(store, &count);
+    if (result == 0)
+      result = pager_reclaim(pager, store->pins, count, tree_children, budget);
+    after = pager_pending(pager);
+  }
+  /* What is held up is not looked at again before as much has come on top. While parked or condemned
+   * pages are left, every transaction does a little. */
+  uint64_t more = pager_has_parked(pager) ? 1 : RECLAIM_STEP;
+  store->reclaim_at = (after < before ? 0 : after) + more;
+  return result;
+}
+
+int pins_reclaim_hook(void *context) {
+  struct copse_store *store = context;
+  uint64_t pending = pager_pending(&store->pager);
+  if (pending < store->reclaim_at && !pager_has_parked(&store->pager))
+    return 0;
+  return pins_reclaim(store, GROW_BUDGET);
+}
+
+/* Ousts the oldest snapshot that may be; 1 when there was one. */
+static int oldest_oust(struct copse_store *store) {
+  size_t count;
+  if (pins_gather(store, &count))
+    return 0;
+  for (size_t i = 0; i < count; i++) {
+    if (store->announced[i].slot == UINT32_MAX)
+      continue;
+    struct reader_slot *slot = readers_slot(&store->readers, store->announced[i].slot);
+    /* pairs: announce */
+    uint64_t seen = atomic_load_explicit(&slot->word, memory_order_acquire);
+    if (SLOT_KIND(seen) != SLOT_OUSTED && slot_oust(slot, seen))
+      return 1;
+  }
+  return 0;
+}
+
+static void refusal_count(struct copse_store *store) {
+  /* relaxed: statistics */
+  atomic_fetch_add_explicit(&store_words(store)->refusals, 1, memory_order_relaxed);
+}
+
+int pins_may_grow(void *context) {
+  struct copse_store *store = context;
+  uint64_t bound = store->header.slow_reader_bytes;
+  if (bound == 0 || store->header.slow_reader == COPSE_SLOW_WARN)
+    return 0;
+  while (pager_waiting_bytes(&store->pager) > bound) {
+    if (dead_reap(store) == 0) {
+      if (store->header.slow_reader != COPSE_SLOW_OUST || !oldest_oust(store))
+        break;
+      refusal_count(store);
+    }
+    int result = pins_reclaim(store, GROW_BUDGET * 16);
+    if (result)
+      return result;
+  }
+  uint64_t held = pager_parked_bytes(&store->pager);
+  if (held <= bound)
+    return 0;
+  refusal_count(store);
+  return error_set(COPSE_E_PINNED,
+                   "snapshots keep %llu bytes from reuse, more than slow_reader_bytes (%llu); "
+                   "'copse readers' names them",
+                   (unsigned long long)held, (unsigned long long)bound);
+}

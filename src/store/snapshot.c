@@ -1,0 +1,150 @@
+/* store/snapshot.c - snapshots: opening, refreshing, closing.
+ *
+ * A closed handle stays in the store's cache with its slot, so that the next one costs no
+ * search. The announcing itself is sync/slots.h. */
+#include "store/store.h"
+
+#include <stdlib.h>
+
+/* Announces the newest version in the snapshot's slot and takes its root over. */
+static int announce(struct copse_snapshot *snapshot) {
+  struct copse_store *store = snapshot->view.store;
+  struct root root;
+  struct reader_slot *slot = readers_slot(&store->readers, snapshot->slot);
+  int result = slot_announce(slot, store->writers.ro, &root);
+  if (result)
+    return result;
+  result = store_size_check(store, &root);
+  if (result == 0 && root.limit > store->data.reserved)
+    result = error_set(COPSE_E_ADDRESS_SPACE,
+                       "the store has grown to %llu bytes, beyond the %llu reserved here; open it "
+                       "again with more reserve_bytes",
+                       (unsigned long long)root.limit, (unsigned long long)store->data.reserved);
+  if (result) {
+    slot_withdraw(slot);
+    return result;
+  }
+  snapshot->view.root = root;
+  snapshot->view.pages.limit = root.limit;
+  return 0;
+}
+
+/* A handle from the cache, or a new one, with a slot. */
+static int handle_take(struct copse_store *store, struct copse_snapshot **out) {
+  pthread_mutex_lock(&store->mutex);
+  struct copse_snapshot *snapshot = store->cache;
+  if (snapshot)
+    store->cache = snapshot->next;
+  uint32_t hint = store->slot_hint;
+  pthread_mutex_unlock(&store->mutex);
+  if (snapshot) {
+    *out = snapshot;
+    return 0;
+  }
+  snapshot = calloc(1, sizeof *snapshot);
+  if (!snapshot)
+    return error_set(COPSE_E_MEMORY, "no memory for a snapshot handle");
+  int result = slot_take(&store->client, hint, &snapshot->slot);
+  if (result) {
+    free(snapshot);
+    return result;
+  }
+  snapshot->view.store = store;
+  snapshot->view.pages.base = store->data.ro;
+  pthread_mutex_lock(&store->mutex);
+  store->slot_hint = snapshot->slot + 1;
+  pthread_mutex_unlock(&store->mutex);
+  *out = snapshot;
+  return 0;
+}
+
+static void handle_cache(struct copse_snapshot *snapshot) {
+  struct copse_store *store = snapshot->view.store;
+  pthread_mutex_lock(&store->mutex);
+  snapshot->next = store->cache;
+  store->cache = snapshot;
+  pthread_mutex_unlock(&store->mutex);
+}
+
+int copse_snapshot_open(struct copse_store *store, uint32_t flags, struct copse_snapshot **out) {
+  struct copse_snapshot *snapshot;
+  int result = fork_check();
+  if (result == 0 && !store->client.live_page)
+    result = error_set(COPSE_E_FORKED, "this child could not attach when it was forked; open the "
+                       "store anew");
+  if (result == 0)
+    result = handle_take(store, &snapshot);
+  if (result)
+    return result;
+  struct reader_slot *slot = readers_slot(&store->readers, snapshot->slot);
+  /* relaxed: the announcement publishes it */
+  atomic_store_explicit(&slot->oustable, flags & COPSE_SNAPSHOT_OUSTABLE, memory_order_relaxed);
+  snapshot->flags = flags;
+  snapshot->view.pages.copy = NULL;
+  result = announce(snapshot);
+  if (result == 0 && flags & COPSE_SNAPSHOT_OUSTABLE) {
+    result = oust_attach(snapshot);
+    if (result)
+      slot_withdraw(slot);
+  }
+  if (result) {
+    handle_cache(snapshot);
+    return result;
+  }
+  snapshot->view.open = 1;
+  snapshot->view.moves++;
+  pthread_mutex_lock(&store->mutex);
+  snapshot->previous = NULL;
+  snapshot->next = store->snapshots;
+  if (store->snapshots)
+    store->snapshots->previous = snapshot;
+  store->snapshots = snapshot;
+  pthread_mutex_unlock(&store->mutex);
+  *out = snapshot;
+  return 0;
+}
+
+int copse_snapshot_refresh(struct copse_snapshot *snapshot) {
+  int result = fork_check();
+  if (result)
+    return result;
+  uint64_t before = snapshot->view.root.version;
+  int was_open = snapshot->view.open;
+  if (was_open && root_published(snapshot->view.store->writers.ro) == before &&
+      !(snapshot->flags & COPSE_SNAPSHOT_OUSTABLE))
+    return COPSE_NONE;
+  result = announce(snapshot);
+  snapshot->view.open = result == 0;
+  snapshot->view.moves++;
+  if (result)
+    return result;
+  return was_open && snapshot->view.root.version == before ? COPSE_NONE : 0;
+}
+
+void copse_snapshot_close(struct copse_snapshot *snapshot) {
+  if (!snapshot)
+    return;
+  struct copse_store *store = snapshot->view.store;
+  slot_withdraw(readers_slot(&store->readers, snapshot->slot));
+  snapshot->view.open = 0;
+  pthread_mutex_lock(&store->mutex);
+  if (snapshot->previous)
+    snapshot->previous->next = snapshot->next;
+  else
+    store->snapshots = snapshot->next;
+  if (snapshot->next)
+    snapshot->next->previous = snapshot->previous;
+  snapshot->next = store->cache;
+  store->cache = snapshot;
+  pthread_mutex_unlock(&store->mutex);
+}
+
+uint64_t copse_snapshot_version(const struct copse_snapshot *snapshot) {
+  return snapshot->view.root.version;
+}
+
+uint64_t copse_snapshot_time_ns(const struct copse_snapshot *snapshot) {
+  return snapshot->view.root.time_ns;
+}
+
+struct copse_view *copse_snapshot_view(struct copse_snapshot *snapshot) { return &snapshot->view; }

@@ -1,0 +1,401 @@
+/* store/store.c - opening, closing and removing a store.
+ *
+ * Locked bytes of the data file (open file description locks), beside those of sync/:
+ *   ATTACH_BYTE    held while attaching or leaving; exclusively by those that may write
+ *   PRESENCE_BYTE  held shared by every attacher as long as its mapping lives; whoever gets it
+ *                  exclusively is alone and may make coordination files or mark the file clean
+ *
+ * Happy path: open the data file, check file system and header, take ATTACH_BYTE, look whether
+ * alone, open the coordination files (or make them, when alone and they are missing or of an
+ * earlier boot), hold PRESENCE_BYTE shared, attach as a client, give ATTACH_BYTE back. */
+#include "store/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+
+#define ATTACH_BYTE (UINT64_C(1) << 41)
+#define PRESENCE_BYTE ((UINT64_C(1) << 41) + 1)
+
+static const char *name_of(const struct copse_store *store) {
+  return store->path ? store->path : "(anonymous)";
+}
+
+/* --- the header ------------------------------------------------------------------------ */
+
+static int header_check(const struct data_header *header, const char *path) {
+  if (header->magic != FORMAT_MAGIC_DATA)
+    return error_set(COPSE_E_NOT_A_STORE, "%s does not begin like a Copse store", path);
+  if (header->byte_order != FORMAT_BYTE_ORDER)
+    return error_set(COPSE_E_NOT_A_STORE, "%s was written by a machine of another byte order", path);
+  if (header->version > FORMAT_VERSION || header->incompat)
+    return error_set(COPSE_E_VERSION,
+                     "%s has format %u (features %llx); this library reads up to format %u", path,
+                     header->version, (unsigned long long)header->incompat, FORMAT_VERSION);
+  if (header->crc != base_crc32c(header, offsetof(struct data_header, crc)))
+    return error_set(COPSE_E_CORRUPT, "%s: the header is damaged; restore a copy", path);
+  if (header->unit != FORMAT_UNIT || header->segment != FORMAT_SEGMENT ||
+      header->max_bytes < FORMAT_SEGMENT || header->max_bytes % FORMAT_SEGMENT ||
+      header->max_bytes >> 47 || header->durability < COPSE_DURABILITY_NONE ||
+      header->durability > COPSE_DURABILITY_LAZY)
+    return error_set(COPSE_E_CORRUPT, "%s: the header makes no sense; restore a copy", path);
+  return 0;
+}
+
+static int header_read(struct copse_store *store, int fd) {
+  uint64_t size;
+  const char *path = name_of(store);
+  int result = os_size(fd, path, &size);
+  if (result == 0 && size < sizeof store->header)
+    return error_set(COPSE_E_NOT_A_STORE, "%s is %llu bytes long: not a Copse store", path,
+                     (unsigned long long)size);
+  if (result == 0)
+    result = os_pread(fd, path, &store->header, sizeof store->header, 0);
+  if (result == 0)
+    result = header_check(&store->header, path);
+  if (result == 0 && store->header.read_compat && !(store->flags & COPSE_READ_ONLY))
+    result = error_set(COPSE_E_VERSION, "%s has features (%llx) that this library can only read: "
+                       "open it read-only", path, (unsigned long long)store->header.read_compat);
+  if (result == 0 && size < FORMAT_SEGMENT)
+    result = error_set(COPSE_E_TRUNCATED, "%s is %llu bytes long; restore a copy", path,
+                       (unsigned long long)size);
+  store->segments = store->header.max_bytes / FORMAT_SEGMENT;
+  return result;
+}
+
+/* --- coordination files ---------------------------------------------------------------- */
+
+/* Opens one coordination file and maps it. COPSE_NONE: missing, or not this store's. */
+static int coordination_map(struct copse_store *store, const char *path, int write,
+                            uint64_t reserve, uint64_t minimum, uint64_t magic,
+                            struct region *region) {
+  int fd, result = os_open(path, write ? OS_WRITE : 0, 0, &fd);
+  if (result == COPSE_E_NO_STORE)
+    return COPSE_NONE;
+  if (result)
+    return result;
+  struct readers_header head;
+  uint64_t size;
+  result = os_size(fd, path, &size);
+  if (result == 0 && size >= sizeof head)
+    result = os_pread(fd, path, &head, sizeof head, 0);
+  if (result || size < sizeof head || head.magic != magic || head.nonce != store->header.nonce) {
+    os_close(fd);
+    return result ? result : COPSE_NONE;
+  }
+  if (head.version > FORMAT_VERSION) {
+    os_close(fd);
+    return error_set(COPSE_E_VERSION, "%s was made by a newer Copse", path);
+  }
+  uint8_t boot_id[16];
+  if (!store->memory) {
+    os_boot_id(boot_id);
+    if (memcmp(boot_id, head.boot_id, sizeof boot_id) != 0) {
+      os_close(fd);
+      return COPSE_NONE;
+    }
+  }
+  return region_open(region, fd, path, 0, write ? REGION_RW : REGION_RO, reserve, minimum);
+}
+
+static int coordination_open(struct copse_store *store) {
+  int write = !(store->flags & COPSE_READ_ONLY);
+  int result = coordination_map(store, store->readers_path, 1, READERS_BYTES,
+                                READERS_SLOTS + FORMAT_BLOCK, FORMAT_MAGIC_READERS, &store->readers);
+  if (result)
+    return result;
+  result = coordination_map(store, store->writers_path, write,
+                            write ? books_bytes(store->segments) : BOOKS_UNDO,
+                            write ? books_chunks_at(store->segments) + FORMAT_SEGMENT : BOOKS_UNDO,
+                            FORMAT_MAGIC_WRITERS, &store->writers);
+  if (result)
+    region_close(&store->readers);
+  return result;
+}
+
+/* Opens the coordination files, or makes them. alone: nobody else has the store open. */
+static int coordinate(struct copse_store *store, int fd, int alone) {
+  int result = COPSE_NONE;
+  if (store->path && store->header.nonce)
+    result = coordination_open(store);
+  if (result != COPSE_NONE)
+    return result;
+  if (store->flags & COPSE_READ_ONLY)
+    return error_set(COPSE_E_COORDINATION,
+                     "%s or %s is missing or not current; open the store once for writing",
+                     store->readers_path, store->writers_path);
+  if (!alone)
+    return error_set(COPSE_E_COORDINATION,
+                     "%s or %s was deleted or replaced while other processes have the store open; "
+                     "end them, then open it again",
+                     store->readers_path, store->writers_path);
+  return coordination_create(store, fd);
+}
+
+/* --- opening --------------------------------------------------------------------------- */
+
+/* Everything between holding ATTACH_BYTE and giving it back. Takes over fd. */
+static int attach_locked(struct copse_store *store, int fd, uint64_t reserve) {
+  int write = !(store->flags & COPSE_READ_ONLY), alone = 0;
+  uint64_t size;
+  int result = header_read(store, fd); /* again: the nonce may have changed before we held it */
+  if (result == 0 && write)
+    result = os_lock_byte(fd, name_of(store), PRESENCE_BYTE, 1, &alone);
+  if (result == 0)
+    result = os_size(fd, name_of(store), &size);
+  if (result) {
+    os_close(fd);
+    return result;
+  }
+  result = region_open(&store->data, fd, name_of(store), !store->path,
+                       REGION_RO | (write ? REGION_RW : 0),
+                       reserve ? reserve : store->header.max_bytes, size);
+  if (result)
+    return result;
+  result = coordinate(store, fd, alone);
+  if (result == 0)
+    result = os_lock_byte_wait(fd, name_of(store), PRESENCE_BYTE, 0);
+  if (result == 0)
+    result = client_attach(&store->readers, store->writers.ro, &store->client);
+  if (result)
+    return result;
+  if (write) {
+    pager_init(&store->pager, &store->data, &store->writers, store->segments);
+    store->pager.context = store;
+    store->pager.reclaim = pins_reclaim_hook;
+    store->pager.may_grow = pins_may_grow;
+  }
+  return os_unlock_byte(fd, name_of(store), ATTACH_BYTE);
+}
+
+static void store_release(struct copse_store *store) {
+  if (store->client.live_page)
+    client_detach(&store->client);
+  if (store->readers.ro)
+    region_close(&store->readers);
+  if (store->writers.ro)
+    region_close(&store->writers);
+  if (store->data.ro)
+    region_close(&store->data);
+  pager_free(&store->pager);
+  for (struct copse_snapshot *s = store->cache, *next; s; s = next) {
+    next = s->next;
+    oust_free(s);
+    free(s);
+  }
+  pthread_mutex_destroy(&store->mutex);
+  free(store->txn.maps);
+  free(store->pins);
+  free(store->announced);
+  free(store->path);
+  free(store->readers_path);
+  free(store->writers_path);
+  free(store);
+}
+
+static int paths_make(struct copse_store *store, const char *path) {
+  size_t size = strlen(path) + sizeof "-readers";
+  store->path = strdup(path);
+  store->readers_path = malloc(size);
+  store->writers_path = malloc(size);
+  if (!store->path || !store->readers_path || !store->writers_path)
+    return error_set(COPSE_E_MEMORY, "no memory for a store handle");
+  snprintf(store->readers_path, size, "%s-readers", path);
+  snprintf(store->writers_path, size, "%s-writers", path);
+  return 0;
+}
+
+/* Opens the data file at path, creating it when asked to. */
+static int data_open(struct copse_store *store, const char *path,
+                     const struct copse_store_options *options, int *fd) {
+  unsigned access = store->flags & COPSE_READ_ONLY ? 0 : OS_WRITE;
+  for (int attempt = 0; attempt < 3; attempt++) {
+    int result = os_open(path, access, 0, fd);
+    if (result == 0 && options->flags & COPSE_EXCLUSIVE) {
+      os_close(*fd);
+      return error_set(COPSE_E_STORE_EXISTS, "%s is already there", path);
+    }
+    if (result != COPSE_E_NO_STORE || !(options->flags & COPSE_CREATE))
+      return result;
+    result = store_create_file(path, options);
+    if (result && (result != COPSE_E_STORE_EXISTS || options->flags & COPSE_EXCLUSIVE))
+      return result;
+    if (result == 0) {
+      result = os_open(path, access, 0, fd);
+      if (result != COPSE_E_NO_STORE)
+        return result;
+    }
+  }
+  return error_set(COPSE_E_NO_STORE, "%s keeps being removed by somebody", path);
+}
+
+static int options_check(const struct copse_store_options *options) {
+  if (options->durability > COPSE_DURABILITY_LAZY)
+    return error_set(COPSE_E_ARGUMENT, "durability %u is not known", options->durability);
+  if (options->slow_reader > COPSE_SLOW_OUST)
+    return error_set(COPSE_E_ARGUMENT, "slow_reader %u is not known", options->slow_reader);
+  if (options->flags & COPSE_CREATE && options->flags & COPSE_READ_ONLY)
+    return error_set(COPSE_E_ARGUMENT, "a store cannot be created read-only");
+  return 0;
+}
+
+int copse_store_open(const char *path, const struct copse_store_options *options,
+                     struct copse_store **out) {
+  static const struct copse_store_options defaults;
+  options = options ? options : &defaults;
+  int fd, result = fork_check();
+  if (result == 0)
+    result = options_check(options);
+  if (result)
+    return result;
+  struct copse_store *store = calloc(1, sizeof *store);
+  if (!store)
+    return error_set(COPSE_E_MEMORY, "no memory for a store handle");
+  store->flags = options->flags;
+  store->mode = options->mode ? options->mode : 0666;
+  pthread_mutex_init(&store->mutex, NULL);
+  if (path) {
+    result = paths_make(store, path);
+    if (result == 0)
+      result = data_open(store, path, options, &fd);
+  } else {
+    result = store_create_anonymous(options, &fd);
+  }
+  if (result)
+    goto fail;
+  if (path)
+    result = os_check_file_system(fd, path, &store->memory);
+  else
+    store->memory = 1;
+  if (result == 0)
+    result = header_read(store, fd);
+  if (result == 0)
+    result = os_lock_byte_wait(fd, name_of(store), ATTACH_BYTE, !(store->flags & COPSE_READ_ONLY));
+  if (result) {
+    os_close(fd);
+    goto fail;
+  }
+  result = attach_locked(store, fd, options->reserve_bytes);
+  if (result)
+    goto fail;
+  store->pager.prefault_bytes = options->prefault_bytes;
+  if (options->flags & COPSE_SIGBUS_GUARD)
+    result = guard_install();
+  if (result)
+    goto fail;
+  guard_add(store);
+  fork_register(store);
+  *out = store;
+  return 0;
+fail:
+  store_release(store);
+  return result;
+}
+
+/* --- closing and removing -------------------------------------------------------------- */
+
+/* The last one to leave marks the file clean. Holds ATTACH_BYTE meanwhile, so that nobody comes. */
+static int leave(struct copse_store *store) {
+  int fd, alone = 0, result = region_descriptor(&store->data, &fd);
+  if (result == 0)
+    result = os_lock_byte_wait(fd, name_of(store), ATTACH_BYTE, 1);
+  if (result == 0)
+    result = os_lock_byte(fd, name_of(store), PRESENCE_BYTE, 1, &alone);
+  if (result == 0 && alone) {
+    /* A forked child shares our descriptions, and with them the locks: its client tells. */
+    uint32_t count = 0, used = 0;
+    client_reap_all(&store->readers, store->client.index);
+    result = readers_client_count(&store->readers, &count);
+    for (uint32_t i = 0; i < count; i++)
+      /* pairs: client-entry */
+      used += atomic_load_explicit(&readers_client(&store->readers, i)->state,
+                                   memory_order_acquire) == CLIENT_USED;
+    if (result == 0 && used == 1)
+      result = durable_close(store);
+    int unlocked = os_lock_byte_wait(fd, name_of(store), PRESENCE_BYTE, 0);
+    result = result ? result : unlocked;
+  }
+  client_detach(&store->client);
+  if (os_unlock_byte(fd, name_of(store), ATTACH_BYTE) && result == 0)
+    result = COPSE_E_IO;
+  return result;
+}
+
+int copse_store_close(struct copse_store *store) {
+  if (!store)
+    return 0;
+  pthread_mutex_lock(&store->mutex);
+  const char *left = store->snapshots      ? "a snapshot"
+                     : store->cursors_open ? "a cursor or diff"
+                     : store->watches_open ? "a watch"
+                     : store->maps_open    ? "a map"
+                     : store->txn.active   ? "the write transaction"
+                                           : NULL;
+  pthread_mutex_unlock(&store->mutex);
+  if (left && !store->txn.forked)
+    return error_set(COPSE_E_STATE, "close %s of the store first", left);
+  int result = 0;
+  guard_remove(store);
+  fork_unregister(store);
+  if (store->path && !(store->flags & COPSE_READ_ONLY) && store->client.live_page)
+    result = leave(store);
+  store_release(store);
+  return result;
+}
+
+int copse_store_remove(const char *path) {
+  struct copse_store files = {0};
+  int fd = -1, alone = 0, result = os_open(path, OS_WRITE, 0, &fd);
+  if (result)
+    return result;
+  result = paths_make(&files, path);
+  if (result == 0)
+    result = header_read(&files, fd);
+  if (result == COPSE_E_VERSION || result == COPSE_E_CORRUPT || result == COPSE_E_TRUNCATED)
+    result = 0; /* ours, if of no use: may go */
+  if (result == 0)
+    result = os_lock_byte(fd, path, PRESENCE_BYTE, 1, &alone);
+  if (result == 0 && !alone)
+    result = error_set(COPSE_E_STATE, "%s is in use; see 'copse readers'", path);
+  if (result == 0)
+    result = os_unlink(path);
+  for (int i = 0; i < 2 && result == 0; i++) {
+    result = os_unlink(i ? files.writers_path : files.readers_path);
+    result = result == COPSE_E_NO_STORE ? 0 : result;
+  }
+  os_close(fd);
+  free(files.path);
+  free(files.readers_path);
+  free(files.writers_path);
+  return result;
+}
+
+/* --- small things ---------------------------------------------------------------------- */
+
+const char *copse_store_path(const struct copse_store *store) { return store->path; }
+
+uint64_t copse_store_version(const struct copse_store *store) {
+  return root_published(store->writers.ro);
+}
+
+/* How often the file's size is looked at. */
+#define SIZE_CHECK_NS 10000000u
+
+int store_size_check(struct copse_store *store, const struct root *root) {
+  /* relaxed: a flag that only rises; a reader that misses it once meets a damaged page */
+  if (atomic_load_explicit(&store->truncated, memory_order_relaxed))
+    return error_set(COPSE_E_TRUNCATED, "somebody shortened %s; close it and restore a copy",
+                     name_of(store));
+  uint64_t now = clock_coarse_ns();
+  /* relaxed: a time, for not looking too often */
+  uint64_t last = atomic_load_explicit(&store->size_checked_ns, memory_order_relaxed);
+  if (now - last < SIZE_CHECK_NS)
+    return 0;
+  /* relaxed: likewise */
+  atomic_store_explicit(&store->size_checked_ns, now, memory_order_relaxed);
+  int result = region_verify_size(&store->data, root->limit);
+  return result == COPSE_E_DESCRIPTOR ? 0 : result; /* reading needs no descriptor */
+}

@@ -1,0 +1,207 @@
+/* store/store.h - inside the store: handles and what its files share.
+ *
+ * This is the only layer where tree, page, sync and region meet. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "copse/copse.h"
+#include "page/pager.h"
+#include "store/format.h"
+#include "sync/client.h"
+#include "sync/lock.h"
+#include "sync/slots.h"
+#include "sync/wait.h"
+#include "tree/tree.h"
+
+struct copse_map {
+  struct copse_store *store;
+  uint32_t id;
+  uint32_t key_kind;
+  uint32_t value_size;
+  struct tree_shape shape;
+};
+
+/* Anything that can be read: the first member of snapshots and transactions. */
+struct copse_view {
+  struct copse_store *store;
+  struct copse_txn *txn;  /* the transaction it belongs to, or NULL */
+  struct root root;       /* snapshots: the version; transactions: the base version */
+  struct page_view pages;
+  uint64_t moves;         /* rises with each refresh and write: cursors look */
+  int open;               /* 0: announces nothing (cached handle, refresh failed) */
+};
+
+struct copse_snapshot {
+  struct copse_view view;
+  uint32_t slot;
+  uint32_t child_slot;    /* while forking: the slot that the child will own */
+  uint32_t flags;
+  struct oust_memory *oust; /* oustable: copies of pages */
+  struct copse_snapshot *next, *previous; /* in the store's list of open ones, or its cache */
+};
+
+/* A map as a write transaction sees it. */
+struct txn_map {
+  uint32_t id;
+  int dirty;
+  int dropped;
+  struct tree tree;
+  uint64_t changed;
+};
+
+struct txn_save {
+  struct pager_mark mark;
+  struct txn_map *maps; /* copy of the transaction's */
+  uint32_t map_count;
+  uint64_t next_map;
+};
+#define SAVEPOINTS_MAX 64u
+
+struct copse_txn {
+  struct copse_view view;
+  int active;
+  int forked;             /* this is the child's copy: not usable */
+  uint64_t next_map;
+  struct txn_map *maps;   /* maps touched, in order of first use */
+  uint32_t map_count, map_capacity;
+  uint32_t last_map;      /* index of the one used last */
+  struct txn_save saves[SAVEPOINTS_MAX];
+  uint32_t save_count;
+  uint64_t puts, deletes;
+};
+
+struct copse_store {
+  char *path;             /* NULL: anonymous */
+  char *readers_path, *writers_path;
+  uint32_t flags;         /* enum copse_open_flag */
+  uint32_t mode;
+  int memory;             /* on tmpfs or memfd */
+  struct data_header header;
+  uint64_t segments;      /* max_bytes / segment */
+  struct region data, readers, writers;
+  struct client client;
+  _Atomic int truncated;  /* an outsider shortened the file: nothing works any more */
+  _Atomic uint64_t size_checked_ns; /* when the file's size was last looked at */
+
+  pthread_mutex_t mutex;  /* protects the lists below */
+  struct copse_snapshot *snapshots; /* open */
+  struct copse_snapshot *cache;     /* closed, each with a slot of its own */
+  uint32_t maps_open, watches_open, cursors_open;
+  uint32_t slot_hint;
+
+  struct pager pager;     /* used by the holder of the writer lock */
+  struct copse_txn txn;
+  _Atomic uint64_t writer_thread; /* thread that holds our transaction; 0: none */
+  struct pager_pin *pins; /* announced versions, scratch */
+  size_t pin_capacity;
+  struct announced *announced;
+  size_t announced_capacity;
+  uint64_t reclaim_at;    /* pending pages from which on reclaiming is worth a look */
+  uint64_t probed_ns;     /* when dead readers were last looked for */
+
+  struct client_passage passage; /* while forking */
+  struct copse_store *next; /* all open stores of the process */
+};
+
+static inline struct commit_words *store_words(const struct copse_store *store) {
+  return (struct commit_words *)(store->writers.rw + WRITERS_COMMIT);
+}
+static inline const struct commit_words *store_words_ro(const struct copse_store *store) {
+  return (const struct commit_words *)(store->writers.ro + WRITERS_COMMIT);
+}
+
+/* fork.c: 0 if this process may use its handles; FORKED in a raw clone. */
+int fork_check(void);
+void fork_register(struct copse_store *store);
+void fork_unregister(struct copse_store *store);
+
+/* guard.c: turns faults on truncated files into zero pages and sets store->truncated. */
+int guard_install(void);
+void guard_add(struct copse_store *store);
+void guard_remove(struct copse_store *store);
+/* The error for a failure that truncation explains: TRUNCATED instead of CORRUPT. */
+int store_fault(const struct copse_store *store, int result);
+
+/* store.c */
+/* Looks at the file's size now and then; TRUNCATED when somebody shortened it. */
+int store_size_check(struct copse_store *store, const struct root *root);
+
+/* create.c: new data files and new coordination files. */
+int store_create_file(const char *path, const struct copse_store_options *options);
+int store_create_anonymous(const struct copse_store_options *options, int *fd);
+/* Makes coordination files for a data file that nobody else has open, from its durable root. */
+int coordination_create(struct copse_store *store, int data_fd);
+
+/* durable.c */
+/* The newest valid root slot. Errors: CORRUPT. */
+int durable_read(int fd, const char *path, struct root_slot *slot);
+int durable_write(struct copse_store *store, const struct root *root, int clean);
+/* Marks the file as in use before the first write after a clean close. */
+int durable_mark_unclean(struct copse_store *store);
+/* Leaves the file complete and marked clean; for the last process to close. */
+int durable_close(struct copse_store *store);
+
+/* recover.c: books rebuilt from the pages that root reaches. */
+int books_rebuild(struct copse_store *store, const struct root *root);
+
+/* table.c: the map table. */
+int table_lookup(struct page_view *pages, const struct root *root, uint32_t id,
+                 struct map_entry *entry);
+int table_write(struct pager *pager, struct root *root, const struct txn_map *maps,
+                uint32_t map_count, uint64_t next_map);
+/* Calls visit for each page of the table, and for each entry in use. Either may be NULL. */
+int table_walk(struct page_view *pages, const struct root *root,
+               int (*page)(void *context, uint64_t ref),
+               int (*entry)(void *context, uint32_t id, const struct map_entry *entry),
+               void *context);
+
+/* maps.c: the catalog. */
+struct catalog_record {
+  struct catalog_entry entry;
+  const uint8_t *layout; /* encoded */
+};
+int catalog_find(struct copse_view *view, const char *name, struct catalog_record *record);
+int catalog_parse(const struct tree_value *value, struct catalog_record *record);
+struct tree_shape map_shape(uint32_t value_size, int typed);
+
+/* view.c: a map's tree in a view. */
+int view_check(const struct copse_view *view);
+int view_tree(struct copse_view *view, const struct copse_map *map, struct tree *tree);
+int view_tree_by_id(struct copse_view *view, uint32_t id, struct tree_shape shape,
+                    struct tree *tree, uint64_t *changed);
+int key_check(const struct copse_map *map, const void *key, size_t size);
+/* Lent memory comes from the read-only mapping. */
+static inline const void *view_lend(const struct copse_view *view, const uint8_t *data) {
+  const struct region *region = &view->store->data;
+  return view->txn ? region->ro + (data - region->rw) : data;
+}
+
+/* txn.c: the transaction's copy of a map. */
+int txn_map_find(struct copse_txn *txn, uint32_t id, struct tree_shape shape,
+                 struct txn_map **map);
+int txn_check(struct copse_txn *txn);
+
+/* pins.c: what holds pages back, and what to do about it. */
+int pins_reclaim(struct copse_store *store, size_t budget);
+int pins_reclaim_hook(void *context);
+int pins_may_grow(void *context);
+
+/* oust.c: snapshots whose pages are copied out. */
+int oust_attach(struct copse_snapshot *snapshot);
+void oust_free(struct copse_snapshot *snapshot);
+
+/* follow.c: a time limit as a point of CLOCK_MONOTONIC; 0: only look, UINT64_MAX: none. */
+uint64_t deadline_from(int64_t timeout_ns);
+
+/* range.c: bounds of a cursor, diff or watch, copied. */
+struct range {
+  struct tree_key from, to; /* [from, to) by memcmp order; data NULL: open */
+  uint8_t *memory;
+};
+int range_make(const struct copse_map *map, const struct copse_range *asked, struct range *range);
+void range_free(struct range *range);
+
+#endif

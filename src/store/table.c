@@ -1,0 +1,176 @@
+/* store/table.c - the map table: a radix of pages from a map's id to its tree. */
+#include "store/store.h"
+
+#include <string.h>
+
+static uint32_t levels_for(uint64_t next_map) {
+  uint32_t levels = 1;
+  for (uint64_t reach = TABLE_FANOUT; reach < next_map; reach *= TABLE_FANOUT)
+    levels++;
+  return levels;
+}
+
+/* Opens a page of the table; *places: how many entries or references it has room for. */
+static int table_open(struct page_view *pages, uint64_t ref, uint32_t level,
+                      const struct table_page **out, uint32_t *places) {
+  uint64_t size;
+  const struct table_page *page = page_locate(pages, ref, &size);
+  if (page && pages->copy) {
+    page = pages->copy(pages, page, size, TREE_DEPTH_MAX + 2 + level);
+    if (!page)
+      return COPSE_E_OUSTED;
+  }
+  uint64_t unit = level ? sizeof(uint64_t) : sizeof(struct map_entry);
+  if (!page || page->head.kind != PAGE_TABLE || page->head.level != level ||
+      level >= TABLE_LEVELS_MAX)
+    return node_corrupt(ref, "leads to a damaged page of the map table");
+  uint64_t n = (size - sizeof(struct page_head)) / unit;
+  *places = n < TABLE_FANOUT ? (uint32_t)n : TABLE_FANOUT;
+  *out = page;
+  return 0;
+}
+
+int table_lookup(struct page_view *pages, const struct root *root, uint32_t id,
+                 struct map_entry *entry) {
+  uint64_t ref = root->table;
+  memset(entry, 0, sizeof *entry);
+  if (id >= root->next_map || ref == 0)
+    return 0;
+  for (uint32_t level = levels_for(root->next_map); level-- > 0;) {
+    const struct table_page *page;
+    uint32_t places, at = id >> (4 * level) & (TABLE_FANOUT - 1);
+    int result = table_open(pages, ref, level, &page, &places);
+    if (result)
+      return result;
+    if (at >= places)
+      return 0;
+    if (level == 0) {
+      *entry = page->entries[at];
+      return 0;
+    }
+    ref = page->children[at];
+    if (ref == 0)
+      return 0;
+  }
+  return 0;
+}
+
+/* Bytes of a table page whose last used place is `last`. */
+static uint32_t table_bytes(uint32_t level, uint32_t last) {
+  return (uint32_t)sizeof(struct page_head) +
+         (last + 1) * (uint32_t)(level ? sizeof(uint64_t) : sizeof(struct map_entry));
+}
+
+/* A copy of a table page (or a new, empty one) that this transaction may write. */
+static int table_copy(struct pager *pager, uint64_t ref, uint32_t level, uint32_t last,
+                      uint64_t *new_ref, struct table_page **out) {
+  const struct table_page *old = NULL;
+  uint32_t places = 0, actual, unit = level ? sizeof(uint64_t) : sizeof(struct map_entry);
+  void *page;
+  if (ref) {
+    int result = table_open(&pager->view, ref, level, &old, &places);
+    if (result)
+      return result;
+    if (last < places && pager_is_dirty(pager, &old->head)) {
+      *new_ref = ref;
+      *out = (struct table_page *)old;
+      return 0;
+    }
+  }
+  if (places > last + 1)
+    last = places - 1;
+  int result = pager_alloc(pager, table_bytes(level, last), new_ref, &page, &actual);
+  if (result)
+    return result;
+  struct table_page *copy = page;
+  copy->head.kind = PAGE_TABLE;
+  copy->head.level = (uint8_t)level;
+  uint32_t used = places * unit;
+  if (old)
+    memcpy(copy->entries, old->entries, used);
+  memset((uint8_t *)copy->entries + used, 0, actual - sizeof(struct page_head) - used);
+  if (old)
+    pager_drop(pager, ref);
+  *out = copy;
+  return 0;
+}
+
+/* Writes one map's entry below `ref`. */
+static int entry_write(struct pager *pager, uint64_t ref, uint32_t level, const struct txn_map *map,
+                       uint64_t *new_ref) {
+  uint32_t at = map->id >> (4 * level) & (TABLE_FANOUT - 1);
+  struct table_page *page;
+  int result = table_copy(pager, ref, level, at, new_ref, &page);
+  if (result)
+    return result;
+  if (level)
+    return entry_write(pager, page->children[at], level - 1, map, &page->children[at]);
+  page->entries[at] = map->dropped ? (struct map_entry){0}
+                                   : (struct map_entry){.root = map->tree.root,
+                                                        .count = map->tree.count,
+                                                        .changed = pager->version,
+                                                        .state = 1};
+  return 0;
+}
+
+int table_write(struct pager *pager, struct root *root, const struct txn_map *maps,
+                uint32_t map_count, uint64_t next_map) {
+  uint32_t level = root->table ? levels_for(root->next_map) : levels_for(next_map);
+  uint64_t table = root->table;
+  for (; level < levels_for(next_map); level++) { /* one level more on top */
+    struct table_page *page;
+    uint64_t ref;
+    int result = table_copy(pager, 0, level, TABLE_FANOUT - 1, &ref, &page);
+    if (result)
+      return result;
+    page->children[0] = table;
+    table = ref;
+  }
+  for (uint32_t i = 0; i < map_count; i++) {
+    if (!maps[i].dirty)
+      continue;
+    int result = entry_write(pager, table, level - 1, &maps[i], &table);
+    if (result)
+      return result;
+  }
+  root->table = table;
+  root->next_map = next_map;
+  return 0;
+}
+
+struct table_walker {
+  struct page_view *pages;
+  int (*page)(void *context, uint64_t ref);
+  int (*entry)(void *context, uint32_t id, const struct map_entry *entry);
+  void *context;
+};
+
+static int page_walk(struct table_walker *walker, uint64_t ref, uint32_t level, uint32_t first) {
+  const struct table_page *page;
+  uint32_t places;
+  int result = table_open(walker->pages, ref, level, &page, &places);
+  if (result == 0 && walker->page)
+    result = walker->page(walker->context, ref);
+  for (uint32_t i = 0; i < places && result == 0; i++) {
+    uint32_t id = first + (i << (4 * level));
+    if (level && page->children[i])
+      result = page_walk(walker, page->children[i], level - 1, id);
+    else if (!level && page->entries[i].state && walker->entry)
+      result = walker->entry(walker->context, id, &page->entries[i]);
+  }
+  return result;
+}
+
+int table_walk(struct page_view *pages, const struct root *root,
+               int (*page)(void *context, uint64_t ref),
+               int (*entry)(void *context, uint32_t id, const struct map_entry *entry),
+               void *context) {
+  struct table_walker walker = {pages, page, entry, context};
+  if (root->table == 0)
+    return 0;
+  uint32_t levels = levels_for(root->next_map);
+  if (levels > TABLE_LEVELS_MAX)
+    return error_set(COPSE_E_CORRUPT, "the root counts %llu maps",
+                     (unsigned long long)root->next_map);
+  return page_walk(&walker, root->table, levels - 1, 0);
+}

@@ -1,0 +1,257 @@
+/* store/txn.c - write transactions: begin, savepoints, commit, abort.
+ *
+ * Commit: the touched maps' trees go into the map table, freed pages into the pending queue, the
+ * root record is written, and one store publishes all of it; then sleepers are woken and the
+ * lock is released. A death before the publishing store leaves the undo log to the next
+ * writer; after it, nothing is left to do. */
+#include "store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/points.h"
+
+int txn_check(struct copse_txn *txn) {
+  if (__builtin_expect(txn->forked, 0))
+    return error_set(COPSE_E_FORKED, "the write transaction belongs to the parent process");
+  if (__builtin_expect(!txn->active, 0))
+    return error_set(COPSE_E_STATE, "the transaction has ended");
+  return 0;
+}
+
+int txn_map_find(struct copse_txn *txn, uint32_t id, struct tree_shape shape,
+                 struct txn_map **map) {
+  if (txn->last_map < txn->map_count && txn->maps[txn->last_map].id == id) {
+    *map = &txn->maps[txn->last_map];
+    return 0;
+  }
+  for (uint32_t i = 0; i < txn->map_count; i++)
+    if (txn->maps[i].id == id) {
+      txn->last_map = i;
+      *map = &txn->maps[i];
+      return 0;
+    }
+  struct map_entry entry;
+  int result = table_lookup(&txn->view.pages, &txn->view.root, id, &entry);
+  if (result)
+    return result;
+  if (txn->map_count == txn->map_capacity) {
+    uint32_t capacity = txn->map_capacity ? txn->map_capacity * 2 : 8;
+    struct txn_map *maps = realloc(txn->maps, capacity * sizeof *maps);
+    if (!maps)
+      return error_set(COPSE_E_MEMORY, "no memory for a transaction over %u maps", capacity);
+    txn->maps = maps;
+    txn->map_capacity = capacity;
+  }
+  txn->last_map = txn->map_count++;
+  *map = &txn->maps[txn->last_map];
+  **map = (struct txn_map){.id = id,
+                           .dropped = !entry.state,
+                           .tree = {entry.root, entry.count, shape},
+                           .changed = entry.changed};
+  return 0;
+}
+
+/* --- begin ----------------------------------------------------------------------------- */
+
+static uint64_t thread_self(void) { return (uint64_t)(uintptr_t)pthread_self(); }
+
+/* With the lock held: a pager on the newest version, after what a dead writer left is undone. */
+static int base_load(struct copse_store *store) {
+  struct copse_txn *txn = &store->txn;
+  uint64_t published = root_published(store->writers.rw);
+  struct root root;
+  int result = root_read(store->writers.rw, published, &root);
+  if (result)
+    return error_set(COPSE_E_CORRUPT, "the root record of version %llu is not readable",
+                     (unsigned long long)published);
+  result = store_size_check(store, &root);
+  if (result)
+    return result;
+  if (root.limit > store->data.reserved)
+    return error_set(COPSE_E_ADDRESS_SPACE, "the store is larger than what this process reserved");
+  result = durable_mark_unclean(store);
+  if (result)
+    return result;
+  pager_begin(&store->pager, published + 1, published);
+  txn->view.root = root;
+  txn->view.pages = store->pager.view;
+  txn->next_map = root.next_map;
+  txn->map_count = txn->save_count = txn->last_map = 0;
+  txn->puts = txn->deletes = 0;
+  return 0;
+}
+
+static void writer_end(struct copse_store *store) {
+  store->txn.active = store->txn.view.open = 0;
+  /* relaxed: compared by the thread that set it only */
+  atomic_store_explicit(&store->writer_thread, 0, memory_order_relaxed);
+  lock_release(&store->client, store->writers.rw);
+}
+
+int copse_txn_begin(struct copse_store *store, int64_t timeout_ns, struct copse_txn **out) {
+  int result = fork_check();
+  if (result)
+    return result;
+  if (store->flags & COPSE_READ_ONLY)
+    return error_set(COPSE_E_READ_ONLY, "the store was opened read-only");
+  if (!store->client.live_page)
+    return error_set(COPSE_E_FORKED, "this child could not attach when it was forked");
+  /* relaxed: only this thread itself can have set its own name */
+  if (atomic_load_explicit(&store->writer_thread, memory_order_relaxed) == thread_self())
+    return error_set(COPSE_E_DEADLOCK, "this thread has a write transaction open on %s",
+                     store->path ? store->path : "(anonymous)");
+  struct lock_result lock;
+  result = lock_acquire(&store->client, store->writers.rw, timeout_ns, &lock);
+  if (result)
+    return result;
+  /* relaxed: see above */
+  atomic_store_explicit(&store->writer_thread, thread_self(), memory_order_relaxed);
+  struct copse_txn *txn = &store->txn;
+  result = base_load(store);
+  if (result == 0 && pager_pending(&store->pager) >= store->reclaim_at)
+    result = pins_reclaim(store, 1024);
+  if (result) {
+    pager_rollback(&store->pager);
+    writer_end(store);
+    return result;
+  }
+  txn->view.store = store;
+  txn->view.txn = txn;
+  txn->view.open = txn->active = 1;
+  txn->view.moves++;
+  *out = txn;
+  return 0;
+}
+
+struct copse_view *copse_txn_view(struct copse_txn *txn) { return &txn->view; }
+
+/* --- savepoints ------------------------------------------------------------------------ */
+
+int copse_savepoint(struct copse_txn *txn) {
+  int result = txn_check(txn);
+  if (result)
+    return result;
+  if (txn->save_count == SAVEPOINTS_MAX)
+    return error_set(COPSE_E_STATE, "savepoints are nested %u deep already", SAVEPOINTS_MAX);
+  struct txn_save *save = &txn->saves[txn->save_count];
+  save->maps = malloc((txn->map_count + 1) * sizeof *save->maps);
+  if (!save->maps)
+    return error_set(COPSE_E_MEMORY, "no memory for a savepoint");
+  if (txn->map_count)
+    memcpy(save->maps, txn->maps, txn->map_count * sizeof *save->maps);
+  save->map_count = txn->map_count;
+  save->next_map = txn->next_map;
+  pager_savepoint(&txn->view.store->pager, &save->mark);
+  txn->save_count++;
+  return 0;
+}
+
+int copse_savepoint_rollback(struct copse_txn *txn) {
+  int result = txn_check(txn);
+  if (result)
+    return result;
+  if (txn->save_count == 0)
+    return error_set(COPSE_E_STATE, "there is no savepoint");
+  struct txn_save *save = &txn->saves[txn->save_count - 1];
+  if (save->map_count)
+    memcpy(txn->maps, save->maps, save->map_count * sizeof *save->maps);
+  txn->map_count = save->map_count;
+  txn->last_map = 0;
+  txn->next_map = save->next_map;
+  pager_rollback_to(&txn->view.store->pager, &save->mark);
+  txn->view.moves++;
+  return 0;
+}
+
+int copse_savepoint_release(struct copse_txn *txn) {
+  int result = txn_check(txn);
+  if (result)
+    return result;
+  if (txn->save_count == 0)
+    return error_set(COPSE_E_STATE, "there is no savepoint");
+  free(txn->saves[--txn->save_count].maps);
+  return 0;
+}
+
+static void saves_free(struct copse_txn *txn) {
+  while (txn->save_count)
+    free(txn->saves[--txn->save_count].maps);
+}
+
+/* --- commit and abort ------------------------------------------------------------------ */
+
+static void counters_add(struct commit_words *words, const struct copse_txn *txn, int woken) {
+  /* relaxed: statistics, written under the lock: no read-modify-write is needed */
+#define COUNT(word, n)                                                                             \
+  atomic_store_explicit(&words->word,                                                              \
+                        atomic_load_explicit(&words->word, memory_order_relaxed) + (n),            \
+                        memory_order_relaxed) /* relaxed: likewise */
+  COUNT(commits, 1);
+  if (txn->puts)
+    COUNT(puts, txn->puts);
+  if (txn->deletes)
+    COUNT(deletes, txn->deletes);
+  if (woken)
+    COUNT(wakes, 1);
+#undef COUNT
+}
+
+static int is_dirty(const struct copse_txn *txn) {
+  for (uint32_t i = 0; i < txn->map_count; i++)
+    if (txn->maps[i].dirty)
+      return 1;
+  return 0;
+}
+
+int copse_txn_commit(struct copse_txn *txn, uint64_t *version) {
+  int result = txn_check(txn);
+  if (result)
+    return result;
+  struct copse_store *store = txn->view.store;
+  struct pager *pager = &store->pager;
+  struct root root = txn->view.root;
+  saves_free(txn);
+  POINT(commit_begin);
+  if (!is_dirty(txn)) {
+    pager_rollback(pager);
+    writer_end(store);
+    if (version)
+      *version = root.version;
+    return 0;
+  }
+  result = table_write(pager, &root, txn->maps, txn->map_count, txn->next_map);
+  if (result == 0)
+    result = pager_queue(pager);
+  if (result) {
+    pager_rollback(pager);
+    writer_end(store);
+    return result;
+  }
+  root.version = pager->version;
+  root.limit = pager->view.limit;
+  root.time_ns = clock_wall_ns();
+  root_write(store->writers.rw, &root);
+  POINT(commit_record_even);
+  root_publish(store->writers.rw, root.version);
+  POINT(commit_published);
+  int woken = wait_wake(&store->readers, store->writers.rw);
+  POINT(commit_woken);
+  counters_add(store_words(store), txn, woken);
+  if (version)
+    *version = root.version;
+  writer_end(store);
+  return 0;
+}
+
+void copse_txn_abort(struct copse_txn *txn) {
+  if (!txn || txn->forked || !txn->active)
+    return;
+  struct copse_store *store = txn->view.store;
+  saves_free(txn);
+  pager_rollback(&store->pager);
+  /* relaxed: statistics */
+  atomic_fetch_add_explicit(&store_words(store)->aborts, 1, memory_order_relaxed);
+  writer_end(store);
+}

@@ -1,0 +1,150 @@
+/* store/view.c - reading: from a view and a map to records. */
+#include "store/store.h"
+
+int view_check(const struct copse_view *view) {
+  if (__builtin_expect(!view->open, 0))
+    return error_set(COPSE_E_STATE, "the snapshot or transaction has ended");
+  if (__builtin_expect(view->txn && view->txn->forked, 0))
+    return error_set(COPSE_E_FORKED, "the write transaction belongs to the parent process");
+  return 0;
+}
+
+int store_fault(const struct copse_store *store, int result) {
+  /* relaxed: set by a handler on the thread that met the fault, or earlier */
+  if (result == COPSE_E_CORRUPT && atomic_load_explicit(&store->truncated, memory_order_relaxed))
+    return error_set(COPSE_E_TRUNCATED, "somebody shortened the store's file; restore a copy");
+  return result;
+}
+
+struct tree_shape map_shape(uint32_t value_size, int typed) {
+  struct tree_shape shape = {value_size, (value_size + 7) & ~7u};
+  if (typed || value_size > TREE_INLINE_MAX)
+    shape.stride = (value_size + 63) & ~63u;
+  return shape;
+}
+
+int view_tree_by_id(struct copse_view *view, uint32_t id, struct tree_shape shape,
+                    struct tree *tree, uint64_t *changed) {
+  if (view->txn) {
+    struct txn_map *map;
+    int result = txn_map_find(view->txn, id, shape, &map);
+    if (result)
+      return result;
+    *tree = map->tree;
+    if (changed)
+      *changed = map->changed;
+    return map->dropped ? COPSE_NONE : 0;
+  }
+  struct map_entry entry;
+  int result = table_lookup(&view->pages, &view->root, id, &entry);
+  if (result)
+    return result;
+  *tree = (struct tree){entry.root, entry.count, shape};
+  if (changed)
+    *changed = entry.changed;
+  return entry.state ? 0 : COPSE_NONE;
+}
+
+static int map_gone(int result) {
+  return result == COPSE_NONE
+             ? error_set(COPSE_E_NO_MAP, "the map is not there in this version of the store")
+             : result;
+}
+
+int view_tree(struct copse_view *view, const struct copse_map *map, struct tree *tree) {
+  if (__builtin_expect(map->store != view->store, 0))
+    return error_set(COPSE_E_ARGUMENT, "the map belongs to another store");
+  return map_gone(view_tree_by_id(view, map->id, map->shape, tree, NULL));
+}
+
+int key_check(const struct copse_map *map, const void *key, size_t size) {
+  if (__builtin_expect(size > COPSE_KEY_MAX, 0))
+    return error_set(COPSE_E_KEY_SIZE, "the key has %zu bytes; at most %d are allowed", size,
+                     COPSE_KEY_MAX);
+  if (__builtin_expect(map->key_kind == COPSE_KEY_U64 && size != 8, 0))
+    return error_set(COPSE_E_KEY_SIZE, "the key has %zu bytes; this map's keys have 8", size);
+  if (__builtin_expect(!key && size, 0))
+    return error_set(COPSE_E_ARGUMENT, "the key is NULL");
+  return 0;
+}
+
+int copse_get(struct copse_view *view, struct copse_map *map, const void *key, size_t key_size,
+              struct copse_bytes *value) {
+  struct tree tree;
+  struct tree_value found;
+  int result = view_check(view);
+  if (result == 0)
+    result = key_check(map, key, key_size);
+  if (result == 0)
+    result = view_tree(view, map, &tree);
+  if (result == 0)
+    result = tree_get(&view->pages, &tree, key_size ? key : "", (uint32_t)key_size, &found);
+  if (result)
+    return store_fault(view->store, result);
+  value->data = view_lend(view, found.data);
+  value->size = found.size;
+  return 0;
+}
+
+int copse_exists(struct copse_view *view, struct copse_map *map, const void *key,
+                 size_t key_size) {
+  struct copse_bytes value;
+  return copse_get(view, map, key, key_size, &value);
+}
+
+int copse_count(struct copse_view *view, struct copse_map *map, uint64_t *count) {
+  struct tree tree;
+  int result = view_check(view);
+  if (result == 0)
+    result = view_tree(view, map, &tree);
+  if (result == 0)
+    *count = tree.count;
+  return store_fault(view->store, result);
+}
+
+static int multiget_batch(struct copse_view *view, struct copse_map *map, const struct tree *tree,
+                          size_t n, const struct copse_bytes *keys, struct copse_bytes *values,
+                          size_t *found) {
+  struct tree_key batch[TREE_BATCH];
+  struct tree_value results[TREE_BATCH];
+  for (size_t i = 0; i < n; i++) {
+    int result = key_check(map, keys[i].data, keys[i].size);
+    if (result)
+      return result;
+    batch[i].data = keys[i].size ? keys[i].data : (const uint8_t *)"";
+    batch[i].size = (uint32_t)keys[i].size;
+  }
+  int result = tree_multiget(&view->pages, tree, n, batch, results);
+  for (size_t i = 0; i < n && result == 0; i++) {
+    values[i].data = results[i].data ? view_lend(view, results[i].data) : NULL;
+    values[i].size = results[i].size;
+    *found += results[i].data != NULL;
+  }
+  return result;
+}
+
+/* Snapshots that copy pages out hand out memory until the next call only: one get at a time cannot serve many. */
+static int multiget_copied(const struct copse_view *view) {
+  return view->pages.copy ? error_set(COPSE_E_STATE, "multiget needs a snapshot that is not oustable")
+                          : 0;
+}
+
+int copse_multiget(struct copse_view *view, struct copse_map *map, size_t n,
+                   const struct copse_bytes *keys, struct copse_bytes *values, size_t *found) {
+  struct tree tree;
+  size_t total = 0;
+  int result = view_check(view);
+  if (result == 0)
+    result = multiget_copied(view);
+  if (result == 0)
+    result = view_tree(view, map, &tree);
+  for (size_t i = 0; i < n && result == 0; i += TREE_BATCH) {
+    size_t batch = n - i < TREE_BATCH ? n - i : TREE_BATCH;
+    result = multiget_batch(view, map, &tree, batch, keys + i, values + i, &total);
+  }
+  if (result)
+    return store_fault(view->store, result);
+  if (found)
+    *found = total;
+  return 0;
+}

@@ -1,0 +1,237 @@
+/* tree/build.c - from nodes to items and back, and small changes in place.
+ *
+ * A built node takes out the common prefix of its keys, fills its page from the end with
+ * entries in key order, and turns what its size class leaves over into room for more keys. */
+#include "tree/build.h"
+
+void item_from_key(struct item *item, const uint8_t *key, uint32_t size) {
+  *item = (struct item){.head = key_head(key, size), .rest = key + 4, .size = (uint16_t)size};
+}
+
+uint32_t item_key(const struct item *item, uint8_t *buffer) {
+  uint8_t head[4];
+  bytes_store_be32(head, item->head);
+  memcpy(buffer, item->pre, item->pre_size);
+  buffer += item->pre_size;
+  memcpy(buffer, head, item->size < 4 ? item->size : 4);
+  memcpy(buffer + 4, item->rest, entry_rest(item->size));
+  return (uint32_t)item->pre_size + item->size;
+}
+
+int items_from_node(struct items *items, const struct node *node, const struct tree_shape *shape) {
+  int inner = node->head.level > 0;
+  const uint16_t *slots = node_slots(node);
+  const uint32_t *heads = node_heads(node);
+  const uint64_t *children = inner ? node_children(node) : NULL;
+  items->count = node->count;
+  items->prefix_hint = 0;
+  items->first_child = inner ? children[0] : 0;
+  for (uint32_t i = 0; i < node->count; i++) {
+    struct item *item = &items->items[i];
+    struct entry entry;
+    if (entry_read(node, slots, inner, i, &entry) || node->prefix + entry.size > TREE_KEY_MAX)
+      return node_corrupt(0, "an entry reaches outside of its node");
+    item->pre = node_prefix(node);
+    item->pre_size = node->prefix;
+    item->head = heads[i];
+    item->rest = entry.rest;
+    item->size = (uint16_t)entry.size;
+    item->value = NULL;
+    item->value_size = 0;
+    item->is_extent = 0;
+    item->child = 0;
+    if (inner) {
+      item->child = children[i + 1];
+    } else if (shape->value_size) {
+      struct tree_value value;
+      int result = entry_value(NULL, node, &entry, shape, &value);
+      if (result)
+        return result;
+      item->value = value.data;
+      item->value_size = (uint16_t)value.size;
+    } else {
+      uint32_t at = entry_value_at(&entry);
+      item->value_size = (uint16_t)entry_value_size(&entry);
+      item->is_extent = entry.info == ENTRY_EXTENT;
+      item->value = (const uint8_t *)node + at;
+      if (at + item->value_size > node->heap_end)
+        return node_corrupt(0, "an entry's value lies outside of its node");
+    }
+  }
+  return 0;
+}
+
+void items_insert(struct items *items, uint32_t at, const struct item *item) {
+  memmove(&items->items[at + 1], &items->items[at], (items->count - at) * sizeof *item);
+  items->items[at] = *item;
+  items->count++;
+}
+
+void items_remove(struct items *items, uint32_t at) {
+  items->count--;
+  memmove(&items->items[at], &items->items[at + 1], (items->count - at) * sizeof *items->items);
+}
+
+/* Bytes of an entry whose key has `suffix` bytes after the node's prefix. */
+static uint32_t entry_bytes(const struct item *item, uint32_t suffix, int inner,
+                            const struct tree_shape *shape) {
+  if (inner)
+    return (2 + entry_rest(suffix) + 1) & ~1u;
+  if (shape->value_size)
+    return (4 + entry_rest(suffix) + 1) & ~1u;
+  return ((4 + entry_rest(suffix) + 7) & ~7u) + ((item->value_size + 7u) & ~7u);
+}
+
+static uint32_t common_prefix(const struct items *items, uint32_t from, uint32_t to) {
+  if (to - from < 2)
+    return items->prefix_hint;
+  uint8_t first[TREE_KEY_MAX + 8], last[TREE_KEY_MAX + 8];
+  uint32_t a = item_key(&items->items[from], first), b = item_key(&items->items[to - 1], last);
+  return (uint32_t)bytes_common(first, a, last, b);
+}
+
+uint32_t items_bytes(const struct items *items, uint32_t from, uint32_t to, int inner,
+                     const struct tree_shape *shape, uint32_t *prefix) {
+  uint32_t n = to - from, common = common_prefix(items, from, to), heap = 0;
+  for (uint32_t i = from; i < to; i++) {
+    const struct item *item = &items->items[i];
+    heap += entry_bytes(item, (uint32_t)item->pre_size + item->size - common, inner, shape);
+  }
+  *prefix = common;
+  uint32_t values = inner ? 0 : n * shape->stride;
+  return node_arrays_end(inner, n) + heap + 8 + common + values;
+}
+
+/* Writes the key's bytes from `skip` on to an entry: head to the array, the rest behind it. */
+static void suffix_write(const struct item *item, uint32_t skip, uint32_t *head, uint8_t *rest) {
+  uint32_t suffix = (uint32_t)item->pre_size + item->size - skip;
+  if (item->pre_size == skip) {
+    *head = item->head;
+    memcpy(rest, item->rest, entry_rest(suffix));
+    return;
+  }
+  uint8_t key[TREE_KEY_MAX + 8];
+  item_key(item, key);
+  *head = key_head(key + skip, suffix);
+  memcpy(rest, key + skip + 4, entry_rest(suffix));
+}
+
+/* Writes entry `at` of a node at heap offset node->heap - bytes; arrays have their places. */
+static void entry_write(struct node *node, uint32_t at, const struct item *item,
+                        const struct tree_shape *shape) {
+  int inner = node->head.level > 0;
+  uint32_t suffix = (uint32_t)item->pre_size + item->size - node->prefix;
+  node->heap = (uint16_t)(node->heap - entry_bytes(item, suffix, inner, shape));
+  uint8_t *entry = (uint8_t *)node + node->heap;
+  uint16_t words[2] = {(uint16_t)suffix, 0};
+  node_slots(node)[at] = node->heap;
+  suffix_write(item, node->prefix, &node_heads(node)[at], entry + (inner ? 2 : 4));
+  if (inner) {
+    memcpy(entry, words, 2);
+    node_children(node)[at + 1] = item->child;
+    return;
+  }
+  uint8_t *value;
+  if (shape->value_size) {
+    words[1] = node->vused++;
+    value = (uint8_t *)node + node_size(node) - (words[1] + 1u) * shape->stride;
+  } else {
+    words[1] = item->is_extent ? ENTRY_EXTENT : item->value_size;
+    value = entry + ((4 + entry_rest(suffix) + 7) & ~7u);
+  }
+  memcpy(entry, words, 4);
+  if (item->value)
+    memcpy(value, item->value, item->value_size);
+}
+
+int node_build(struct pager *pager, const struct items *items, uint32_t from, uint32_t to,
+               uint64_t first_child, unsigned level, const struct tree_shape *shape, uint32_t want,
+               uint64_t *ref, struct node **out) {
+  int inner = level > 0;
+  uint32_t n = to - from, prefix, actual;
+  uint32_t bytes = items_bytes(items, from, to, inner, shape, &prefix);
+  void *page;
+  if (bytes > PAGE_NODE_MAX)
+    return node_corrupt(0, "a node outgrows its bounds");
+  int result = pager_alloc(pager, bytes > want ? bytes : want, ref, &page, &actual);
+  if (result)
+    return result;
+  struct node *node = page;
+  node->head.kind = inner ? PAGE_INNER : PAGE_LEAF;
+  node->head.level = (uint8_t)level;
+  node->checksum = 0;
+  node->zero[0] = node->zero[1] = 0;
+  /* What is left over becomes room for keys like those that are there. */
+  uint32_t average = n ? (bytes - (uint32_t)sizeof *node - prefix) / n : actual;
+  uint32_t cap = n + (actual - bytes) / (average ? average : 1);
+  cap = cap > TREE_ITEMS_MAX ? TREE_ITEMS_MAX : cap;
+  uint32_t values = inner ? 0 : cap * shape->stride;
+  node->count = (uint16_t)n;
+  node->cap = (uint16_t)cap;
+  node->prefix = (uint16_t)prefix;
+  node->garbage = 0;
+  node->vcap = (uint16_t)(values ? cap : 0);
+  node->vused = 0;
+  node->heap_end = node->heap = (uint16_t)((actual - values - prefix) & ~7u);
+  uint8_t first[TREE_KEY_MAX + 8];
+  if (prefix) {
+    item_key(&items->items[from], first);
+    memcpy((uint8_t *)node + node->heap_end, first, prefix);
+  }
+  if (inner)
+    node_children(node)[0] = first_child;
+  for (uint32_t i = n; i-- > 0;)
+    entry_write(node, i, &items->items[from + i], shape);
+  *out = node;
+  return 0;
+}
+
+/* Opens a gap in an array of `count` elements. */
+static void gap_open(void *array, size_t element, uint32_t at, uint32_t count) {
+  uint8_t *p = (uint8_t *)array + at * element;
+  memmove(p + element, p, (count - at) * element);
+}
+static void gap_close(void *array, size_t element, uint32_t at, uint32_t count) {
+  uint8_t *p = (uint8_t *)array + at * element;
+  memmove(p, p + element, (count - at - 1) * element);
+}
+
+int node_insert(struct node *node, uint32_t at, const struct item *item,
+                const struct tree_shape *shape) {
+  int inner = node->head.level > 0;
+  uint32_t size = (uint32_t)item->pre_size + item->size;
+  if (node->count >= node->cap || size < node->prefix ||
+      (!inner && shape->value_size &&
+       (node->vused >= node->vcap || (node->vused + 1u) * shape->stride + node->heap_end +
+                                             node->prefix > node_size(node))))
+    return 0;
+  uint32_t bytes = entry_bytes(item, size - node->prefix, inner, shape);
+  if (node->heap < node_arrays_end(inner, node->cap) + bytes)
+    return 0;
+  if (node->prefix) {
+    uint8_t key[TREE_KEY_MAX + 8];
+    item_key(item, key);
+    if (memcmp(key, node_prefix(node), node->prefix) != 0)
+      return 0;
+  }
+  gap_open(node_heads(node), 4, at, node->count);
+  gap_open(node_slots(node), 2, at, node->count);
+  if (inner)
+    gap_open(node_children(node), 8, at + 1, node->count + 1u);
+  node->count++;
+  entry_write(node, at, item, shape);
+  return 1;
+}
+
+void node_remove(struct node *node, uint32_t at, const struct tree_shape *shape) {
+  int inner = node->head.level > 0;
+  struct entry entry;
+  if (!inner && entry_read(node, node_slots(node), 0, at, &entry) == 0)
+    node->garbage = (uint16_t)(node->garbage + 4 + entry_rest(entry.size) +
+                               (shape->value_size ? shape->stride : entry_value_size(&entry)));
+  gap_close(node_heads(node), 4, at, node->count);
+  gap_close(node_slots(node), 2, at, node->count);
+  if (inner)
+    gap_close(node_children(node), 8, at + 1, node->count + 1u);
+  node->count--;
+}

@@ -1,0 +1,54 @@
+/* tree/build.h - nodes taken apart into items, and items laid out as nodes. */
+#ifndef TREE_BUILD_H
+#define TREE_BUILD_H
+
+#include "tree/tree.h"
+
+/* One record of a leaf, or one separator of an inner node with the child to its right. Its
+ * key is `pre` (bytes of the old node's prefix) and then the suffix given by head and rest. */
+struct item {
+  const uint8_t *pre;
+  const uint8_t *rest;  /* the suffix from its fifth byte on */
+  const uint8_t *value; /* leaves; NULL: left for the caller to write */
+  uint64_t child;       /* inner nodes */
+  uint32_t head;
+  uint16_t pre_size;
+  uint16_t size;        /* of the suffix */
+  uint16_t value_size;
+  uint16_t is_extent;
+};
+
+/* A node being rewritten. */
+struct items {
+  uint64_t first_child; /* inner nodes */
+  uint32_t count;
+  uint32_t prefix_hint; /* the prefix of a node that is built of one item alone */
+  struct item items[TREE_ITEMS_MAX + 2];
+};
+
+void item_from_key(struct item *item, const uint8_t *key, uint32_t size);
+/* Writes the item's whole key; returns its size. */
+uint32_t item_key(const struct item *item, uint8_t *buffer);
+
+/* Takes a node apart; items point into it. */
+int items_from_node(struct items *items, const struct node *node, const struct tree_shape *shape);
+void items_insert(struct items *items, uint32_t at, const struct item *item);
+void items_remove(struct items *items, uint32_t at);
+
+/* Bytes that items [from, to) need as one node. */
+uint32_t items_bytes(const struct items *items, uint32_t from, uint32_t to, int inner,
+                     const struct tree_shape *shape, uint32_t *prefix);
+
+/* Lays items [from, to) out in a new node of at least `want` bytes. shape: NULL for inner
+ * nodes, whose leftmost child is first_child. */
+int node_build(struct pager *pager, const struct items *items, uint32_t from, uint32_t to,
+               uint64_t first_child, unsigned level, const struct tree_shape *shape, uint32_t want,
+               uint64_t *ref, struct node **out);
+
+/* Inserts an item in place, if the node has the room and the prefix for it: 1; else 0. */
+int node_insert(struct node *node, uint32_t at, const struct item *item,
+                const struct tree_shape *shape);
+/* Removes entry `at` in place (of inner nodes: separator `at` and the child to its right). */
+void node_remove(struct node *node, uint32_t at, const struct tree_shape *shape);
+
+#endif

@@ -1,0 +1,182 @@
+/* tree/cursor.c - walking a tree in both directions.
+ *
+ * A cursor keeps the node and the place at each level. When it crosses from one leaf to the next, it
+ * asks for the leaf after that through the parent, so that the next crossing finds it in the cache. */
+#include "tree/tree.h"
+
+void cursor_init(struct tree_cursor *cursor, struct page_view *view, const struct tree *tree) {
+  cursor->view = view;
+  cursor->root = tree->root;
+  cursor->shape = tree->shape;
+  cursor->depth = 0;
+  cursor->key_node = NULL;
+}
+
+/* Opens the root; COPSE_NONE for an empty tree. */
+static int root_open(struct tree_cursor *cursor) {
+  cursor->depth = 0;
+  cursor->key_node = NULL;
+  if (cursor->root == 0)
+    return COPSE_NONE;
+  const struct node *node;
+  int result = node_open(cursor->view, cursor->root, -1, &node);
+  if (result)
+    return result;
+  cursor->levels[node->head.level] = (struct tree_level){node, 0};
+  cursor->depth = node->head.level + 1u;
+  return 0;
+}
+
+/* Opens the child that levels[level] stands on as levels[level - 1]. */
+static int child_open(struct tree_cursor *cursor, unsigned level) {
+  const struct tree_level *parent = &cursor->levels[level];
+  struct tree_level *child = &cursor->levels[level - 1];
+  child->index = 0;
+  return node_open(cursor->view, node_children(parent->node)[parent->index], (int)level - 1,
+                   &child->node);
+}
+
+/* Descends from `level` to the first (last) record below. */
+static int edge_descend(struct tree_cursor *cursor, unsigned level, int last) {
+  for (; level > 0; level--) {
+    int result = child_open(cursor, level);
+    if (result)
+      return result;
+    struct tree_level *child = &cursor->levels[level - 1];
+    if (last)
+      child->index = level > 1 ? child->node->count : child->node->count - 1u;
+  }
+  return 0;
+}
+
+static void leaves_prefetch(const struct tree_cursor *cursor, int step) {
+  if (cursor->depth < 2)
+    return;
+  const struct tree_level *parent = &cursor->levels[1];
+  for (int ahead = 2; ahead <= 3; ahead++) {
+    int64_t next = (int64_t)parent->index + ahead * step;
+    if (next >= 0 && next <= parent->node->count)
+      page_prefetch(cursor->view, node_children(parent->node)[next]);
+  }
+}
+
+/* Moves the leaf to the next (step 1) or previous (step -1) one that has records. */
+static int leaf_cross(struct tree_cursor *cursor, int step) {
+  for (;;) {
+    unsigned level = 1;
+    while (level < cursor->depth &&
+           (step > 0 ? cursor->levels[level].index >= cursor->levels[level].node->count
+                     : cursor->levels[level].index == 0))
+      level++;
+    if (level >= cursor->depth)
+      return COPSE_NONE;
+    cursor->levels[level].index += (uint32_t)step;
+    int result = edge_descend(cursor, level, step < 0);
+    if (result)
+      return result;
+    leaves_prefetch(cursor, step);
+    if (cursor->levels[0].node->count)
+      return 0;
+  }
+}
+
+int cursor_seek(struct tree_cursor *cursor, const uint8_t *key, uint32_t size, int after) {
+  int result = root_open(cursor);
+  if (result)
+    return result;
+  for (unsigned level = cursor->depth - 1; level > 0; level--) {
+    struct tree_level *at = &cursor->levels[level];
+    result = node_child(at->node, key, size, &at->index);
+    if (result)
+      return result;
+    page_prefetch(cursor->view, node_children(at->node)[at->index]);
+    result = child_open(cursor, level);
+    if (result)
+      return result;
+  }
+  struct tree_level *leaf = &cursor->levels[0];
+  int exact = node_search(leaf->node, key, size, &leaf->index);
+  if (exact < 0)
+    return exact;
+  leaf->index += exact && after;
+  if (leaf->index < leaf->node->count)
+    return 0;
+  leaf->index = leaf->node->count - (leaf->node->count > 0);
+  result = leaf_cross(cursor, 1);
+  if (result == COPSE_NONE)
+    leaf->index = leaf->node->count;
+  return result;
+}
+
+int cursor_first(struct tree_cursor *cursor) {
+  int result = root_open(cursor);
+  if (result == 0)
+    result = edge_descend(cursor, cursor->depth - 1, 0);
+  if (result == 0 && cursor->levels[0].node->count == 0)
+    result = leaf_cross(cursor, 1);
+  return result;
+}
+
+int cursor_last(struct tree_cursor *cursor) {
+  int result = root_open(cursor);
+  if (result)
+    return result;
+  struct tree_level *root = &cursor->levels[cursor->depth - 1];
+  root->index = root->node->count - (cursor->depth == 1 && root->node->count > 0);
+  result = edge_descend(cursor, cursor->depth - 1, 1);
+  if (result == 0 && cursor->levels[0].node->count == 0)
+    result = leaf_cross(cursor, -1);
+  return result;
+}
+
+int cursor_next(struct tree_cursor *cursor) {
+  struct tree_level *leaf = &cursor->levels[0];
+  uint32_t next = leaf->index + 1; /* UINT32_MAX (before the first) wraps to 0 */
+  if (__builtin_expect(next < leaf->node->count, 1)) {
+    leaf->index = next;
+    return 0;
+  }
+  int result = leaf->index == leaf->node->count ? COPSE_NONE : leaf_cross(cursor, 1);
+  if (result == COPSE_NONE)
+    leaf->index = leaf->node->count;
+  return result;
+}
+
+int cursor_prev(struct tree_cursor *cursor) {
+  struct tree_level *leaf = &cursor->levels[0];
+  if (leaf->index == UINT32_MAX)
+    return COPSE_NONE;
+  if (leaf->index > 0 && leaf->node->count) {
+    leaf->index--;
+    return 0;
+  }
+  int result = leaf_cross(cursor, -1);
+  if (result == COPSE_NONE)
+    leaf->index = UINT32_MAX;
+  return result;
+}
+
+int cursor_record(struct tree_cursor *cursor, struct tree_key *key, struct tree_value *value) {
+  const struct tree_level *leaf = &cursor->levels[0];
+  const struct node *node = leaf->node;
+  struct entry entry;
+  if (entry_read(node, node_slots(node), 0, leaf->index, &entry) ||
+      node->prefix + entry.size > TREE_KEY_MAX)
+    return node_corrupt(0, "an entry reaches outside of its node");
+  if (key) {
+    if (cursor->key_node != node || cursor->view->copy) { /* a leaf's prefix is copied once */
+      memcpy(cursor->key, node_prefix(node), node->prefix);
+      cursor->key_node = node;
+    }
+    uint8_t *suffix = cursor->key + node->prefix;
+    uint32_t rest = entry_rest(entry.size);
+    bytes_store_be32(suffix, node_heads(node)[leaf->index]);
+    if (__builtin_expect(rest <= 16 && entry.at + 20u <= node_size(node), 1))
+      memcpy(suffix + 4, entry.rest, 16); /* a fixed size is one instruction; the buffer has room */
+    else
+      memcpy(suffix + 4, entry.rest, rest);
+    key->data = cursor->key;
+    key->size = node->prefix + entry.size;
+  }
+  return value ? entry_value(cursor->view, node, &entry, &cursor->shape, value) : 0;
+}

@@ -1,0 +1,566 @@
+/* tree/edit.c - putting and deleting one record.
+ *
+ * Happy path: descend, change the leaf (in place when it is this transaction's own and has room, else
+ * a new node), then replace the reference in each parent likewise, up to the first node that
+ * could be changed in place. A node that outgrows the target splits; one that has become small
+ * joins a neighbour.
+ *
+ * Failure: new nodes are built first and dropped again when a later one cannot be had; what
+ * they replace is dropped only at the end; changes in place come last and cannot fail. */
+#include "tree/build.h"
+
+struct step {
+  uint64_t ref;
+  struct node *node;
+  uint32_t index; /* child taken, or place in the leaf */
+};
+
+struct edit {
+  struct pager *pager;
+  struct tree *tree;
+  unsigned depth;
+  int rightmost; /* the path is the last child at every level */
+  struct step path[TREE_DEPTH_MAX];
+  unsigned made_count, gone_count;
+  uint64_t made[3 * TREE_DEPTH_MAX + 4]; /* pages built by this operation */
+  uint64_t gone[3 * TREE_DEPTH_MAX + 4]; /* pages it replaces */
+  uint8_t separator[TREE_KEY_MAX + 8];
+};
+
+/* What became of `old_count` neighbouring children of a parent, the first at path index. */
+struct change {
+  unsigned at, old_count, new_count;
+  uint64_t ref[2];
+  struct item separator; /* between ref[0] and ref[1] */
+};
+
+static void edit_finish(struct edit *edit, int failed) {
+  const uint64_t *list = failed ? edit->made : edit->gone;
+  unsigned count = failed ? edit->made_count : edit->gone_count;
+  for (unsigned i = 0; i < count; i++)
+    pager_drop(edit->pager, list[i]);
+}
+
+static int edit_build(struct edit *edit, const struct items *items, uint32_t from, uint32_t to,
+                      uint64_t first_child, unsigned level, uint32_t want, uint64_t *ref,
+                      struct node **node) {
+  int result = node_build(edit->pager, items, from, to, first_child, level, &edit->tree->shape,
+                          want, ref, node);
+  if (result == 0)
+    edit->made[edit->made_count++] = *ref;
+  return result;
+}
+
+static int descend(struct edit *edit, const uint8_t *key, uint32_t size, int last) {
+  struct page_view *view = &edit->pager->view;
+  uint64_t ref = edit->tree->root;
+  int level = -1;
+  edit->rightmost = 1;
+  for (;;) {
+    const struct node *node;
+    int result = node_open(view, ref, level, &node);
+    if (result)
+      return result;
+    if (level < 0) {
+      level = node->head.level;
+      edit->depth = (unsigned)level + 1;
+    }
+    struct step *step = &edit->path[level];
+    *step = (struct step){ref, (struct node *)node, 0};
+    if (level == 0)
+      return 0;
+    if (last)
+      step->index = node->count;
+    else if ((result = node_child(node, key, size, &step->index)) != 0)
+      return result;
+    if (step->index != node->count)
+      edit->rightmost = 0;
+    ref = node_children(node)[step->index];
+    page_prefetch(view, ref);
+    level--;
+  }
+}
+
+static int is_dirty(const struct edit *edit, const struct node *node) {
+  return pager_is_dirty(edit->pager, &node->head);
+}
+
+/* A copy of a whole page, for patching. */
+static int page_copy(struct edit *edit, const struct step *step, uint64_t *ref,
+                     struct node **copy) {
+  uint32_t size = node_size(step->node), actual;
+  void *page;
+  int result = pager_alloc(edit->pager, size, ref, &page, &actual);
+  if (result)
+    return result;
+  struct page_head head = *(struct page_head *)page;
+  memcpy(page, step->node, size);
+  *copy = page;
+  (*copy)->head.birth = head.birth;
+  (*copy)->head.epoch = head.epoch;
+  edit->made[edit->made_count++] = *ref;
+  edit->gone[edit->gone_count++] = step->ref;
+  return 0;
+}
+
+static uint64_t *items_child(struct items *items, uint32_t at) {
+  return at ? &items->items[at - 1].child : &items->first_child;
+}
+
+/* Applies a change of children to an inner node's items; 0, or COPSE_NONE when no child is left. */
+static int items_change(struct items *items, const struct change *change) {
+  if (change->new_count == 0) {
+    if (items->count == 0)
+      return COPSE_NONE;
+    if (change->at == 0)
+      items->first_child = items->items[0].child;
+    items_remove(items, change->at ? change->at - 1 : 0);
+    return 0;
+  }
+  *items_child(items, change->at) = change->ref[0];
+  if (change->old_count == 2)
+    items_remove(items, change->at);
+  if (change->new_count == 2) {
+    struct item item = change->separator;
+    item.child = change->ref[1];
+    items_insert(items, change->at, &item);
+  }
+  return 0;
+}
+
+/* Joins a node that became small (its items given) with a neighbour under the same parent, if both fit well
+ * into one. COPSE_NONE: they do not. */
+static int merge_try(struct edit *edit, unsigned level, struct items *items,
+                     struct change *change) {
+  if (level + 1 >= edit->depth || edit->path[level + 1].node->count == 0)
+    return COPSE_NONE;
+  const struct step *parent = &edit->path[level + 1];
+  uint32_t own = parent->index, left = own < parent->node->count ? own : own - 1;
+  uint32_t other = left == own ? own + 1 : left;
+  uint64_t other_ref = node_children(parent->node)[other];
+  const struct node *neighbour;
+  int result = node_open(&edit->pager->view, other_ref, (int)level, &neighbour);
+  if (result)
+    return result;
+  struct items both, theirs;
+  result = items_from_node(&theirs, neighbour, &edit->tree->shape);
+  if (result)
+    return result;
+  const struct items *first = left == own ? items : &theirs;
+  const struct items *second = left == own ? &theirs : items;
+  if (first->count + second->count + 1 > TREE_ITEMS_MAX / 2)
+    return COPSE_NONE;
+  both = *first;
+  if (level) {
+    struct items above;
+    result = items_from_node(&above, parent->node, &edit->tree->shape);
+    if (result)
+      return result;
+    struct item item = above.items[left];
+    item.child = second->first_child;
+    items_insert(&both, both.count, &item);
+  }
+  memcpy(&both.items[both.count], second->items, second->count * sizeof *second->items);
+  both.count += second->count;
+  uint32_t prefix;
+  if (items_bytes(&both, 0, both.count, level > 0, &edit->tree->shape, &prefix) >
+      TREE_TARGET * 3 / 4)
+    return COPSE_NONE;
+  struct node *node;
+  *change = (struct change){.at = left, .old_count = 2, .new_count = 1};
+  result = edit_build(edit, &both, 0, both.count, both.first_child, level, 0, &change->ref[0],
+                      &node);
+  if (result == 0)
+    edit->gone[edit->gone_count++] = other_ref;
+  return result;
+}
+
+/* Writes an inner node's changed items as one node or two. */
+static int inner_write(struct edit *edit, unsigned level, struct items *items, int appended,
+                       struct change *change) {
+  const struct step *step = &edit->path[level];
+  uint32_t prefix, n = items->count;
+  uint32_t bytes = items_bytes(items, 0, n, 1, &edit->tree->shape, &prefix);
+  uint32_t want = is_dirty(edit, step->node) ? bytes + bytes / 2 : 0;
+  struct node *node;
+  edit->gone[edit->gone_count++] = step->ref;
+  if (bytes <= TREE_TARGET || n < TREE_INNER_MIN) {
+    if (n < 6) {
+      int result = merge_try(edit, level, items, change);
+      if (result != COPSE_NONE)
+        return result;
+    }
+    *change = (struct change){.at = 0, .old_count = 1, .new_count = 1};
+    want = want > TREE_TARGET ? TREE_TARGET : want;
+    return edit_build(edit, items, 0, n, items->first_child, level, want, &change->ref[0], &node);
+  }
+  uint32_t middle = appended ? n - 2 : n / 2;
+  *change = (struct change){.at = 0, .old_count = 1, .new_count = 2};
+  change->separator = items->items[middle];
+  int result = edit_build(edit, items, 0, middle, items->first_child, level, 0, &change->ref[0],
+                          &node);
+  if (result == 0)
+    result = edit_build(edit, items, middle + 1, n, items->items[middle].child, level,
+                        appended ? TREE_TARGET : 0, &change->ref[1], &node);
+  return result;
+}
+
+static int root_write(struct edit *edit, const struct change *change) {
+  if (change->new_count < 2) {
+    edit->tree->root = change->new_count ? change->ref[0] : 0;
+    return 0;
+  }
+  struct items items = {.first_child = change->ref[0], .count = 1};
+  struct node *node;
+  uint64_t ref;
+  items.items[0] = change->separator;
+  items.items[0].child = change->ref[1];
+  int result = edit_build(edit, &items, 0, 1, change->ref[0], edit->depth, 0, &ref, &node);
+  if (result == 0)
+    edit->tree->root = ref;
+  return result;
+}
+
+/* Carries a change of the leaf's (or a lower node's) reference up to the root. */
+static int ascend(struct edit *edit, struct change *change) {
+  for (unsigned level = 1;; level++) {
+    if (level == edit->depth)
+      return root_write(edit, change);
+    struct step *step = &edit->path[level];
+    if (change->old_count == 1)
+      change->at = step->index;
+    int plain = change->old_count == 1 && change->new_count == 1;
+    if (plain && is_dirty(edit, step->node)) {
+      node_children(step->node)[change->at] = change->ref[0];
+      return 0;
+    }
+    if (plain) {
+      struct node *copy;
+      uint64_t ref;
+      int result = page_copy(edit, step, &ref, &copy);
+      if (result)
+        return result;
+      node_children(copy)[change->at] = change->ref[0];
+      change->ref[0] = ref;
+      continue;
+    }
+    struct item item = change->separator;
+    item.child = change->ref[1];
+    if (change->old_count == 1 && change->new_count == 2 && is_dirty(edit, step->node) &&
+        node_insert(step->node, change->at, &item, &edit->tree->shape)) {
+      node_children(step->node)[change->at] = change->ref[0];
+      return 0;
+    }
+    struct items items;
+    int result = items_from_node(&items, step->node, &edit->tree->shape);
+    if (result)
+      return result;
+    int appended = edit->rightmost && change->new_count == 2;
+    if (items_change(&items, change) == COPSE_NONE) {
+      edit->gone[edit->gone_count++] = step->ref;
+      *change = (struct change){.old_count = 1, .new_count = 0};
+      continue;
+    }
+    result = inner_write(edit, level, &items, appended, change);
+    if (result)
+      return result;
+  }
+}
+
+/* A root with one child gives way to it. */
+static void root_collapse(struct edit *edit) {
+  const struct node *node;
+  while (edit->tree->root && node_open(&edit->pager->view, edit->tree->root, -1, &node) == 0 &&
+         node->head.level > 0 && node->count == 0) {
+    uint64_t child = node_children(node)[0];
+    pager_drop(edit->pager, edit->tree->root);
+    edit->tree->root = child;
+  }
+}
+
+/* The shortest byte string that is greater than the left key and not greater than the right. */
+static void separator_make(struct edit *edit, const struct item *left, const struct item *right,
+                           struct item *separator) {
+  uint8_t key[TREE_KEY_MAX + 8];
+  uint32_t left_size = item_key(left, key), right_size = item_key(right, edit->separator);
+  uint32_t common = (uint32_t)bytes_common(key, left_size, edit->separator, right_size);
+  item_from_key(separator, edit->separator, common + 1 < right_size ? common + 1 : right_size);
+}
+
+/* Where to split a leaf so that both sides have about the same bytes. */
+static uint32_t split_point(const struct items *items, const struct tree_shape *shape) {
+  uint32_t total = 0, half = 0;
+  for (uint32_t i = 0; i < items->count; i++)
+    total += 10u + items->items[i].size + (shape->value_size ? shape->stride : items->items[i].value_size);
+  for (uint32_t i = 0; i < items->count - 1; i++) {
+    half += 10u + items->items[i].size + (shape->value_size ? shape->stride : items->items[i].value_size);
+    if (half * 2 >= total)
+      return i + 1;
+  }
+  return items->count - 1;
+}
+
+/* Writes a leaf's changed items as one leaf or two. *holder and *at tell where item `at` went. */
+static int leaf_write(struct edit *edit, struct items *items, int append, struct change *change,
+                      struct node **holder, uint32_t *at) {
+  const struct tree_shape *shape = &edit->tree->shape;
+  struct step *step = &edit->path[0];
+  uint32_t prefix, n = items->count, target = append ? TREE_APPEND_TARGET : TREE_TARGET;
+  uint32_t bytes = items_bytes(items, 0, n, 0, shape, &prefix);
+  *change = (struct change){.old_count = 1, .new_count = 1};
+  edit->gone[edit->gone_count++] = step->ref;
+  if (bytes <= target || n < 2) {
+    uint32_t want = append ? target : is_dirty(edit, step->node) ? bytes + bytes / 2 : 0;
+    return edit_build(edit, items, 0, n, 0, 0, want > target ? target : want, &change->ref[0],
+                      holder);
+  }
+  struct node *left, *right;
+  int at_end = edit->rightmost && *at == n - 1;
+  uint32_t middle = at_end ? n - 1 : split_point(items, shape);
+  separator_make(edit, &items->items[middle - 1], &items->items[middle], &change->separator);
+  int result = edit_build(edit, items, 0, middle, 0, 0, 0, &change->ref[0], &left);
+  if (result)
+    return result;
+  if (at_end) {
+    uint8_t key[TREE_KEY_MAX + 8];
+    uint32_t size = item_key(&items->items[middle], key);
+    items->prefix_hint = (uint32_t)bytes_common(key, size, node_prefix(left), left->prefix);
+  }
+  result = edit_build(edit, items, middle, n, 0, 0, at_end ? target : 0, &change->ref[1], &right);
+  change->new_count = 2;
+  *holder = *at < middle ? left : right;
+  *at -= *at < middle ? 0 : middle;
+  return result;
+}
+
+/* Turns a value into what stands in a leaf: itself, or an extent that holds it. */
+static int value_prepare(struct edit *edit, const struct tree_value *value, struct item *item,
+                         struct extent_place *place, uint8_t **extent_data) {
+  *extent_data = NULL;
+  if (edit->tree->shape.value_size || value->size <= TREE_INLINE_MAX) {
+    item->value = value->data;
+    item->value_size = (uint16_t)value->size;
+    return 0;
+  }
+  struct extent_head *extent;
+  int result = pager_alloc_extent(edit->pager, value->size, &place->ref, &extent);
+  if (result)
+    return result;
+  edit->made[edit->made_count++] = place->ref;
+  place->size = value->size;
+  *extent_data = (uint8_t *)(extent + 1);
+  if (value->data)
+    memcpy(*extent_data, value->data, value->size);
+  item->value = (const uint8_t *)place;
+  item->value_size = sizeof *place;
+  item->is_extent = 1;
+  return 0;
+}
+
+/* Notes the extent of a record that goes away. */
+static int extent_gone(struct edit *edit, const struct node *node, const struct entry *entry) {
+  if (edit->tree->shape.value_size || entry->info != ENTRY_EXTENT)
+    return 0;
+  uint32_t at = entry_value_at(entry);
+  if (at + sizeof(struct extent_place) > node->heap_end)
+    return node_corrupt(0, "an entry's value lies outside of its node");
+  struct extent_place place;
+  memcpy(&place, (const uint8_t *)node + at, sizeof place);
+  edit->gone[edit->gone_count++] = place.ref;
+  return 0;
+}
+
+/* Where the value of record `at` lies in a node that may be written. */
+static int value_place(struct edit *edit, struct node *node, uint32_t at, uint8_t **place) {
+  struct entry entry;
+  if (entry_read(node, node_slots(node), 0, at, &entry))
+    return node_corrupt(0, "an entry reaches outside of its node");
+  if (edit->tree->shape.value_size) {
+    struct tree_value value;
+    int result = entry_value(NULL, node, &entry, &edit->tree->shape, &value);
+    *place = result ? NULL : (uint8_t *)node + (value.data - (uint8_t *)node);
+    return result;
+  }
+  *place = (uint8_t *)node + entry_value_at(&entry);
+  return 0;
+}
+
+/* Replaces a value by one of the same size: in place, or in a copy of the leaf. COPSE_NONE: sizes differ. */
+static int value_replace(struct edit *edit, const struct item *item, struct change *change,
+                         uint8_t **place) {
+  struct step *step = &edit->path[0];
+  struct node *node = step->node;
+  struct entry entry;
+  if (entry_read(node, node_slots(node), 0, step->index, &entry))
+    return node_corrupt(0, "an entry reaches outside of its node");
+  if (!edit->tree->shape.value_size &&
+      entry.info != (item->is_extent ? ENTRY_EXTENT : item->value_size))
+    return COPSE_NONE;
+  int result = value_place(edit, node, step->index, place);
+  if (result)
+    return result;
+  *change = (struct change){.old_count = 1, .new_count = 1, .ref = {step->ref}};
+  if (!edit->tree->shape.value_size &&
+      (size_t)(*place - (uint8_t *)node) + item->value_size > node->heap_end)
+    return node_corrupt(0, "an entry's value lies outside of its node");
+  if (!is_dirty(edit, node)) {
+    ptrdiff_t at = *place - (uint8_t *)node;
+    result = page_copy(edit, step, &change->ref[0], &node);
+    if (result)
+      return result;
+    *place = (uint8_t *)node + at;
+  }
+  return 0;
+}
+
+/* Inserts or replaces at the leaf that the path has reached. */
+static int leaf_put(struct edit *edit, int exact, struct item *item, int append,
+                    struct change *change, uint8_t **place) {
+  struct step *step = &edit->path[0];
+  int result;
+  if (exact) {
+    result = value_replace(edit, item, change, place);
+    if (result == 0 && item->value)
+      memcpy(*place, item->value, item->value_size);
+    if (result != COPSE_NONE)
+      return result;
+  } else if (is_dirty(edit, step->node) &&
+             node_insert(step->node, step->index, item, &edit->tree->shape)) {
+    *change = (struct change){.old_count = 1, .new_count = 1, .ref = {step->ref}};
+    return value_place(edit, step->node, step->index, place);
+  }
+  struct items items;
+  result = items_from_node(&items, step->node, &edit->tree->shape);
+  if (result)
+    return result;
+  uint32_t at = step->index;
+  if (exact) {
+    items.items[at].value = item->value;
+    items.items[at].value_size = item->value_size;
+    items.items[at].is_extent = item->is_extent;
+  } else {
+    items_insert(&items, at, item);
+  }
+  struct node *holder;
+  result = leaf_write(edit, &items, append, change, &holder, &at);
+  return result ? result : value_place(edit, holder, at, place);
+}
+
+/* The first record of an empty tree. */
+static int tree_plant(struct edit *edit, const struct item *item, int append, uint8_t **place) {
+  struct items items = {.count = 1};
+  struct node *node;
+  uint64_t ref;
+  items.items[0] = *item;
+  int result = edit_build(edit, &items, 0, 1, 0, 0, append ? TREE_APPEND_TARGET : 0, &ref, &node);
+  if (result == 0)
+    result = value_place(edit, node, 0, place);
+  if (result == 0)
+    edit->tree->root = ref;
+  return result;
+}
+
+/* Finds the key's place and applies the flags. 1: the key is there; 0: not; negative: error or
+ * COPSE_NONE + 1 (2) for a replacement of nothing. */
+static int place_find(struct edit *edit, const uint8_t *key, uint32_t size, unsigned flags) {
+  int append = !!(flags & TREE_APPEND);
+  int exact = 0;
+  if (edit->tree->root) {
+    int result = descend(edit, key, size, append);
+    if (result)
+      return result;
+    struct step *leaf = &edit->path[0];
+    exact = node_search(leaf->node, key, size, &leaf->index);
+    if (append && (exact || leaf->index != leaf->node->count))
+      return exact < 0 ? exact : error_set(COPSE_E_ORDER, "the appended key is not the greatest");
+  }
+  if (exact == 1 && flags & TREE_INSERT)
+    return error_set(COPSE_E_KEY_EXISTS, "the key of %u bytes is already there", size);
+  return exact == 0 && flags & TREE_REPLACE ? 2 : exact;
+}
+
+int tree_put(struct pager *pager, struct tree *tree, const uint8_t *key, uint32_t size,
+             const struct tree_value *value, unsigned flags, uint8_t **place) {
+  struct edit edit;
+  edit.pager = pager;
+  edit.tree = tree;
+  edit.depth = 0;
+  edit.made_count = edit.gone_count = 0;
+  int append = !!(flags & TREE_APPEND), exact = place_find(&edit, key, size, flags);
+  if (exact < 0 || exact == 2)
+    return exact == 2 ? COPSE_NONE : exact;
+  struct item item;
+  struct extent_place extent;
+  uint8_t *extent_data, *at = NULL;
+  struct change change;
+  uint64_t root = tree->root;
+  item_from_key(&item, key, size);
+  int result = value_prepare(&edit, value, &item, &extent, &extent_data);
+  if (result == 0 && exact) {
+    struct entry entry;
+    const struct step *leaf = &edit.path[0];
+    result = entry_read(leaf->node, node_slots(leaf->node), 0, leaf->index, &entry);
+    if (result == 0)
+      result = extent_gone(&edit, leaf->node, &entry);
+  }
+  if (result == 0 && tree->root == 0)
+    result = tree_plant(&edit, &item, append, &at);
+  else if (result == 0) {
+    result = leaf_put(&edit, exact, &item, append, &change, &at);
+    if (result == 0 && (change.new_count == 2 || change.ref[0] != edit.path[0].ref))
+      result = ascend(&edit, &change);
+  }
+  edit_finish(&edit, result != 0);
+  if (result) {
+    tree->root = root;
+    return result;
+  }
+  tree->count += !exact;
+  *place = extent_data ? extent_data : at;
+  return 0;
+}
+
+int tree_delete(struct pager *pager, struct tree *tree, const uint8_t *key, uint32_t size) {
+  struct edit edit;
+  edit.pager = pager;
+  edit.tree = tree;
+  edit.made_count = edit.gone_count = 0;
+  int exact = place_find(&edit, key, size, 0);
+  if (exact <= 0)
+    return exact < 0 ? exact : COPSE_NONE;
+  struct step *step = &edit.path[0];
+  struct entry entry;
+  struct change change = {.old_count = 1, .new_count = 1, .ref = {step->ref}};
+  uint64_t root = tree->root;
+  int result = entry_read(step->node, node_slots(step->node), 0, step->index, &entry);
+  if (result == 0)
+    result = extent_gone(&edit, step->node, &entry);
+  if (result == 0 && is_dirty(&edit, step->node) && step->node->count > 4) {
+    node_remove(step->node, step->index, &tree->shape);
+  } else if (result == 0) {
+    struct items items;
+    struct node *node;
+    uint32_t prefix;
+    result = items_from_node(&items, step->node, &tree->shape);
+    if (result == 0) {
+      items_remove(&items, step->index);
+      edit.gone[edit.gone_count++] = step->ref;
+      change.new_count = items.count ? 1 : 0;
+      int merged = COPSE_NONE;
+      if (items.count &&
+          items_bytes(&items, 0, items.count, 0, &tree->shape, &prefix) < TREE_TARGET / 4)
+        merged = merge_try(&edit, 0, &items, &change);
+      if (merged == COPSE_NONE && items.count)
+        merged = edit_build(&edit, &items, 0, items.count, 0, 0, 0, &change.ref[0], &node);
+      result = merged < 0 ? merged : ascend(&edit, &change);
+    }
+  }
+  edit_finish(&edit, result != 0);
+  if (result) {
+    tree->root = root;
+    return result;
+  }
+  tree->count--;
+  root_collapse(&edit);
+  return 0;
+}

@@ -1,0 +1,83 @@
+/* tree/get.c - lookup of one key, and of many at once. */
+#include "tree/tree.h"
+
+int tree_get(struct page_view *view, const struct tree *tree, const uint8_t *key, uint32_t size,
+             struct tree_value *value) {
+  uint64_t ref = tree->root;
+  if (ref == 0)
+    return COPSE_NONE;
+  page_prefetch(view, ref);
+  const struct node *node;
+  int result = node_open(view, ref, -1, &node);
+  while (result == 0 && node->head.level > 0) {
+    uint32_t child;
+    result = node_child(node, key, size, &child);
+    if (result)
+      return result;
+    ref = node_children(node)[child];
+    page_prefetch(view, ref);
+    result = node_open(view, ref, node->head.level - 1, &node);
+  }
+  if (result)
+    return result;
+  uint32_t index;
+  int exact = node_search(node, key, size, &index);
+  if (exact <= 0)
+    return exact < 0 ? exact : COPSE_NONE;
+  struct entry entry;
+  if (entry_read(node, node_slots(node), 0, index, &entry))
+    return node_corrupt(ref, "leads to a damaged entry");
+  return entry_value(view, node, &entry, &tree->shape, value);
+}
+
+/* The last step of a lookup: the value in a leaf. data NULL when the key is not there. */
+static int leaf_lookup(struct page_view *view, const struct tree *tree, const struct node *node,
+                       const struct tree_key *key, struct tree_value *value) {
+  uint32_t index;
+  struct entry entry;
+  int exact = node_search(node, key->data, key->size, &index);
+  *value = (struct tree_value){0};
+  if (exact <= 0)
+    return exact;
+  if (entry_read(node, node_slots(node), 0, index, &entry))
+    return node_corrupt(0, "an entry reaches outside of its node");
+  return entry_value(view, node, &entry, &tree->shape, value);
+}
+
+int tree_multiget(struct page_view *view, const struct tree *tree, size_t n,
+                  const struct tree_key *keys, struct tree_value *values) {
+  const struct node *root, *nodes[TREE_BATCH];
+  uint64_t refs[TREE_BATCH];
+  if (tree->root == 0) {
+    for (size_t i = 0; i < n; i++)
+      values[i] = (struct tree_value){0};
+    return 0;
+  }
+  int result = node_open(view, tree->root, -1, &root);
+  if (result)
+    return result;
+  for (size_t i = 0; i < n; i++)
+    nodes[i] = root;
+  for (int level = root->head.level; level > 0; level--) {
+    for (size_t i = 0; i < n; i++) {
+      uint32_t child;
+      if (level < root->head.level)
+        result = node_open(view, refs[i], level, &nodes[i]);
+      if (result == 0)
+        result = node_child(nodes[i], keys[i].data, keys[i].size, &child);
+      if (result)
+        return result;
+      refs[i] = node_children(nodes[i])[child];
+      page_prefetch(view, refs[i]);
+    }
+  }
+  for (size_t i = 0; i < n; i++) {
+    if (root->head.level > 0)
+      result = node_open(view, refs[i], 0, &nodes[i]);
+    if (result == 0)
+      result = leaf_lookup(view, tree, nodes[i], &keys[i], &values[i]);
+    if (result)
+      return result;
+  }
+  return 0;
+}

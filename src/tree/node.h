@@ -1,0 +1,152 @@
+/* tree/node.h - looking into nodes. Their content is untrusted: node_open() checks the head
+ * once, entry functions check each entry's bounds. */
+#ifndef TREE_NODE_H
+#define TREE_NODE_H
+
+#include "base/bytes.h"
+#include "page/page.h"
+#include "tree/format.h"
+
+/* What the values of a map look like. */
+struct tree_shape {
+  uint32_t value_size; /* fixed size; 0: any */
+  uint32_t stride;     /* bytes from one fixed-size value to the next */
+};
+
+static inline uint32_t node_size(const struct node *node) {
+  return (uint32_t)node->head.units * FORMAT_UNIT;
+}
+static inline uint32_t *node_heads(const struct node *node) { return (uint32_t *)(node + 1); }
+static inline uint32_t node_children_at(uint32_t cap) {
+  return (uint32_t)(sizeof(struct node) + 4 * cap + 7) & ~7u;
+}
+static inline uint64_t *node_children(const struct node *node) {
+  return (uint64_t *)((uint8_t *)node + node_children_at(node->cap));
+}
+static inline uint32_t node_slots_at(int inner, uint32_t cap) {
+  return inner ? node_children_at(cap) + 8 * (cap + 1) : (uint32_t)sizeof(struct node) + 4 * cap;
+}
+static inline uint16_t *node_slots(const struct node *node) {
+  return (uint16_t *)((uint8_t *)node + node_slots_at(node->head.level > 0, node->cap));
+}
+static inline uint32_t node_arrays_end(int inner, uint32_t cap) {
+  return node_slots_at(inner, cap) + 2 * cap;
+}
+static inline const uint8_t *node_prefix(const struct node *node) {
+  return (const uint8_t *)node + node->heap_end;
+}
+
+/* Sets the detail message for a reference that `what`; gives COPSE_E_CORRUPT. */
+#define node_corrupt(ref, what)                                                                    \
+  error_set(COPSE_E_CORRUPT, "reference %llx %s", (unsigned long long)(ref), (what))
+
+/* Opens the node that ref names, of the given level (-1: any, for a root). */
+static inline int node_open(struct page_view *view, uint64_t ref, int level,
+                            const struct node **out) {
+  uint64_t size;
+  const struct node *node = page_locate(view, ref, &size);
+  if (__builtin_expect(!node || size > PAGE_NODE_MAX, 0))
+    return node_corrupt(ref, "points to no node");
+  if (__builtin_expect(view->copy != NULL, 0)) {
+    node = view->copy(view, node, size, level < 0 ? TREE_DEPTH_MAX : (unsigned)level);
+    if (!node)
+      return COPSE_E_OUSTED;
+  }
+  int inner = node->head.level > 0;
+  uint32_t end = node_arrays_end(inner, node->cap);
+  if (__builtin_expect(node->head.kind != (inner ? PAGE_INNER : PAGE_LEAF) ||
+                           node->head.units * FORMAT_UNIT != size || node->count > node->cap ||
+                           node->cap > TREE_ITEMS_MAX || end > node->heap ||
+                           node->heap > node->heap_end ||
+                           (uint32_t)node->heap_end + node->prefix > size ||
+                           node->prefix > TREE_KEY_MAX || node->head.level >= TREE_DEPTH_MAX ||
+                           (level >= 0 && node->head.level != level),
+                       0))
+    return node_corrupt(ref, "leads to a damaged node");
+  *out = node;
+  return 0;
+}
+
+/* An entry: its key's bytes after the prefix and the head, and how many bytes follow the prefix. */
+struct entry {
+  const uint8_t *rest;
+  uint32_t size; /* of the key after the prefix */
+  uint32_t info; /* leaves */
+  uint32_t at;   /* offset in the node */
+};
+
+static inline uint32_t entry_rest(uint32_t size) { return size > 4 ? size - 4 : 0; }
+
+/* Reads entry i; 0, or COPSE_E_CORRUPT when it reaches outside of the heap. */
+static inline int entry_read(const struct node *node, const uint16_t *slots, int inner, uint32_t i,
+                             struct entry *entry) {
+  uint32_t at = slots[i], head = inner ? 2 : 4;
+  if (__builtin_expect(at + head > node->heap_end, 0))
+    return COPSE_E_CORRUPT;
+  uint16_t words[2];
+  memcpy(words, (const uint8_t *)node + at, inner ? 2 : 4);
+  entry->size = words[0];
+  entry->info = inner ? 0 : words[1];
+  entry->rest = (const uint8_t *)node + at + head;
+  entry->at = at;
+  return __builtin_expect(at + head + entry_rest(entry->size) > node->heap_end, 0)
+             ? COPSE_E_CORRUPT
+             : 0;
+}
+
+/* Where the value of a leaf entry lies inside of the node: any-size (or extent place). */
+static inline uint32_t entry_value_at(const struct entry *entry) {
+  return (entry->at + 4 + entry_rest(entry->size) + 7) & ~7u;
+}
+static inline uint32_t entry_value_size(const struct entry *entry) {
+  return entry->info == ENTRY_EXTENT ? (uint32_t)sizeof(struct extent_place) : entry->info;
+}
+
+/* A value as the tree hands it out. */
+struct tree_value {
+  const uint8_t *data;
+  uint64_t size;
+};
+
+/* The value of entry i of a leaf; follows an extent. */
+int entry_value(struct page_view *view, const struct node *node, const struct entry *entry,
+                const struct tree_shape *shape, struct tree_value *value);
+/* Checks an extent and gives the value in it. */
+int extent_open(struct page_view *view, const struct extent_place *place, struct tree_value *value);
+
+/* The head of a key after its prefix: four bytes, padded with zeros. */
+static inline uint32_t key_head(const uint8_t *suffix, uint32_t size) {
+  if (size >= 4)
+    return bytes_load_be32(suffix);
+  uint32_t head = 0;
+  for (uint32_t i = 0; i < size; i++)
+    head |= (uint32_t)suffix[i] << (24 - 8 * i);
+  return head;
+}
+
+/* Search of sorted heads: low half of the result: how many are < head; high half: <= head. */
+typedef uint32_t heads_search_function(const uint32_t *heads, uint32_t n, uint32_t head);
+extern heads_search_function *heads_search;
+/* Forces a search by name ("scalar", "avx2", "avx512", "neon"; NULL: the best there is), as does
+ * the environment variable COPSE_SEARCH at start. COPSE_NONE: this machine has it not. */
+int heads_search_force(const char *name);
+
+/* Finds key in a node: *index of the first key that is not less; returns 1 when it is equal, 0 when not,
+ * negative when an entry is damaged. */
+int node_search(const struct node *node, const uint8_t *key, uint32_t size, uint32_t *index);
+
+/* The child to descend to for key. */
+static inline int node_child(const struct node *node, const uint8_t *key, uint32_t size,
+                             uint32_t *child) {
+  uint32_t index;
+  int exact = node_search(node, key, size, &index);
+  if (exact < 0)
+    return exact;
+  *child = index + (uint32_t)exact;
+  return 0;
+}
+
+/* Writes the whole key of entry i to buffer (TREE_KEY_MAX bytes). */
+int node_key(const struct node *node, uint32_t i, uint8_t *buffer, uint32_t *size);
+
+#endif
