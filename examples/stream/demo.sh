@@ -57,7 +57,8 @@ fail() {
 start() { # LOG PROGRAM ARGUMENT...: its process id is in $pid
   local log=$place/$1 program=$2
   shift 2
-  "$programs/stream-$program" --store "$store" "$@" >"$log" 2>&1 &
+  : >"$log" # here, not in the child: await must not find what an earlier one has written
+  "$programs/stream-$program" --store "$store" "$@" >>"$log" 2>&1 &
   pid=$!
   running+=("$pid")
 }

@@ -155,9 +155,11 @@ int main(int argc, char **argv) {
   int result = copse_store_open(options.store, &store_options, &producer.store);
   if (result != 0)
     return program_fail("cannot open the store", result);
-  result = tables_create(&producer.tables, producer.store);
+  do
+    result = tables_create(&producer.tables, producer.store);
+  while (result == COPSE_E_INTERRUPTED && !program_stopped());
   if (result != 0) {
-    int status = program_fail("cannot open the maps", result);
+    int status = result == COPSE_E_INTERRUPTED ? 0 : program_fail("cannot open the maps", result);
     copse_store_close(producer.store);
     return status;
   }

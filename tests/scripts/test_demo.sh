@@ -29,7 +29,7 @@ result() { # STATUS NAME [FILE: shown when it failed]
 await() { # FILE PATTERN: waits until it is there, a minute at most
   local looks
   for ((looks = 0; looks < 6000; looks++)); do
-    grep -q "$2" "$1" && return 0
+    grep -q "$2" "$1" 2>/dev/null && return 0
     sleep 0.01
   done
   return 1
@@ -85,10 +85,10 @@ result $? "the watcher sleeps when only others change" "$place/watcher"
 kill -TERM $producer && wait $producer
 result $? "the producer ends when asked to" "$place/producer"
 
-"$programs/stream-producer" --store "$store" --burst --quiet >"$place/producer" 2>&1 &
+"$programs/stream-producer" --store "$store" --burst --quiet >"$place/second" 2>&1 &
 producer=$!
-await "$place/producer" 'goes on at sample .* (start 2)$'
-result $? "a second producer goes on where the first has ended" "$place/producer"
+await "$place/second" 'goes on at sample .* (start 2)$'
+result $? "a second producer goes on where the first has ended" "$place/second"
 pid=$BASHPID
 "$programs/stream-watcher" --store "$store" --once $pid >"$place/watcher" 2>&1 &&
   grep -q "^ *$pid " "$place/watcher"
