@@ -368,6 +368,8 @@ TEST(futex_is_interrupted_by_handlers_without_restart) {
 }
 
 TEST(futex_goes_on_after_handlers_with_restart) {
+  if (TEST_TSAN)
+    SKIP("the sanitizer puts handlers off");
   static const int64_t limits[] = {-1, INT64_C(1000000000000)};
   uint32_t probe = 1;
   errno = 0;
