@@ -18,29 +18,27 @@ static bool take_column(char **at, char *end, char **column, size_t *size) {
 }
 
 static int load_line(struct load_job *job, char *line, size_t size) {
-  char *at = line, *end = line + size, *column;
-  size_t column_size;
+  char *at = line, *end = line + size, *name = line, *key;
+  size_t name_size = 0, key_size;
   struct loader_map *map;
   struct problem p;
   int status;
 
-  if (job->map == NULL) {
-    if (!take_column(&at, end, &column, &column_size))
-      return job_bad(job, "expected map, tab, key, tab, value; for lines of key and value name "
-                          "the MAP to load");
-    text_clear(&job->name);
-    if (!text_unescape(&job->name, column, column_size, &p))
-      return job_bad(job, "map name: %s", p.text);
+  if ((job->map == NULL && !take_column(&at, end, &name, &name_size)) ||
+      !take_column(&at, end, &key, &key_size)) {
+    if (job->line == 1 && strncmp(line, "VERSION=", 8) == 0)
+      return job_bad(job, "this looks like the output of mdb_dump: try --format mdb");
+    return job_bad(job, job->map != NULL
+                            ? "expected key, tab, value"
+                            : "expected map, tab, key, tab, value (or name the MAP to load)");
   }
+  text_clear(&job->name);
+  if (!text_unescape(&job->name, name, name_size, &p))
+    return job_bad(job, "map name: %s", p.text);
   status = job_map(job, job->name.data, job->name.size, NULL, &map);
   if (status != STATUS_OK || map == NULL)
     return status;
-  if (!take_column(&at, end, &column, &column_size)) {
-    if (job->line == 1 && strncmp(line, "VERSION=", 8) == 0)
-      return job_bad(job, "this looks like the output of mdb_dump: try --format mdb");
-    return job_bad(job, "expected a tab between key and value");
-  }
-  if (!key_parse(&job->key, &map->open.shape, job->form, column, column_size, &p))
+  if (!key_parse(&job->key, &map->open.shape, job->form, key, key_size, &p))
     return job_bad(job, "%s", p.text);
   /* Where the bytes of a value cannot show a tab, one more column is a mistake. */
   if (map->open.shape.layout == NULL && job->form == FORM_TEXT &&

@@ -7,27 +7,33 @@
 
 #include "json.h"
 
+/* What could play tricks on a terminal is escaped beyond what JSON asks for. Values are valid
+ * UTF-8; in a name, which comes from elsewhere, a byte that is not becomes U+FFFD. */
 static void add_string(struct text *out, const char *data, size_t size) {
   const char *end = data + size;
 
   text_byte(out, '"');
   while (data < end) {
-    const char *at = data;
-    while (at < end && (uint8_t)*at >= 0x20 && *at != '"' && *at != '\\' && *at != 0x7f)
-      at++;
-    text_add(out, data, (size_t)(at - data));
-    data = at;
-    if (at == end)
-      break;
-    switch (*at) {
+    uint32_t code = 0;
+    size_t length = utf8_sequence(data, (size_t)(end - data), &code);
+    if (length == 0) {
+      text_string(out, "\\ufffd");
+      data++;
+      continue;
+    }
+    switch (code) {
     case '"': text_string(out, "\\\""); break;
     case '\\': text_string(out, "\\\\"); break;
     case '\n': text_string(out, "\\n"); break;
     case '\r': text_string(out, "\\r"); break;
     case '\t': text_string(out, "\\t"); break;
-    default: text_printf(out, "\\u%04x", (unsigned)*at);
+    default:
+      if (utf8_harmless(code))
+        text_add(out, data, length);
+      else
+        text_printf(out, "\\u%04x", (unsigned)code);
     }
-    data++;
+    data += length;
   }
   text_byte(out, '"');
 }

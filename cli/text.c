@@ -126,18 +126,17 @@ bool utf8_valid(const void *data, size_t size) {
   return true;
 }
 
-/* --- escaped and hexadecimal --------------------------------------------------------- */
-
-static const char hex_digits[] = "0123456789abcdef";
-
-/* Code points that change how a terminal shows the text around them. */
-static bool stands_for_itself(uint32_t code) {
-  if (code < 0x20 || code == '\\' || (code >= 0x7f && code <= 0x9f))
+bool utf8_harmless(uint32_t code) {
+  if (code < 0x20 || (code >= 0x7f && code <= 0x9f))
     return false;
   return !(code == 0x61c || code == 0x200e || code == 0x200f ||
            (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
            code == 0xfeff);
 }
+
+/* --- escaped and hexadecimal --------------------------------------------------------- */
+
+static const char hex_digits[] = "0123456789abcdef";
 
 static void add_escape(struct text *t, uint8_t byte) {
   char escape[4] = {'\\', 0, 0, 0};
@@ -163,7 +162,7 @@ void text_add_escaped(struct text *t, const void *data, size_t size) {
   while (at < end) {
     uint32_t code = 0;
     size_t length = utf8_sequence(at, (size_t)(end - at), &code);
-    if (length != 0 && stands_for_itself(code)) {
+    if (length != 0 && code != '\\' && utf8_harmless(code)) {
       text_add(t, at, length);
       at += length;
       continue;

@@ -51,6 +51,8 @@ int hex_digit(char c);
  * be NULL) receives its code point. */
 size_t utf8_sequence(const void *data, size_t size, uint32_t *code);
 bool utf8_valid(const void *data, size_t size);
+/* False for code points that change how a terminal shows the text around them. */
+bool utf8_harmless(uint32_t code);
 
 /* Whole decimal numbers: digits only, and in range. */
 bool parse_u64(const char *digits, size_t size, uint64_t *value);
