@@ -5,8 +5,10 @@
 
 #include <string.h>
 
-const uint8_t page_class_units[32] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12,
-                                      13, 14, 15, 16, 20, 24, 28, 32, 40, 48, 56, 64};
+const uint8_t page_class_units[64] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14,
+                                      15, 16, 20, 24, 28, 32, 40, 48, 56, 64, /* all pages */
+                                      1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14,
+                                      15, 16}; /* inner nodes */
 
 const uint8_t page_units_class[65] = {
     0,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, /* 0 to 16 */
@@ -175,12 +177,12 @@ static int run_alloc(struct pager *pager, uint64_t blocks, uint64_t *ref) {
   return 0;
 }
 
-int pager_alloc(struct pager *pager, uint32_t size, uint64_t *ref, void **page, uint32_t *actual) {
+int pager_alloc(struct pager *pager, uint32_t size, int inner, uint64_t *ref, void **page, uint32_t *actual) {
   uint32_t units = (size + FORMAT_UNIT - 1) / FORMAT_UNIT;
   uint64_t taken;
   int result;
   if (size <= PAGE_SMALL_MAX) {
-    unsigned class = page_units_class[units];
+    unsigned class = inner && units <= 16 ? PAGE_CLASS_INNER + units - 1 : page_units_class[units];
     units = page_class_units[class];
     result = small_take(pager, class, &taken);
   } else {

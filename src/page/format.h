@@ -5,12 +5,14 @@
  * to one class while occupied, or as runs of 4 KiB blocks when larger than 8 KiB.
  *
  * A reference is a u64: bits 0-47 the page's offset in the data file in units of 128 bytes
- * (0: none), bits 48-52 its size class (PAGE_RUN: a run, whose size stands in its head).
+ * (0: none), bits 48-53 its size class (PAGE_RUN: a run, whose size stands in its head). Inner
+ * nodes and map tables have classes of their own up to 2 KiB, so that the pages of every
+ * lookup's first steps lie close together and share entries of the TLB.
  *
  * Books (all words u64, written only under the writer lock, each change through the undo
  * log; offsets in the writers' file, `segments` = max_bytes / 256 KiB):
  *      24576                struct books
- *      64 KiB   24 x 256 x 8  hot stacks: free pages ready for use, by class
+ *      64 KiB   40 x 256 x 8  hot stacks: free pages ready for use, by class
  *       1 MiB   1 GiB         undo log: struct undo_entry
  *   ...         8 x segments  block map: one bit per 4 KiB block, 1: in use (all ones: a
  *                             segment of small pages)
@@ -46,8 +48,9 @@ struct extent_head {
 };
 _Static_assert(sizeof(struct extent_head) == 64, "values of extents are aligned to 64");
 
-#define PAGE_CLASSES 24u
-#define PAGE_RUN 31u
+#define PAGE_CLASSES 40u     /* 24 for all pages, 16 for inner nodes of up to 2 KiB */
+#define PAGE_CLASS_INNER 24u /* the first of those */
+#define PAGE_RUN 63u
 #define PAGE_UNIT_MASK ((UINT64_C(1) << 48) - 1)
 #define PAGE_NODE_MAX 16384u /* bytes in the largest node */
 #define PAGE_SMALL_MAX 8192u /* bytes in the largest size class */
@@ -60,8 +63,8 @@ _Static_assert(BLOCKS_PER_SEGMENT == 64, "a segment's blocks are one word");
 
 /* Words that change in most transactions: logged once per transaction and savepoint. */
 enum book_word {
-  BOOK_HOT_TOP = 0, /* 24 words: how many pages each hot stack holds */
-  BOOK_PENDING_TAIL_CHUNK = 24,
+  BOOK_HOT_TOP = 0, /* 40 words: how many pages each hot stack holds */
+  BOOK_PENDING_TAIL_CHUNK = PAGE_CLASSES,
   BOOK_PENDING_TAIL_POS,
   BOOK_PENDING_HEAD_CHUNK,
   BOOK_PENDING_HEAD_POS,
@@ -97,7 +100,7 @@ struct books {
   uint64_t undo_limit;   /*  32 undo entries that have storage; rises only */
   uint64_t zero[3];
   uint64_t words[BOOK_WORDS]; /* 64 enum book_word */
-  uint64_t partial[32];       /* per class: a segment + 1 that has free pages, 0: none */
+  uint64_t partial[64];       /* per class: a segment + 1 that has free pages, 0: none */
   struct bucket buckets[BUCKETS];
 };
 _Static_assert(offsetof(struct books, words) == 64, "offset");

@@ -9,12 +9,12 @@
 #include "page/format.h"
 
 /* Units of 128 bytes in each size class; 0: no such class. */
-extern const uint8_t page_class_units[32];
+extern const uint8_t page_class_units[64];
 /* The smallest class that holds 1 to 64 units. */
 extern const uint8_t page_units_class[65];
 
 static inline uint64_t page_ref_offset(uint64_t ref) { return (ref & PAGE_UNIT_MASK) * FORMAT_UNIT; }
-static inline unsigned page_ref_class(uint64_t ref) { return (unsigned)(ref >> 48) & 31; }
+static inline unsigned page_ref_class(uint64_t ref) { return (unsigned)(ref >> 48) & 63; }
 static inline uint64_t page_ref_make(uint64_t offset, unsigned class) {
   return offset / FORMAT_UNIT | (uint64_t)class << 48;
 }
@@ -45,20 +45,23 @@ static inline const void *page_locate(const struct page_view *view, uint64_t ref
   }
   *size = units * FORMAT_UNIT;
   if (__builtin_expect(offset < FORMAT_FIRST_PAGE || units == 0 || *size > view->limit ||
-                           offset > view->limit - *size || ref >> 53,
+                           offset > view->limit - *size || ref >> 54,
                        0))
     return NULL;
   return view->base + offset;
 }
 
-/* Brings the page's lines towards the cache: all of them up to 1 KiB. */
+/* Brings the page's lines towards the cache: all of them up to 1.5 KiB. */
+#define PAGE_PREFETCH_UNITS 12u
 static inline void page_prefetch(const struct page_view *view, uint64_t ref) {
-  uint64_t offset = page_ref_offset(ref);
+  const uint8_t *at = view->base + page_ref_offset(ref);
   unsigned units = page_class_units[page_ref_class(ref)];
-  if (units > 10)
-    units = 10;
-  for (unsigned i = 0; i < units * 2; i++)
-    __builtin_prefetch(view->base + offset + i * 64u);
+  if (units > PAGE_PREFETCH_UNITS)
+    units = PAGE_PREFETCH_UNITS;
+  for (const uint8_t *end = at + units * FORMAT_UNIT; at < end; at += FORMAT_UNIT) {
+    __builtin_prefetch(at);
+    __builtin_prefetch(at + 64);
+  }
 }
 
 #endif

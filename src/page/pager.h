@@ -87,8 +87,8 @@ void pager_rollback_to(struct pager *pager, const struct pager_mark *mark);
 int pager_queue(struct pager *pager);
 
 /* A page of at least size bytes (at most PAGE_NODE_MAX), its head filled but for kind and
- * level. *actual receives its real size. Errors: NO_SPACE, LIMIT, PINNED, CORRUPT, MEMORY. */
-int pager_alloc(struct pager *pager, uint32_t size, uint64_t *ref, void **page, uint32_t *actual);
+ * level. inner: for an inner node or a map table, which lie apart. *actual receives its real size. Errors: NO_SPACE, LIMIT, PINNED, CORRUPT, MEMORY. */
+int pager_alloc(struct pager *pager, uint32_t size, int inner, uint64_t *ref, void **page, uint32_t *actual);
 /* An extent for a value of size bytes, its head filled. */
 int pager_alloc_extent(struct pager *pager, uint64_t size, uint64_t *ref, struct extent_head **extent);
 /* Gives a page up. What goes wrong here (no memory, a damaged reference) is kept and fails the commit. */

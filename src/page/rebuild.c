@@ -209,8 +209,8 @@ int pager_each_place(struct pager *pager,
   for (uint64_t i = 0; i < used; i++) {
     const struct segment *s = books_segment(pager, i);
     unsigned class = SEGMENT_CLASS(s->info) - 1;
-    uint32_t size = s->info ? page_class_units[class & 31] * FORMAT_UNIT : FORMAT_BLOCK;
-    unsigned places = s->info && size ? class_slots(class & 31) : BLOCKS_PER_SEGMENT;
+    uint32_t size = s->info ? page_class_units[class & 63] * FORMAT_UNIT : FORMAT_BLOCK;
+    unsigned places = s->info && size ? class_slots(class & 63) : BLOCKS_PER_SEGMENT;
     for (unsigned place = 0; place < places; place++) {
       uint64_t offset = i * FORMAT_SEGMENT + (uint64_t)place * size;
       if (!s->info && (offset < FORMAT_FIRST_PAGE || !(*books_blocks(pager, i) >> place & 1)))

@@ -79,7 +79,7 @@ static int table_copy(struct pager *pager, uint64_t ref, uint32_t level, uint32_
   }
   if (places > last + 1)
     last = places - 1;
-  int result = pager_alloc(pager, table_bytes(level, last), new_ref, &page, &actual);
+  int result = pager_alloc(pager, table_bytes(level, last), 1, new_ref, &page, &actual);
   if (result)
     return result;
   struct table_page *copy = page;

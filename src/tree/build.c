@@ -99,7 +99,7 @@ uint32_t items_bytes(const struct items *items, uint32_t from, uint32_t to, int 
   }
   *prefix = common;
   uint32_t values = inner ? 0 : n * shape->stride;
-  return node_arrays_end(inner, n) + heap + 8 + common + values;
+  return node_arrays_end(inner, common, n) + heap + 8 + values;
 }
 
 /* Writes the key's bytes from `skip` on to an entry: head to the array, the rest behind it. */
@@ -153,7 +153,7 @@ int node_build(struct pager *pager, const struct items *items, uint32_t from, ui
   void *page;
   if (bytes > PAGE_NODE_MAX)
     return node_corrupt(0, "a node outgrows its bounds");
-  int result = pager_alloc(pager, bytes > want ? bytes : want, ref, &page, &actual);
+  int result = pager_alloc(pager, bytes > want ? bytes : want, inner, ref, &page, &actual);
   if (result)
     return result;
   struct node *node = page;
@@ -162,7 +162,7 @@ int node_build(struct pager *pager, const struct items *items, uint32_t from, ui
   node->checksum = 0;
   node->zero[0] = node->zero[1] = 0;
   /* What is left over becomes room for keys like those that are there. */
-  uint32_t average = n ? (bytes - (uint32_t)sizeof *node - prefix) / n : actual;
+  uint32_t average = n ? (bytes - node_heads_at(prefix)) / n : actual;
   uint32_t cap = n + (actual - bytes) / (average ? average : 1);
   cap = cap > TREE_ITEMS_MAX ? TREE_ITEMS_MAX : cap;
   uint32_t values = inner ? 0 : cap * shape->stride;
@@ -172,11 +172,11 @@ int node_build(struct pager *pager, const struct items *items, uint32_t from, ui
   node->garbage = 0;
   node->vcap = (uint16_t)(values ? cap : 0);
   node->vused = 0;
-  node->heap_end = node->heap = (uint16_t)((actual - values - prefix) & ~7u);
+  node->heap_end = node->heap = (uint16_t)((actual - values) & ~7u);
   uint8_t first[TREE_KEY_MAX + 8];
   if (prefix) {
     item_key(&items->items[from], first);
-    memcpy((uint8_t *)node + node->heap_end, first, prefix);
+    memcpy(node_prefix(node), first, prefix);
   }
   if (inner)
     node_children(node)[0] = first_child;
@@ -202,11 +202,10 @@ int node_insert(struct node *node, uint32_t at, const struct item *item,
   uint32_t size = (uint32_t)item->pre_size + item->size;
   if (node->count >= node->cap || size < node->prefix ||
       (!inner && shape->value_size &&
-       (node->vused >= node->vcap || (node->vused + 1u) * shape->stride + node->heap_end +
-                                             node->prefix > node_size(node))))
+       (node->vused >= node->vcap || (node->vused + 1u) * shape->stride + node->heap_end > node_size(node))))
     return 0;
   uint32_t bytes = entry_bytes(item, size - node->prefix, inner, shape);
-  if (node->heap < node_arrays_end(inner, node->cap) + bytes)
+  if (node->heap < node_arrays_end(inner, node->prefix, node->cap) + bytes)
     return 0;
   if (node->prefix) {
     uint8_t key[TREE_KEY_MAX + 8];

@@ -1,8 +1,11 @@
 /* tree/cursor.c - walking a tree in both directions.
  *
- * A cursor keeps the node and the place at each level. When it crosses from one leaf to the next, it
- * asks for the leaf after that through the parent, so that the next crossing finds it in the cache. */
+ * A cursor keeps the node and the place at each level. Walking forward, a scout runs some leaves
+ * ahead through the inner nodes and asks for those leaves, so that each is in the cache when
+ * the cursor crosses to it: a leaf that is not costs as much as reading some fifty records. */
 #include "tree/tree.h"
+
+#define LEAD_MAX 8u /* leaves that the scout is ahead at most */
 
 void cursor_init(struct tree_cursor *cursor, struct page_view *view, const struct tree *tree) {
   cursor->view = view;
@@ -14,7 +17,7 @@ void cursor_init(struct tree_cursor *cursor, struct page_view *view, const struc
 
 /* Opens the root; COPSE_NONE for an empty tree. */
 static int root_open(struct tree_cursor *cursor) {
-  cursor->depth = 0;
+  cursor->depth = cursor->lead = 0;
   cursor->key_node = NULL;
   if (cursor->root == 0)
     return COPSE_NONE;
@@ -49,15 +52,42 @@ static int edge_descend(struct tree_cursor *cursor, unsigned level, int last) {
   return 0;
 }
 
-static void leaves_prefetch(const struct tree_cursor *cursor, int step) {
-  if (cursor->depth < 2)
-    return;
-  const struct tree_level *parent = &cursor->levels[1];
-  for (int ahead = 2; ahead <= 3; ahead++) {
-    int64_t next = (int64_t)parent->index + ahead * step;
-    if (next >= 0 && next <= parent->node->count)
-      page_prefetch(cursor->view, node_children(parent->node)[next]);
+/* Moves the scout to the next leaf and asks for it. 0 when there is none. */
+static int scout_step(struct tree_cursor *cursor) {
+  unsigned level = 1;
+  while (level < cursor->depth && cursor->scout[level].index >= cursor->scout[level].node->count)
+    level++;
+  if (level >= cursor->depth)
+    return 0;
+  cursor->scout[level].index++;
+  for (; level > 1; level--) {
+    const struct tree_level *at = &cursor->scout[level];
+    const struct node *node;
+    if (node_open(cursor->view, node_children(at->node)[at->index], (int)level - 1, &node))
+      return 0;
+    cursor->scout[level - 1] = (struct tree_level){node, 0};
   }
+  const struct tree_level *parent = &cursor->scout[1];
+  page_prefetch(cursor->view, node_children(parent->node)[parent->index]);
+  if (parent->index + LEAD_MAX / 2 == parent->node->count && cursor->depth > 2) {
+    const struct tree_level *above = &cursor->scout[2];
+    if (above->index < above->node->count)
+      page_prefetch(cursor->view, node_children(above->node)[above->index + 1]);
+  }
+  return 1;
+}
+
+/* After a step to the next leaf: keeps the scout ahead, further the longer the walk goes on. */
+static void scout_lead(struct tree_cursor *cursor) {
+  if (cursor->depth < 2 || cursor->view->copy)
+    return;
+  if (cursor->lead == 0)
+    for (unsigned level = 1; level < cursor->depth; level++)
+      cursor->scout[level] = cursor->levels[level];
+  else
+    cursor->lead--;
+  for (int i = 0; i < 2 && cursor->lead < LEAD_MAX && scout_step(cursor); i++)
+    cursor->lead++;
 }
 
 /* Moves the leaf to the next (step 1) or previous (step -1) one that has records. */
@@ -74,7 +104,10 @@ static int leaf_cross(struct tree_cursor *cursor, int step) {
     int result = edge_descend(cursor, level, step < 0);
     if (result)
       return result;
-    leaves_prefetch(cursor, step);
+    if (step > 0)
+      scout_lead(cursor);
+    else
+      cursor->lead = 0;
     if (cursor->levels[0].node->count)
       return 0;
   }

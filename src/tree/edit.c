@@ -90,7 +90,7 @@ static int page_copy(struct edit *edit, const struct step *step, uint64_t *ref,
                      struct node **copy) {
   uint32_t size = node_size(step->node), actual;
   void *page;
-  int result = pager_alloc(edit->pager, size, ref, &page, &actual);
+  int result = pager_alloc(edit->pager, size, step->node->head.level > 0, ref, &page, &actual);
   if (result)
     return result;
   struct page_head head = *(struct page_head *)page;

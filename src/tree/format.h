@@ -2,15 +2,16 @@
  *
  *   offset        size            what
  *        0        40              struct node
- *       40        4 x cap         heads: the four bytes of each key after the common prefix, as a
+ *       40        prefix          the bytes that all keys of the node begin with
+ * (at the next multiple of 8)
+ *                 4 x cap         heads: the four bytes of each key after the common prefix, as a
  *                                 big-endian number, padded with zero bytes
  *   (inner only, at the next multiple of 8)
  *                 8 x (cap + 1)   children: references
  *                 2 x cap         slots: offset of each key's entry
  *                 ...             free
  *     heap        ...             entries, growing down from heap_end
- *   heap_end      prefix          the bytes that all keys of the node begin with
- *                 ...             padding
+ *   heap_end      ...             padding
  *                 stride x vcap   maps with fixed-size values: the values, last place first
  *   units x 128                   end
  *
@@ -34,7 +35,7 @@ struct node {
   uint16_t count;    /* keys */
   uint16_t cap;      /* room for keys */
   uint16_t heap;     /* where entries begin */
-  uint16_t heap_end; /* where they end and the prefix begins */
+  uint16_t heap_end; /* where they end */
   uint16_t prefix;   /* bytes in it */
   uint16_t garbage;  /* bytes of the heap (and, fixed-size values, places) no longer in use */
   uint16_t vcap;     /* places for fixed-size values */

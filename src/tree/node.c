@@ -17,13 +17,12 @@ static int suffix_compare(const struct node *node, const uint16_t *slots, int in
 int node_search(const struct node *node, const uint8_t *key, uint32_t size, uint32_t *index) {
   uint32_t prefix = node->prefix, count = node->count;
   if (prefix) {
-    int order = memcmp(key, node_prefix(node), size < prefix ? size : prefix);
-    if (order > 0) {
-      *index = count;
-      return 0;
-    }
-    if (order < 0 || size < prefix) {
-      *index = 0;
+    const uint8_t *common = node_prefix(node);
+    uint32_t n = size < prefix ? size : prefix, i = 0;
+    while (i < n && key[i] == common[i]) /* short as a rule: no call */
+      i++;
+    if (i < prefix) { /* all keys of the node lie on one side of this one */
+      *index = i < n && key[i] > common[i] ? count : 0;
       return 0;
     }
     key += prefix;
@@ -92,7 +91,7 @@ int entry_value(struct page_view *view, const struct node *node, const struct en
                 const struct tree_shape *shape, struct tree_value *value) {
   if (shape->value_size) {
     uint32_t back = (entry->info + 1) * shape->stride, size = node_size(node);
-    if (back > size || size - back < (uint32_t)node->heap_end + node->prefix)
+    if (back > size || size - back < node->heap_end)
       return node_corrupt(0, "an entry's value lies outside of its node");
     value->data = (const uint8_t *)node + size - back;
     value->size = shape->value_size;

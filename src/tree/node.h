@@ -16,25 +16,29 @@ struct tree_shape {
 static inline uint32_t node_size(const struct node *node) {
   return (uint32_t)node->head.units * FORMAT_UNIT;
 }
-static inline uint32_t *node_heads(const struct node *node) { return (uint32_t *)(node + 1); }
-static inline uint32_t node_children_at(uint32_t cap) {
-  return (uint32_t)(sizeof(struct node) + 4 * cap + 7) & ~7u;
+/* Where the arrays begin, behind a prefix of so many bytes. */
+static inline uint32_t node_heads_at(uint32_t prefix) {
+  return (uint32_t)sizeof(struct node) + ((prefix + 7) & ~7u);
+}
+static inline uint32_t *node_heads(const struct node *node) {
+  return (uint32_t *)((uint8_t *)node + node_heads_at(node->prefix));
+}
+static inline uint32_t node_children_at(uint32_t prefix, uint32_t cap) {
+  return (node_heads_at(prefix) + 4 * cap + 7) & ~7u;
 }
 static inline uint64_t *node_children(const struct node *node) {
-  return (uint64_t *)((uint8_t *)node + node_children_at(node->cap));
+  return (uint64_t *)((uint8_t *)node + node_children_at(node->prefix, node->cap));
 }
-static inline uint32_t node_slots_at(int inner, uint32_t cap) {
-  return inner ? node_children_at(cap) + 8 * (cap + 1) : (uint32_t)sizeof(struct node) + 4 * cap;
+static inline uint32_t node_slots_at(int inner, uint32_t prefix, uint32_t cap) {
+  return inner ? node_children_at(prefix, cap) + 8 * (cap + 1) : node_heads_at(prefix) + 4 * cap;
 }
 static inline uint16_t *node_slots(const struct node *node) {
-  return (uint16_t *)((uint8_t *)node + node_slots_at(node->head.level > 0, node->cap));
+  return (uint16_t *)((uint8_t *)node + node_slots_at(node->head.level > 0, node->prefix, node->cap));
 }
-static inline uint32_t node_arrays_end(int inner, uint32_t cap) {
-  return node_slots_at(inner, cap) + 2 * cap;
+static inline uint32_t node_arrays_end(int inner, uint32_t prefix, uint32_t cap) {
+  return node_slots_at(inner, prefix, cap) + 2 * cap;
 }
-static inline const uint8_t *node_prefix(const struct node *node) {
-  return (const uint8_t *)node + node->heap_end;
-}
+static inline uint8_t *node_prefix(const struct node *node) { return (uint8_t *)(node + 1); }
 
 /* Sets the detail message for a reference that `what`; gives COPSE_E_CORRUPT. */
 #define node_corrupt(ref, what)                                                                    \
@@ -53,12 +57,12 @@ static inline int node_open(struct page_view *view, uint64_t ref, int level,
       return COPSE_E_OUSTED;
   }
   int inner = node->head.level > 0;
-  uint32_t end = node_arrays_end(inner, node->cap);
+  uint32_t end = node_arrays_end(inner, node->prefix, node->cap);
   if (__builtin_expect(node->head.kind != (inner ? PAGE_INNER : PAGE_LEAF) ||
                            node->head.units * FORMAT_UNIT != size || node->count > node->cap ||
                            node->cap > TREE_ITEMS_MAX || end > node->heap ||
                            node->heap > node->heap_end ||
-                           (uint32_t)node->heap_end + node->prefix > size ||
+                           node->heap_end > size ||
                            node->prefix > TREE_KEY_MAX || node->head.level >= TREE_DEPTH_MAX ||
                            (level >= 0 && node->head.level != level),
                        0))

@@ -61,6 +61,8 @@ struct tree_cursor {
   struct tree_shape shape;
   uint32_t depth;                    /* levels in use; 0: not positioned */
   struct tree_level levels[TREE_DEPTH_MAX]; /* [0] is the leaf */
+  unsigned lead;                     /* leaves that the scout is ahead; 0: it has no place */
+  struct tree_level scout[TREE_DEPTH_MAX]; /* inner levels of the leaf to be asked for next */
   const struct node *key_node;       /* whose prefix is in the buffer */
   uint8_t key[TREE_KEY_MAX + 16];    /* assembled key */
 };
