@@ -1,0 +1,189 @@
+/* engine_copse.c - Copse, used through its public headers like by any program. */
+#include "engine.h"
+
+#include <copse/copse.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct copse_db {
+  struct copse_store *store;
+  struct copse_map *map;
+  struct copse_snapshot *spare; /* opened to open the map; the process's reader takes it */
+};
+struct copse_reader_state {
+  struct copse_snapshot *snapshot;
+  struct copse_map *map;
+};
+struct copse_writer_state {
+  struct copse_store *store;
+  struct copse_map *map;
+  struct copse_txn *txn;
+};
+
+_Static_assert(sizeof(struct engine_bytes) == sizeof(struct copse_bytes) &&
+                   offsetof(struct engine_bytes, size) == offsetof(struct copse_bytes, size),
+               "multiget hands the arrays through");
+
+static void check(int result, const char *what) {
+  if (result < 0)
+    die("copse: %s: %s (%s)", what, copse_strerror(result), copse_error_detail());
+}
+
+static void describe(char *version, size_t version_size, char *settings, size_t settings_size) {
+  snprintf(version, version_size, "%s", copse_version());
+  snprintf(settings, settings_size,
+           "defaults, map of byte strings, prefault_bytes before the load, snapshots refreshed, "
+           "sorted load by COPSE_APPEND");
+}
+
+static void *db_open(const struct engine_config *config) {
+  struct copse_db *db = calloc(1, sizeof *db);
+  char path[512];
+  snprintf(path, sizeof path, "%s/store", config->directory);
+  struct copse_store_options options = {
+      .flags = (config->create ? COPSE_CREATE | COPSE_EXCLUSIVE : 0) |
+               (config->read_only ? COPSE_READ_ONLY : 0),
+      .prefault_bytes = config->populate_bytes,
+  };
+  check(copse_store_open(path, &options, &db->store), "copse_store_open");
+  if (config->create) {
+    check(copse_map_ensure(db->store, "bench", NULL, -1, &db->map), "copse_map_ensure");
+    return db;
+  }
+  check(copse_snapshot_open(db->store, 0, &db->spare), "copse_snapshot_open");
+  check(copse_map_open(copse_snapshot_view(db->spare), "bench", NULL, &db->map), "copse_map_open");
+  if (!config->read_only) { /* a writer would be held back by its own snapshot */
+    copse_snapshot_close(db->spare);
+    db->spare = NULL;
+  }
+  return db;
+}
+
+static void db_close(void *handle) {
+  struct copse_db *db = handle;
+  if (db->spare != NULL)
+    copse_snapshot_close(db->spare);
+  copse_map_close(db->map);
+  check(copse_store_close(db->store), "copse_store_close");
+  free(db);
+}
+
+static uint64_t footprint(void *handle) {
+  struct copse_db *db = handle;
+  struct copse_stat stat;
+  check(copse_stat(db->store, &stat), "copse_stat");
+  return stat.high_water_bytes;
+}
+
+static void *reader_open(void *handle) {
+  struct copse_db *db = handle;
+  struct copse_reader_state *reader = calloc(1, sizeof *reader);
+  reader->map = db->map;
+  reader->snapshot = db->spare; /* only in processes with one reader: no race */
+  db->spare = NULL;
+  if (reader->snapshot == NULL)
+    check(copse_snapshot_open(db->store, 0, &reader->snapshot), "copse_snapshot_open");
+  return reader;
+}
+
+static void reader_close(void *handle) {
+  struct copse_reader_state *reader = handle;
+  copse_snapshot_close(reader->snapshot);
+  free(reader);
+}
+
+static void view_begin(void *handle, bool one_get) {
+  (void)one_get;
+  struct copse_reader_state *reader = handle;
+  check(copse_snapshot_refresh(reader->snapshot), "copse_snapshot_refresh");
+}
+
+static void view_end(void *handle) { (void)handle; }
+
+static int get(void *handle, const void *key, size_t key_size, struct engine_bytes *value) {
+  struct copse_reader_state *reader = handle;
+  struct copse_bytes found;
+  int result =
+      copse_get(copse_snapshot_view(reader->snapshot), reader->map, key, key_size, &found);
+  if (result == COPSE_NONE)
+    return ENGINE_NONE;
+  check(result, "copse_get");
+  *value = (struct engine_bytes){found.data, found.size};
+  return ENGINE_DONE;
+}
+
+static size_t multiget(void *handle, size_t n, const struct engine_bytes *keys,
+                       struct engine_bytes *values) {
+  struct copse_reader_state *reader = handle;
+  size_t found;
+  check(copse_multiget(copse_snapshot_view(reader->snapshot), reader->map, n,
+                       (const struct copse_bytes *)keys, (struct copse_bytes *)values, &found),
+        "copse_multiget");
+  return found;
+}
+
+static void scan(void *handle, struct checksum *sum) {
+  struct copse_reader_state *reader = handle;
+  struct copse_cursor *cursor;
+  struct copse_bytes key, value;
+  int result;
+  check(copse_cursor_open(copse_snapshot_view(reader->snapshot), reader->map, NULL, &cursor),
+        "copse_cursor_open");
+  while ((result = copse_cursor_next(cursor, &key, &value)) == COPSE_OK)
+    checksum_record(sum, key.data, key.size, value.data, value.size);
+  check(result, "copse_cursor_next");
+  copse_cursor_close(cursor);
+}
+
+static void *writer_open(void *handle) {
+  struct copse_db *db = handle;
+  struct copse_writer_state *writer = calloc(1, sizeof *writer);
+  writer->store = db->store;
+  writer->map = db->map;
+  return writer;
+}
+
+static void writer_close(void *writer) { free(writer); }
+
+static int txn_begin(void *handle) {
+  struct copse_writer_state *writer = handle;
+  check(copse_txn_begin(writer->store, -1, &writer->txn), "copse_txn_begin");
+  return ENGINE_DONE;
+}
+
+static int put(void *handle, const void *key, size_t key_size, const void *value,
+               size_t value_size, bool append) {
+  struct copse_writer_state *writer = handle;
+  check(copse_put(writer->txn, writer->map, key, key_size, value, value_size,
+                  append ? COPSE_APPEND : 0),
+        "copse_put");
+  return ENGINE_DONE;
+}
+
+static int txn_commit(void *handle) {
+  struct copse_writer_state *writer = handle;
+  check(copse_txn_commit(writer->txn, NULL), "copse_txn_commit");
+  return ENGINE_DONE;
+}
+
+const struct engine engine_copse = {
+    .name = "copse",
+    .traits = ENGINE_PROCESSES,
+    .bytes_per_record = 130,
+    .describe = describe,
+    .open = db_open,
+    .close = db_close,
+    .footprint = footprint,
+    .reader_open = reader_open,
+    .reader_close = reader_close,
+    .view_begin = view_begin,
+    .view_end = view_end,
+    .get = get,
+    .multiget = multiget,
+    .scan = scan,
+    .writer_open = writer_open,
+    .writer_close = writer_close,
+    .txn_begin = txn_begin,
+    .put = put,
+    .txn_commit = txn_commit,
+};

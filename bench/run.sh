@@ -1,0 +1,37 @@
+#!/bin/sh
+# Runs the benchmark of a tree that was built with -Dbench=true.
+#
+#   bench/run.sh full|quick [BUILD [OPTION...]]
+#
+# full: all engines and workloads; writes bench/results/full.json and a chart per workload.
+# quick: Copse and LMDB, in less than 50 seconds; writes BUILD/bench-quick.json.
+# BUILD: the build folder (default: build). OPTIONs go to copse-bench: see its --help.
+set -eu
+cd "$(dirname "$0")/.."
+
+what=${1:-}
+build=${2:-build}
+[ $# -le 2 ] && set -- || shift 2
+program=$build/bench/copse-bench
+if [ ! -x "$program" ]; then
+  echo "bench/run.sh: there is no $program; build with: meson setup -Dbench=true $build" >&2
+  exit 1
+fi
+
+commit=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+git diff --quiet HEAD -- src include 2>/dev/null || commit=$commit-modified
+
+case $what in
+full)
+  mkdir -p bench/results
+  "$program" --commit "$commit" --json bench/results/full.json "$@" | tee bench/results/full.txt
+  python3 bench/chart.py bench/results/full.json bench/results
+  ;;
+quick)
+  "$program" --quick --commit "$commit" --json "$build/bench-quick.json" "$@"
+  ;;
+*)
+  echo "usage: bench/run.sh full|quick [BUILD [OPTION...]]" >&2
+  exit 2
+  ;;
+esac
