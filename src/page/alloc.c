@@ -258,11 +258,10 @@ static int slot_release(struct pager *pager, uint64_t ref) {
   return 0;
 }
 
-int release_page(struct pager *pager, uint64_t ref) {
+int release_page(struct pager *pager, uint64_t ref, uint64_t units) {
   int result = books_undo_room(pager, 32);
   if (result)
     return result;
-  uint64_t units = page_units(pager, ref);
   if (units == 0)
     return error_set(COPSE_E_CORRUPT, "a list of freed pages names %llx", (unsigned long long)ref);
   books_add_word(pager, BOOK_USED_UNITS, 0 - units);

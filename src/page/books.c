@@ -182,6 +182,7 @@ int stack_push(struct pager *pager, uint64_t *top, uint64_t *pos, const struct l
   books_set(pager, &entry->ref, listed->ref);
   books_set(pager, &entry->birth, listed->birth);
   books_set(pager, &entry->freed, listed->freed);
+  books_set(pager, &entry->units, listed->units);
   books_set(pager, pos, *pos + 1);
   return 0;
 }
@@ -212,8 +213,7 @@ uint64_t page_units(const struct pager *pager, uint64_t ref) {
   return page_locate(&pager->view, ref & ~LISTED_SUBTREE, &size) ? size / FORMAT_UNIT : 0;
 }
 
-/* Appends one entry to the pending queue. */
-static int queue_append(struct pager *pager, const struct listed *listed) {
+int queue_append(struct pager *pager, const struct listed *listed) {
   uint64_t tail = books_word(pager, BOOK_PENDING_TAIL_CHUNK);
   uint64_t pos = books_word(pager, BOOK_PENDING_TAIL_POS);
   if (tail == 0 || pos >= CHUNK_ENTRIES) {
@@ -239,6 +239,7 @@ static int queue_append(struct pager *pager, const struct listed *listed) {
   books_set(pager, &entry->ref, listed->ref);
   books_set(pager, &entry->birth, listed->birth);
   books_set(pager, &entry->freed, listed->freed);
+  books_set(pager, &entry->units, listed->units);
   books_set_word(pager, BOOK_PENDING_TAIL_POS, pos + 1);
   return 0;
 }
@@ -246,12 +247,13 @@ static int queue_append(struct pager *pager, const struct listed *listed) {
 /* Appends a list of pages; units receives their sizes added up. */
 static int queue_list(struct pager *pager, const struct ref_list *list, uint64_t *units) {
   for (size_t i = 0; i < list->count; i++) {
-    struct listed listed = {list->items[i].ref, list->items[i].birth, pager->version};
+    uint64_t ref = list->items[i].ref;
+    struct listed listed = {ref, list->items[i].birth, pager->version, page_units(pager, ref)};
     int result = queue_append(pager, &listed);
     if (result)
       return result;
-    if (!(listed.ref & LISTED_SUBTREE))
-      *units += page_units(pager, listed.ref);
+    if (!(ref & LISTED_SUBTREE))
+      *units += listed.units;
   }
   return 0;
 }
@@ -263,7 +265,7 @@ int pager_queue(struct pager *pager) {
   for (unsigned class = 0; class < PAGE_CLASSES; class ++)
     total += pager->loose[class].count;
   uint64_t units = 0;
-  int result = books_undo_room(pager, total * 6 + 64);
+  int result = books_undo_room(pager, total * 7 + 64);
   if (result == 0)
     result = queue_list(pager, &pager->freed, &units);
   for (unsigned class = 0; class < PAGE_CLASSES && result == 0; class ++)

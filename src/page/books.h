@@ -74,7 +74,10 @@ int stack_push(struct pager *pager, uint64_t *top, uint64_t *pos, const struct l
 int stack_pop(struct pager *pager, uint64_t *top, uint64_t *pos, struct listed *listed);
 
 /* Puts a page back among the free ones of its class, or its blocks among the free blocks. */
-int release_page(struct pager *pager, uint64_t ref);
+int release_page(struct pager *pager, uint64_t ref, uint64_t units);
+/* Appends one entry to the pending queue, whose count and size the caller raises. Room for six
+ * undo entries must have been made. */
+int queue_append(struct pager *pager, const struct listed *listed);
 int release_run(struct pager *pager, uint64_t offset, uint64_t blocks);
 /* Takes a wholly free segment. COPSE_NONE when there is none without growing. */
 int segment_take(struct pager *pager, uint64_t *segment);
@@ -84,7 +87,8 @@ int segments_grow(struct pager *pager, uint64_t segments);
 int run_take(struct pager *pager, uint64_t blocks, uint64_t *offset);
 /* Empties the hot stacks into the segments, so that empty segments become free. */
 int hot_drain(struct pager *pager);
-/* Size of a page in units, from its reference and (for runs) its head; 0: not a valid page. */
+/* Size of a page in units, from its reference and (for runs) its head; 0: not a valid page. Only
+ * for pages that nothing has been able to overwrite since they were in use. */
 uint64_t page_units(const struct pager *pager, uint64_t ref);
 
 #endif

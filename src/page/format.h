@@ -123,13 +123,15 @@ struct listed {
   uint64_t ref;   /* bit 63: a whole subtree (its pages' births are not known) */
   uint64_t birth;
   uint64_t freed; /* versions from this one on do not hold it */
+  uint64_t units; /* its size. Not to be asked of the page again: a transaction that was undone
+                     may have taken the page and written over it */
 };
 #define LISTED_SUBTREE (UINT64_C(1) << 63)
 
-#define CHUNK_ENTRIES 170u
+#define CHUNK_ENTRIES 127u
 struct chunk {
   uint64_t next; /* chunk index + 1 */
-  uint64_t zero;
+  uint64_t zero[3];
   struct listed entries[CHUNK_ENTRIES];
 };
 _Static_assert(sizeof(struct chunk) == 4096, "chunk");

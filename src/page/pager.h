@@ -122,11 +122,13 @@ uint64_t pager_waiting_bytes(const struct pager *pager);
 /* Bytes kept from reuse whose oldest holder is this version. */
 uint64_t pager_held_bytes(const struct books *books, uint64_t version);
 
-/* Calls visit for every page that the books list as not in use. Kinds: free or pending (freed
- * and waiting, listed->ref may carry LISTED_SUBTREE). For the checker. */
+/* Calls visit for every page that the books list as not in use, with its size: the page itself
+ * may have been written over. Kinds: free or pending (freed and waiting, ref may carry
+ * LISTED_SUBTREE). For the checker. */
 enum pager_listed_kind { PAGER_FREE, PAGER_PENDING };
 int pager_each_listed(struct pager *pager,
-                      int (*visit)(void *context, enum pager_listed_kind kind, uint64_t ref),
+                      int (*visit)(void *context, enum pager_listed_kind kind, uint64_t ref,
+                                   uint64_t units),
                       void *context);
 /* Calls visit for every page-sized place of the used segments: for small pages each slot
  * (size of the class), for run segments each block in use. */

@@ -126,7 +126,7 @@ void pager_books_finish(struct pager *pager) {
   books->words[BOOK_FREE_BLOCKS] = free_blocks;
 }
 
-typedef int listed_visit(void *context, enum pager_listed_kind kind, uint64_t ref);
+typedef int listed_visit(void *context, enum pager_listed_kind kind, uint64_t ref, uint64_t units);
 
 static int each_in_chunks(struct pager *pager, uint64_t top, uint64_t pos, listed_visit *visit,
                           void *context) {
@@ -136,7 +136,7 @@ static int each_in_chunks(struct pager *pager, uint64_t top, uint64_t pos, liste
       return error_set(COPSE_E_CORRUPT, "a list in the writers' file is damaged");
     const struct chunk *chunk = books_chunk(pager, top - 1);
     for (uint64_t i = 0; i < pos; i++) {
-      int result = visit(context, PAGER_PENDING, chunk->entries[i].ref);
+      int result = visit(context, PAGER_PENDING, chunk->entries[i].ref, chunk->entries[i].units);
       if (result)
         return result;
     }
@@ -153,7 +153,7 @@ static int each_pending(struct pager *pager, listed_visit *visit, void *context)
     if (chunk_check(pager, head) || pos >= CHUNK_ENTRIES)
       return error_set(COPSE_E_CORRUPT, "the queue of freed pages is damaged");
     const struct chunk *chunk = books_chunk(pager, head - 1);
-    int result = visit(context, PAGER_PENDING, chunk->entries[pos].ref);
+    int result = visit(context, PAGER_PENDING, chunk->entries[pos].ref, chunk->entries[pos].units);
     if (result)
       return result;
     if (++pos == CHUNK_ENTRIES) {
@@ -168,7 +168,7 @@ static int each_free(struct pager *pager, listed_visit *visit, void *context) {
   for (unsigned class = 0; class < PAGE_CLASSES; class ++) {
     uint64_t top = books_word(pager, BOOK_HOT_TOP + class);
     for (uint64_t i = 0; i < top && i < HOT_DEPTH; i++) {
-      int result = visit(context, PAGER_FREE, books_hot(pager, class)[i]);
+      int result = visit(context, PAGER_FREE, books_hot(pager, class)[i], page_class_units[class]);
       if (result)
         return result;
     }
@@ -180,7 +180,7 @@ static int each_free(struct pager *pager, listed_visit *visit, void *context) {
       if (!(s->free[slot / 64] >> slot % 64 & 1))
         continue;
       uint64_t at = i * FORMAT_SEGMENT + (uint64_t)slot * page_class_units[class] * FORMAT_UNIT;
-      int result = visit(context, PAGER_FREE, page_ref_make(at, class));
+      int result = visit(context, PAGER_FREE, page_ref_make(at, class), page_class_units[class]);
       if (result)
         return result;
     }

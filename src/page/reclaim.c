@@ -41,6 +41,11 @@ static int is_pinned(const struct reclaim *reclaim, uint64_t version) {
   return holder_find(reclaim, version, version + 1) == version;
 }
 
+/* What an entry adds to the sizes kept: that of a subtree is not known. */
+static uint64_t units_counted(const struct listed *listed) {
+  return listed->ref & LISTED_SUBTREE ? 0 : listed->units;
+}
+
 /* The bucket for a version that holds a page; NULL when all are taken by others. */
 static struct bucket *bucket_find(struct pager *pager, uint64_t tag) {
   struct bucket *empty = NULL;
@@ -61,7 +66,7 @@ static int bucket_park(struct pager *pager, struct bucket *bucket, uint64_t tag,
     result = books_undo_room(pager, 4);
   if (result)
     return result;
-  uint64_t units = listed->ref & LISTED_SUBTREE ? 0 : page_units(pager, listed->ref);
+  uint64_t units = units_counted(listed);
   if (bucket->tag != tag)
     books_set(pager, &bucket->tag, tag);
   books_set(pager, &bucket->units, bucket->units + units);
@@ -72,12 +77,14 @@ static int bucket_park(struct pager *pager, struct bucket *bucket, uint64_t tag,
 /* Sends an entry on its way: released, condemned or parked. COPSE_NONE: it has to stay. */
 static int entry_settle(const struct reclaim *reclaim, const struct listed *listed, int patient) {
   struct pager *pager = reclaim->pager;
+  if (listed->freed >= pager->version)
+    return COPSE_NONE; /* queued by this very transaction: see condemned_work() */
   uint64_t holder = holder_find(reclaim, listed->birth, listed->freed);
   if (holder == UINT64_MAX) {
     if (listed->ref & LISTED_SUBTREE)
       return stack_push(pager, &pager->books->words[BOOK_CONDEMNED_CHUNK],
                         &pager->books->words[BOOK_CONDEMNED_POS], listed);
-    return release_page(pager, listed->ref);
+    return release_page(pager, listed->ref, listed->units);
   }
   if (patient || holder == reclaim->open_from)
     return COPSE_NONE;
@@ -117,7 +124,7 @@ static int queue_work(const struct reclaim *reclaim, size_t *budget) {
     if (chunk_check(pager, head) || pos >= CHUNK_ENTRIES)
       return error_set(COPSE_E_CORRUPT, "the queue of freed pages is damaged");
     struct listed listed = books_chunk(pager, head - 1)->entries[pos];
-    uint64_t units = listed.ref & LISTED_SUBTREE ? 0 : page_units(pager, listed.ref);
+    uint64_t units = units_counted(&listed);
     int patient = books_word(pager, BOOK_PENDING_COUNT) < QUEUE_PATIENCE;
     int result = entry_settle(reclaim, &listed, patient);
     if (result == 0)
@@ -144,7 +151,7 @@ static int buckets_work(const struct reclaim *reclaim, size_t *budget) {
         result = books_undo_room(pager, 8);
       if (result)
         return result;
-      uint64_t units = listed.ref & LISTED_SUBTREE ? 0 : page_units(pager, listed.ref);
+      uint64_t units = units_counted(&listed);
       books_set(pager, &bucket->units, bucket->units - units);
       books_add_word(pager, BOOK_PARKED_UNITS, 0 - units);
       result = entry_settle(reclaim, &listed, 0);
@@ -161,9 +168,24 @@ static int buckets_work(const struct reclaim *reclaim, size_t *budget) {
 
 static int condemn_child(void *context, uint64_t ref, int subtree) {
   struct pager *pager = context;
-  struct listed listed = {subtree ? ref | LISTED_SUBTREE : ref, 0, 0};
+  struct listed listed = {subtree ? ref | LISTED_SUBTREE : ref, 0, 0, page_units(pager, ref)};
   return stack_push(pager, &pager->books->words[BOOK_CONDEMNED_CHUNK],
                     &pager->books->words[BOOK_CONDEMNED_POS], &listed);
+}
+
+/* A page of a subtree that was taken apart, or a value of it. It goes to the pending queue,
+ * for later transactions: when this one is undone, all of it is condemned again, and what it
+ * holds is found by reading it. So nobody may write over it before this one is committed. */
+static int page_defer(struct pager *pager, uint64_t ref, uint64_t units) {
+  struct listed listed = {ref, pager->version, pager->version, units};
+  int result = books_undo_room(pager, 16);
+  if (result == 0)
+    result = queue_append(pager, &listed);
+  if (result)
+    return result;
+  books_add_word(pager, BOOK_PENDING_COUNT, 1);
+  books_add_word(pager, BOOK_PENDING_UNITS, units);
+  return 0;
 }
 
 static int condemned_work(const struct reclaim *reclaim, pager_children *children,
@@ -179,7 +201,7 @@ static int condemned_work(const struct reclaim *reclaim, pager_children *childre
     if (listed.ref & LISTED_SUBTREE)
       result = children(&pager->view, ref, condemn_child, pager);
     if (result == 0)
-      result = release_page(pager, ref);
+      result = page_defer(pager, ref, listed.units);
     if (result)
       return result;
     --*budget;

@@ -41,21 +41,28 @@ static void fault(struct checker *checker, const char *format, ...) {
 static void fault_tree(void *context, const char *sentence) { fault(context, "%s", sentence); }
 
 /* Marks a page's units; 0 when all were unmarked. */
-static int units_mark(struct checker *checker, uint64_t ref, const char *as) {
-  uint64_t size, offset = page_ref_offset(ref);
-  if (!page_locate(&checker->view, ref, &size)) {
+static int units_mark(struct checker *checker, uint64_t ref, uint64_t units, const char *as) {
+  uint64_t first = page_ref_offset(ref) / FORMAT_UNIT;
+  if (units == 0 || units > checker->unit_count || first > checker->unit_count - units) {
     fault(checker, "%s page %llx lies outside of the store", as, (unsigned long long)ref);
     return 1;
   }
   int twice = 0;
-  for (uint64_t unit = offset / FORMAT_UNIT; unit < (offset + size) / FORMAT_UNIT; unit++) {
+  for (uint64_t unit = first; unit < first + units; unit++) {
     twice |= checker->units[unit / 64] >> unit % 64 & 1;
     checker->units[unit / 64] |= UINT64_C(1) << unit % 64;
   }
   if (twice)
     fault(checker, "%s page %llx (%llu bytes) is counted twice", as, (unsigned long long)ref,
-          (unsigned long long)size);
+          (unsigned long long)(units * FORMAT_UNIT));
   return twice;
+}
+
+/* The same for a page that is in use, whose size is what its head says. */
+static int page_mark(struct checker *checker, uint64_t ref, const char *as) {
+  uint64_t size;
+  return units_mark(checker, ref,
+                    page_locate(&checker->view, ref, &size) ? size / FORMAT_UNIT : 0, as);
 }
 
 static int page_visit(void *context, uint64_t ref, int level, uint64_t bytes) {
@@ -66,7 +73,7 @@ static int page_visit(void *context, uint64_t ref, int level, uint64_t bytes) {
   if (checker->progress && checker->found.pages % PROGRESS_PAGES == 0)
     checker->progress(checker->context, checker->found.page_bytes,
                       checker->pager->books->words[BOOK_USED_UNITS] * FORMAT_UNIT);
-  units_mark(checker, ref, "used");
+  page_mark(checker, ref, "used");
   return 0;
 }
 
@@ -119,19 +126,20 @@ static int entry_visit(void *context, uint32_t id, const struct map_entry *entry
 static int condemned_visit(void *context, uint64_t ref, int subtree) {
   struct checker *checker = context;
   checker->found.pending_pages++;
-  if (units_mark(checker, ref, "condemned") || !subtree)
+  if (page_mark(checker, ref, "condemned") || !subtree)
     return 0;
   if (tree_children(&checker->view, ref, condemned_visit, checker))
     fault(checker, "condemned page %llx: %s", (unsigned long long)ref, copse_error_detail());
   return 0;
 }
 
-static int listed_visit(void *context, enum pager_listed_kind kind, uint64_t ref) {
+static int listed_visit(void *context, enum pager_listed_kind kind, uint64_t ref,
+                        uint64_t units) {
   struct checker *checker = context;
   if (ref & LISTED_SUBTREE)
     return condemned_visit(checker, ref & ~LISTED_SUBTREE, 1);
   *(kind == PAGER_FREE ? &checker->found.free_pages : &checker->found.pending_pages) += 1;
-  units_mark(checker, ref, kind == PAGER_FREE ? "free" : "waiting");
+  units_mark(checker, ref, units, kind == PAGER_FREE ? "free" : "waiting");
   return 0;
 }
 
