@@ -219,7 +219,10 @@ static void follow(struct following *following, int number, uint64_t last) {
 static void lead(struct following *following, uint64_t last) {
   struct test_random random = {test_seed()};
   for (uint64_t v = 2; v <= last; v++) {
-    commit(v);
+    fixture_publish(&f, v);
+    if (test_random_one_in(&random, 2))
+      sched_yield(); /* who has seen v already goes to sleep for the next */
+    wait_wake(&f.readers, f.writers.rw);
     if (v < last && test_random_one_in(&random, 3))
       continue;
     for (int i = 0; i < WAITERS; i++)
