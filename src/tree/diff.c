@@ -198,7 +198,6 @@ static int beyond(const struct tree_diff *diff, const struct diff_side *side) {
 int diff_next(struct tree_diff *diff, enum tree_change *change, struct tree_key *key,
               struct tree_value *before, struct tree_value *after) {
   struct diff_side *a = &diff->before, *b = &diff->after;
-  *before = *after = (struct tree_value){0};
   int stepped = diff->reported & TREE_REMOVED ? step(a) : 0;
   if (stepped == 0 && diff->reported & TREE_ADDED)
     stepped = step(b);
@@ -208,6 +207,7 @@ int diff_next(struct tree_diff *diff, enum tree_change *change, struct tree_key 
   for (;;) {
     if (beyond(diff, a) && beyond(diff, b))
       return COPSE_NONE;
+    *before = *after = (struct tree_value){0}; /* equal records passed by leave theirs */
     int result = advance(diff, change, before, after);
     if (result < 0)
       return result;
