@@ -250,6 +250,8 @@ int client_attach(struct region *readers, const uint8_t *writers, struct client 
 }
 
 void client_detach(struct client *client) {
+  if (!client->live_page)
+    return;
   if (free_slots(client->readers, client->index) == 0) {
     POINT(client_leaving);
     free_entry(client->readers, client->index);

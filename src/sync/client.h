@@ -51,7 +51,8 @@ int readers_slot_count(struct region *readers, uint32_t *count);
  * TOO_MANY, IO, NO_SPACE, MEMORY, DESCRIPTOR. */
 int client_attach(struct region *readers, const uint8_t *writers, struct client *client);
 
-/* Frees the client's slots, its entry and its byte. */
+/* Frees the client's slots, its entry and its byte. A client that is not attached (all zero) is
+ * left alone. */
 void client_detach(struct client *client);
 
 /* Tries to prove that client index is dead. 1: nobody lives there, *proof is a descriptor that

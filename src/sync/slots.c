@@ -176,6 +176,18 @@ void slot_announce_exact(struct reader_slot *slot, uint64_t version) {
                         memory_order_release);
 }
 
+void slot_carry_over(struct reader_slot *from, struct reader_slot *to, uint64_t version) {
+  uint64_t oustable = oustable_bit(from);
+  /* relaxed: the announcement publishes it */
+  atomic_store_explicit(&to->oustable, oustable != 0, memory_order_relaxed);
+  slot_announce_exact(to, version);
+  /* Not yet ousted: then whoever ousts `from` reads `to` after that, and sees it announced. */
+  if (oustable && slot_ousted(from))
+    /* pairs: announce */
+    atomic_store_explicit(&to->word, SLOT_WORD(version, SLOT_OUSTED) | oustable,
+                          memory_order_release);
+}
+
 void slot_withdraw(struct reader_slot *slot) {
   /* pairs: announce */
   atomic_store_explicit(&slot->word, SLOT_IDLE, memory_order_release);

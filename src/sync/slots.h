@@ -30,8 +30,11 @@ void slot_give(struct client *client, uint32_t slot);
 /* A1 to A3. words: the writers' file. Writes the root of the newest version. COPSE_E_CORRUPT when the
  * records make no sense. */
 int slot_announce(struct reader_slot *slot, const uint8_t *writers, struct root *root);
-/* Announces a version that another slot (of our own) of a lower index announces for sure
- * while we do: for fork and for cloned snapshots. */
+/* Carries a version over: announces at `to` what `from`, a slot of our own and of a lower
+ * index, announces; for fork and for cloned snapshots. `to` becomes oustable if `from` is, and
+ * ousted if `from` was before it was safe. */
+void slot_carry_over(struct reader_slot *from, struct reader_slot *to, uint64_t version);
+/* The last half of it, where `from` is surely announced and not oustable. */
 void slot_announce_exact(struct reader_slot *slot, uint64_t version);
 /* Ends the announcement; the slot stays ours. */
 void slot_withdraw(struct reader_slot *slot);

@@ -210,6 +210,33 @@ TEST(an_announcement_ousted_halfway_begins_anew) {
   fixture_close(&f);
 }
 
+TEST(an_oustable_version_is_carried_over_with_its_fate) {
+  fixture_create(&f);
+  struct client client;
+  struct root root;
+  uint32_t x, y, z;
+  fixture_attach(&f, &client);
+  CHECK_OK(slot_take(&client, 0, &x));
+  CHECK_OK(slot_take_above(&client, x, &y));
+  CHECK_OK(slot_take_above(&client, x, &z));
+  CHECK_OK(slot_announce(slot_at(x), f.writers.ro, &root));
+  slot_carry_over(slot_at(x), slot_at(y), root.version);
+  CHECK_EQ(slot_at(y)->word, SLOT_WORD(root.version, SLOT_EXACT));
+  CHECK_EQ(slot_at(y)->oustable, 0);
+  slot_withdraw(slot_at(x));
+  atomic_store(&slot_at(x)->oustable, 1);
+  CHECK_OK(slot_announce(slot_at(x), f.writers.ro, &root));
+  slot_carry_over(slot_at(x), slot_at(y), root.version);
+  CHECK_EQ(slot_ousted(slot_at(y)), 0);
+  CHECK_EQ(slot_oust(slot_at(y), slot_at(y)->word), 1);
+  CHECK_EQ(slot_oust(slot_at(x), slot_at(x)->word), 1);
+  slot_carry_over(slot_at(x), slot_at(z), root.version);
+  CHECK_EQ(slot_ousted(slot_at(z)), 1);
+  client_detach(&client);
+  client_detach(&client);
+  fixture_close(&f);
+}
+
 TEST(scribbled_slots_lead_nowhere) {
   fixture_create(&f);
   struct client client;
@@ -407,7 +434,7 @@ static void read_versions(struct client *client, enum reader_kind kind, uint64_t
       check_page(&root);
       if (kind == READER_CARRYING) {
         CHECK_OK(slot_take_above(client, s, &above));
-        slot_announce_exact(readers_slot(client->readers, above), root.version);
+        slot_carry_over(slot, readers_slot(client->readers, above), root.version);
         slot_withdraw(slot);
         if (test_random_one_in(&random, 4))
           sched_yield();
