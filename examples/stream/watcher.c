@@ -66,15 +66,15 @@ static void print_change(const struct watcher *watcher, const struct copse_chang
   const void *record = change->kind == COPSE_REMOVED ? change->before.data : change->after.data;
   if (watcher->map == STREAM_PROGRAM) {
     const struct stream_program *program = record;
-    printf("  %-16.*s %4" PRIu64 " processes  cpu %5.1f %%  memory %9" PRIu64 " KiB  %s\n",
-           STREAM_NAME_BYTES, program->name, program->processes, (double)program->load_ppm / 1e4,
-           program->rss_kib, verb);
+    printf("  %-16.16s %4" PRIu64 " processes  cpu %5.1f %%  memory %9" PRIu64 " KiB  %s\n",
+           program->name, program->processes, (double)program->load_ppm / 1e4, program->rss_kib,
+           verb);
     return;
   }
   const struct stream_process *process = record;
-  printf("  %7" PRIu64 " %-16.*s cpu %5.1f %%  memory %9" PRIu64 " KiB  events %" PRIu64 "  %s\n",
-         process->pid, STREAM_NAME_BYTES, process->name, (double)process->load_ppm / 1e4,
-         process->rss_kib, process->events, verb);
+  printf("  %7" PRIu64 " %-16.16s cpu %5.1f %%  memory %9" PRIu64 " KiB  events %" PRIu64 "  %s\n",
+         process->pid, process->name, (double)process->load_ppm / 1e4, process->rss_kib,
+         process->events, verb);
 }
 
 /* Is it the turn of this event to be printed? A terminal shows a few in a second. */

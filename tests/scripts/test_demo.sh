@@ -64,18 +64,18 @@ for program in producer table watcher auditor; do
   result $? "$program refuses an unknown option" "$place/help"
 done
 
-"$programs/stream-auditor" --store "$store" --quiet >"$place/auditor" 2>&1 &
+"$programs/stream-auditor" --store "$store" --seconds 100 --quiet >"$place/auditor" 2>&1 &
 auditor=$!
 await "$place/auditor" 'waiting for a producer to create'
 result $? "a reader that is too early waits for the store" "$place/auditor"
-"$programs/stream-producer" --store "$store" --rate 50 >"$place/producer" 2>&1 &
+"$programs/stream-producer" --store "$store" --seconds 100 --rate 50 >"$place/producer" 2>&1 &
 producer=$!
 await "$place/producer" 'begins at sample 1, event 0 (start 1)'
 result $? "the producer begins" "$place/producer"
-"$programs/stream-table" --store "$store" --once >"$place/table" 2>&1 &&
+"$programs/stream-table" --store "$store" --seconds 60 --once >"$place/table" 2>&1 &&
   grep -q '^memory ' "$place/table" && grep -q '^cpu0 ' "$place/table"
 result $? "the table shows a frame" "$place/table"
-"$programs/stream-watcher" --store "$store" --once >"$place/watcher" 2>&1 &&
+"$programs/stream-watcher" --store "$store" --seconds 60 --once >"$place/watcher" 2>&1 &&
   grep -q '^wake_ups 1$' "$place/watcher"
 result $? "the watcher wakes when any process changes" "$place/watcher"
 # A range of keys that nobody has and nobody will: it must sleep until its time is over.
@@ -85,20 +85,20 @@ result $? "the watcher sleeps when only others change" "$place/watcher"
 kill -TERM $producer && wait $producer
 result $? "the producer ends when asked to" "$place/producer"
 
-"$programs/stream-producer" --store "$store" --burst --quiet >"$place/second" 2>&1 &
+"$programs/stream-producer" --store "$store" --seconds 100 --burst --quiet >"$place/second" 2>&1 &
 producer=$!
 await "$place/second" 'goes on at sample .* (start 2)$'
 result $? "a second producer goes on where the first has ended" "$place/second"
 pid=$BASHPID
-"$programs/stream-watcher" --store "$store" --once $pid >"$place/watcher" 2>&1 &&
+"$programs/stream-watcher" --store "$store" --seconds 60 --once $pid >"$place/watcher" 2>&1 &&
   grep -q "^ *$pid " "$place/watcher"
 result $? "the watcher wakes for the one process it asked for" "$place/watcher"
-"$programs/stream-watcher" --store "$store" --once --program stream-producer \
+"$programs/stream-watcher" --store "$store" --seconds 60 --once --program stream-producer \
   >"$place/watcher" 2>&1 && grep -q '^  stream-producer ' "$place/watcher"
 result $? "the watcher follows a program by name" "$place/watcher"
 kill -KILL $producer
 wait $producer 2>/dev/null
-"$programs/stream-auditor" --store "$store" --once --quiet >"$place/once" 2>&1 &&
+"$programs/stream-auditor" --store "$store" --seconds 60 --once --quiet >"$place/once" 2>&1 &&
   grep -q '^inconsistencies 0$' "$place/once"
 result $? "a snapshot is consistent after the producer was killed" "$place/once"
 kill -TERM $auditor && wait $auditor
