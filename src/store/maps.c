@@ -246,7 +246,9 @@ static int info_fill(struct copse_view *view, const char *name, size_t name_size
                      const struct catalog_entry *entry, struct copse_map_info *info) {
   struct tree tree;
   uint64_t changed;
-  int result = view_tree_by_id(view, entry->id, catalog_shape, &tree, &changed);
+  /* A transaction keeps the tree as it was first asked for, for writing too. */
+  struct tree_shape shape = map_shape(entry->value_size, entry->layout_size > 0);
+  int result = view_tree_by_id(view, entry->id, shape, &tree, &changed);
   if (result)
     return result == COPSE_NONE ? error_set(COPSE_E_CORRUPT, "the catalog names a map that is not there")
                                 : result;
