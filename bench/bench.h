@@ -16,7 +16,7 @@ struct settings {
   unsigned writer_rounds;
   unsigned attaches;     /* processes per round */
   double seconds;        /* of each timed part */
-  double budget_seconds; /* once spent, no further rounds begin; 0: none */
+  double budget_seconds; /* for the whole run; 0: none */
   const char *directory; /* where the run's own directory is made */
   const char *json;      /* NULL: none is written */
   const char *commit;    /* of the library, for the report */
@@ -41,13 +41,15 @@ struct bench {
   struct report *report;
   struct stage *stage;
   struct store stores[LOAD_ORDERS][ENGINES_MAX]; /* kept between workloads */
-  uint64_t began_ns;
+  uint64_t began_ns, round_began_ns;
+  uint64_t allowed_ns; /* no further round of this workload that would end later; 0: no bound */
 };
 
 struct workload {
   const char *name;
   const char *what; /* for --help */
   bool quick;       /* part of --quick */
+  double share;     /* of the run's budget, in parts of the sum of those chosen */
   void (*run)(struct bench *bench, const char *name);
 };
 extern const struct workload workloads[];
@@ -55,8 +57,9 @@ extern const size_t workload_count;
 
 /* --- rounds ------------------------------------------------------------------------------- */
 
-/* Whether round (from 0) is to begin: the first always is, others while the budget lasts. */
-bool bench_round(const struct bench *bench, unsigned round, unsigned rounds);
+/* Whether round (from 0) is to begin: the first always is, others if they are likely to end
+ * within the workload's share of the budget. */
+bool bench_round(struct bench *bench, unsigned round, unsigned rounds);
 
 /* Adds a sample for an engine. */
 void bench_sample(struct bench *bench, const char *workload, const struct engine *engine,

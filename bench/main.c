@@ -94,10 +94,16 @@ static void work(const struct settings *settings, const char *directory) {
   if (settings->quick)
     report_keep_only(bench.report, QUICK_ROWS);
   describe_run(bench.report, settings);
+  double shares = 0, given = 0;
+  for (size_t w = 0; w < workload_count; w++)
+    shares += bench_wanted(settings, workloads[w].name) ? workloads[w].share : 0;
   for (size_t w = 0; w < workload_count; w++) {
     if (!bench_wanted(settings, workloads[w].name))
       continue;
     uint64_t before = now_ns();
+    given += workloads[w].share / shares * settings->budget_seconds;
+    if (settings->budget_seconds > 0)
+      bench.allowed_ns = bench.began_ns + (uint64_t)(given * 1e9);
     say("%-14s %s ...", workloads[w].name, workloads[w].what);
     workloads[w].run(&bench, workloads[w].name);
     say(" %.1f s\n", (double)(now_ns() - before) / 1e9);

@@ -16,7 +16,8 @@ static const char HELP[] =
     "  --records N       records of 16-byte keys and 64-byte values (default: 5000000)\n"
     "  --rounds N        rounds of each workload (default: 7; loads: 3; several writers: 5)\n"
     "  --seconds S       length of each timed part (default: 1)\n"
-    "  --budget S        after S seconds begin no second or later rounds (default: none)\n"
+    "  --budget S        leave out rounds, never all, so that it takes about S seconds\n"
+    "                    (default: 3300; 0: none)\n"
     "  --dir DIR         where the stores go (default: /dev/shm); removed at the end\n"
     "  --json FILE       write the results there\n"
     "  --commit ID       name the library's commit in the results\n"
@@ -129,15 +130,16 @@ void parse_options(int argc, char **argv, struct settings *settings) {
                                        .writer_rounds = 5,
                                        .attaches = 200,
                                        .seconds = 1,
+                                       .budget_seconds = 3300,
                                        .directory = "/dev/shm",
                                        .commit = "unknown"};
   static const struct settings QUICK_ = {.records = 2000000,
                                          .rounds = 5,
                                          .load_rounds = 2,
                                          .writer_rounds = 3,
-                                         .attaches = 100,
+                                         .attaches = 80,
                                          .seconds = 0.2,
-                                         .budget_seconds = 40,
+                                         .budget_seconds = 44,
                                          .directory = "/dev/shm",
                                          .commit = "unknown",
                                          .quick = true};

@@ -14,9 +14,10 @@ bool bench_wanted(const struct settings *settings, const char *workload) {
   return strstr(settings->workloads, name) != NULL;
 }
 
-bool bench_round(const struct bench *bench, unsigned round, unsigned rounds) {
-  double spent = (double)(now_ns() - bench->began_ns) / 1e9;
-  bool late = bench->settings->budget_seconds > 0 && spent > bench->settings->budget_seconds;
+bool bench_round(struct bench *bench, unsigned round, unsigned rounds) {
+  uint64_t now = now_ns(), last = now - bench->round_began_ns;
+  bench->round_began_ns = now;
+  bool late = bench->allowed_ns > 0 && now + last > bench->allowed_ns;
   return round < rounds && (round == 0 || !late);
 }
 
