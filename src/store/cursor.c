@@ -221,6 +221,12 @@ static int seek_up(struct copse_cursor *cursor, enum copse_seek how, const struc
     cursor->place = PLACE_BEFORE;
     return COPSE_NONE;
   }
+  const struct tree_key *to = &cursor->range.to;
+  if (how == COPSE_SEEK_EQ && to->data &&
+      bytes_compare(wanted->data, wanted->size, to->data, to->size) >= 0) {
+    cursor->place = PLACE_BEHIND; /* no gap there: what is below it may be outside, too */
+    return COPSE_NONE;
+  }
   result = below ? position(cursor, from, 0) : position(cursor, wanted, how == COPSE_SEEK_GT);
   if (how == COPSE_SEEK_EQ && result == 0) {
     struct tree_key found;
