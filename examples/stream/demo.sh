@@ -233,8 +233,8 @@ fi
 
 part "Result"
 note "commits per second    $rate in burst, each visible to all readers at once"
-note "latency, live         $(latency live-auditor)"
-note "latency, burst        $(latency auditor)"
+note "latency, live         $(latency live-auditor), the reader asleep"
+note "latency, burst        $(latency auditor), the reader awake"
 note "snapshots audited     $audited"
 note "kills survived        $((producer_kills + reader_kills)):" \
   "$producer_kills of producers ($takeovers with the write lock), $reader_kills of readers"
