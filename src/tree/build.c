@@ -11,7 +11,8 @@ void item_from_key(struct item *item, const uint8_t *key, uint32_t size) {
 uint32_t item_key(const struct item *item, uint8_t *buffer) {
   uint8_t head[4];
   bytes_store_be32(head, item->head);
-  memcpy(buffer, item->pre, item->pre_size);
+  if (item->pre_size)
+    memcpy(buffer, item->pre, item->pre_size);
   buffer += item->pre_size;
   memcpy(buffer, head, item->size < 4 ? item->size : 4);
   memcpy(buffer + 4, item->rest, entry_rest(item->size));

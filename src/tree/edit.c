@@ -163,8 +163,8 @@ static int merge_try(struct edit *edit, unsigned level, struct items *items,
   memcpy(&both.items[both.count], second->items, second->count * sizeof *second->items);
   both.count += second->count;
   uint32_t prefix;
-  if (items_bytes(&both, 0, both.count, level > 0, &edit->tree->shape, &prefix) >
-      TREE_TARGET * 3 / 4)
+  uint32_t target = level ? TREE_INNER_TARGET : TREE_TARGET;
+  if (items_bytes(&both, 0, both.count, level > 0, &edit->tree->shape, &prefix) > target * 3 / 4)
     return COPSE_NONE;
   struct node *node;
   *change = (struct change){.at = left, .old_count = 2, .new_count = 1};
@@ -184,14 +184,14 @@ static int inner_write(struct edit *edit, unsigned level, struct items *items, i
   uint32_t want = is_dirty(edit, step->node) ? bytes + bytes / 2 : 0;
   struct node *node;
   edit->gone[edit->gone_count++] = step->ref;
-  if (bytes <= TREE_TARGET || n < TREE_INNER_MIN) {
+  if (bytes <= TREE_INNER_TARGET || n < TREE_INNER_MIN) {
     if (n < 6) {
       int result = merge_try(edit, level, items, change);
       if (result != COPSE_NONE)
         return result;
     }
     *change = (struct change){.at = 0, .old_count = 1, .new_count = 1};
-    want = want > TREE_TARGET ? TREE_TARGET : want;
+    want = want > TREE_INNER_TARGET ? TREE_INNER_TARGET : want;
     return edit_build(edit, items, 0, n, items->first_child, level, want, &change->ref[0], &node);
   }
   uint32_t middle = appended ? n - 2 : n / 2;
@@ -201,7 +201,7 @@ static int inner_write(struct edit *edit, unsigned level, struct items *items, i
                           &node);
   if (result == 0)
     result = edit_build(edit, items, middle + 1, n, items->items[middle].child, level,
-                        appended ? TREE_TARGET : 0, &change->ref[1], &node);
+                        appended ? TREE_INNER_TARGET : 0, &change->ref[1], &node);
   return result;
 }
 
