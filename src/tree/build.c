@@ -5,7 +5,8 @@
 #include "tree/build.h"
 
 void item_from_key(struct item *item, const uint8_t *key, uint32_t size) {
-  *item = (struct item){.head = key_head(key, size), .rest = key + 4, .size = (uint16_t)size};
+  *item = (struct item){
+      .pre = key, .head = key_head(key, size), .rest = key + 4, .size = (uint16_t)size};
 }
 
 uint32_t item_key(const struct item *item, uint8_t *buffer) {
