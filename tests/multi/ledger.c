@@ -207,12 +207,27 @@ static int operation(struct change *change) {
       range = (struct copse_range){.prefix = {key.bytes, 3}};
     return range_delete(change, ledger->a, 'a', &range);
   }
-  case 2: case 3: case 4: case 5: case 6: case 7: case 8:
-    return record_delete(change, ledger->a, 'a', key.bytes, key.size);
-  case 9: case 10: case 11: case 12: case 13: case 14:
-    return record_delete(change, ledger->b, 'b', number, 8);
-  case 15: case 16: case 17: case 18: case 19: case 20: case 21: case 22:
-    return record_put(change, ledger->b, 'b', number, 8, FIXED);
+  case 2:
+  case 3:
+  case 4:
+  case 5:
+  case 6:
+  case 7:
+  case 8: return record_delete(change, ledger->a, 'a', key.bytes, key.size);
+  case 9:
+  case 10:
+  case 11:
+  case 12:
+  case 13:
+  case 14: return record_delete(change, ledger->b, 'b', number, 8);
+  case 15:
+  case 16:
+  case 17:
+  case 18:
+  case 19:
+  case 20:
+  case 21:
+  case 22: return record_put(change, ledger->b, 'b', number, 8, FIXED);
   default: return record_put(change, ledger->a, 'a', key.bytes, key.size, size_random(ledger));
   }
 }
@@ -308,12 +323,14 @@ static int map_read(struct ledger *ledger, struct copse_view *view, struct copse
   *sum = (struct ledger_sum){0, 0};
   TRY(copse_count(view, map, &count));
   TRY(copse_cursor_open(view, map, NULL, &cursor));
-  result = forward ? copse_cursor_first(cursor, &key, &value) : copse_cursor_last(cursor, &key, &value);
+  result =
+      forward ? copse_cursor_first(cursor, &key, &value) : copse_cursor_last(cursor, &key, &value);
   while (result == 0) {
     CHECK_MSG(value_sound(&value, &seed), "a value of %zu bytes in map %c", value.size, which);
     sum->count++;
     sum->sum += record_hash(which, key.data, key.size, seed, value.size);
-    result = forward ? copse_cursor_next(cursor, &key, &value) : copse_cursor_prev(cursor, &key, &value);
+    result =
+        forward ? copse_cursor_next(cursor, &key, &value) : copse_cursor_prev(cursor, &key, &value);
   }
   copse_cursor_close(cursor);
   if (result == COPSE_NONE)
@@ -410,7 +427,8 @@ static int ledger_found(struct ledger *ledger) {
 
 void ledger_open(struct ledger *ledger, struct copse_store *store, uint64_t seed) {
   struct copse_snapshot *snapshot;
-  *ledger = (struct ledger){.store = store, .random = {seed}, .writer = seed, .keys = 600, .large = 40};
+  *ledger =
+      (struct ledger){.store = store, .random = {seed}, .writer = seed, .keys = 600, .large = 40};
   CHECK_OK(copse_snapshot_open(store, 0, &snapshot));
   struct copse_view *view = copse_snapshot_view(snapshot);
   int result = copse_map_open(view, "head", NULL, &ledger->head);

@@ -33,11 +33,11 @@ struct ledger {
   struct copse_store *store;
   struct copse_map *head, *a, *b;
   struct test_random random;
-  uint64_t writer;    /* who writes: any number */
-  uint32_t keys;      /* different keys in "a" and "b" */
-  uint32_t large;     /* one value in so many is an extent; 0: none */
+  uint64_t writer;                   /* who writes: any number */
+  uint32_t keys;                     /* different keys in "a" and "b" */
+  uint32_t large;                    /* one value in so many is an extent; 0: none */
   uint64_t commits, aborts, refused; /* done by this handle */
-  struct ledger_head last; /* the head committed last by this handle */
+  struct ledger_head last;           /* the head committed last by this handle */
 };
 
 /* Makes maps and the first head in an empty store, or finds them. */

@@ -1,0 +1,317 @@
+/* test_points.c - a death at every named point, in every scenario that comes by it.
+ *
+ * Each scenario first runs through once and counts; then it is run again and again with a
+ * child that dies at one of the times that it reached a point. A point that no scenario
+ * reaches is a failure: then a scenario is missing here. */
+#include "kill.h"
+
+#include <sys/prctl.h>
+
+static struct board *board;
+
+struct scenario {
+  const char *name;
+  bool disk;
+  /* In the test's process, before the child: makes what the child needs. May be NULL. */
+  void (*before)(const char *path);
+  /* In the child; dies in it or not. */
+  void (*child)(const char *path);
+  /* In the test's process after it: what must be true. */
+  void (*after)(const char *path);
+};
+
+static const struct copse_store_options creating = {.flags = COPSE_CREATE};
+
+static struct copse_store *open_at(const char *path) {
+  struct copse_store *store;
+  CHECK_OK(copse_store_open(path, &creating, &store));
+  return store;
+}
+
+static void remove_at(const char *path) {
+  int result = copse_store_remove(path);
+  CHECK_MSG(result == 0 || result == COPSE_E_NO_STORE, "%s: %s", copse_error_name(result),
+            copse_error_detail());
+}
+
+/* The store's first heads; by a child, so that this process stays free of handles. */
+static void found(const char *path) {
+  remove_at(path);
+  memset(&board->intended, 0, sizeof board->intended);
+  memset(&board->acked, 0, sizeof board->acked);
+  pid_t pid = test_fork();
+  if (pid == 0) {
+    struct ledger ledger;
+    struct copse_store *store = open_at(path);
+    ledger_open(&ledger, store, test_seed() + 1);
+    for (int i = 0; i < 8; i++)
+      board_change(board, &ledger);
+    ledger_close(&ledger);
+    CHECK_OK(copse_store_close(store));
+    exit(0);
+  }
+  CHECK_CHILD_OK(pid);
+}
+
+static void survives(const char *path) { store_survives(path, &creating, board); }
+
+/* --- writing ----------------------------------------------------------------------------- */
+
+static void write_child(const char *path) {
+  struct ledger ledger;
+  struct copse_snapshot *snapshot;
+  struct copse_store *store = open_at(path);
+  ledger_open(&ledger, store, test_seed() + 2);
+  ledger.large = 10;
+  for (int i = 0; i < 25; i++) {
+    CHECK_OK(copse_snapshot_open(store, 0, &snapshot));
+    board_change(board, &ledger);
+    copse_snapshot_close(snapshot);
+  }
+  ledger_close(&ledger);
+  CHECK_OK(copse_store_close(store));
+}
+
+/* --- writing beside a slow snapshot of another process ----------------------------------- */
+
+static pid_t holder;
+static int holder_in, holder_out;
+
+static void holder_start(const char *path) {
+  int to[2], from[2];
+  char c = 0;
+  found(path);
+  CHECK_SYS(pipe(to));
+  CHECK_SYS(pipe(from));
+  holder = test_fork();
+  if (holder == 0) {
+    struct ledger ledger;
+    struct ledger_head head;
+    struct copse_snapshot *snapshot;
+    struct copse_store *store = open_at(path);
+    ledger_open(&ledger, store, test_seed() + 3);
+    CHECK_OK(copse_snapshot_open(store, 0, &snapshot));
+    close(to[1]);
+    CHECK_EQ(write(from[1], &c, 1), 1);
+    CHECK_EQ(read(to[0], &c, 1), 1);
+    CHECK_OK(ledger_read(&ledger, copse_snapshot_view(snapshot), &head));
+    CHECK_EQ(head.version, copse_snapshot_version(snapshot));
+    exit(0); /* without closing anything: one more that has to be cleaned up after */
+  }
+  close(to[0]);
+  close(from[1]);
+  CHECK_EQ(read(from[0], &c, 1), 1);
+  holder_in = to[1];
+  holder_out = from[0];
+}
+
+static void holder_after(const char *path) {
+  char c = 0;
+  store_survives(path, &creating, board);
+  CHECK_EQ(write(holder_in, &c, 1), 1);
+  CHECK_CHILD_OK(holder);
+  close(holder_in);
+  close(holder_out);
+  memset(&board->acked, 0, sizeof board->acked);
+  store_survives(path, &creating, board);
+}
+
+/* Enough freed pages for the queue to lose its patience. */
+static void pending_child(const char *path) {
+  struct ledger ledger;
+  struct copse_store *store = open_at(path);
+  ledger_open(&ledger, store, test_seed() + 4);
+  ledger.keys = 3000;
+  for (int i = 0; i < 40; i++) {
+    struct copse_txn *txn;
+    CHECK_OK(copse_txn_begin(store, -1, &txn));
+    CHECK_OK(ledger_change_in(&ledger, txn, 150));
+    board->intended = ledger.last;
+    CHECK_OK(copse_txn_commit(txn, NULL));
+    board->acked = ledger.last;
+  }
+  ledger_close(&ledger);
+  CHECK_OK(copse_store_close(store));
+}
+
+/* --- taking over from the dead ----------------------------------------------------------- */
+
+/* Two die first: one with a snapshot, one with the lock and half a transaction. */
+static void dead_before(const char *path) {
+  found(path);
+  for (int i = 0; i < 2; i++) {
+    pid_t pid = test_fork();
+    if (pid == 0) {
+      struct ledger ledger;
+      struct copse_txn *txn;
+      struct copse_snapshot *snapshot;
+      struct copse_store *store = open_at(path);
+      ledger_open(&ledger, store, test_seed() + 5);
+      CHECK_OK(copse_snapshot_open(store, 0, &snapshot));
+      if (i) {
+        CHECK_OK(copse_txn_begin(store, -1, &txn));
+        CHECK_OK(ledger_change_in(&ledger, txn, 50));
+      }
+      raise(SIGKILL);
+    }
+    CHECK_CHILD_KILLED(pid, SIGKILL);
+  }
+}
+
+/* --- creating ---------------------------------------------------------------------------- */
+
+static void create_before(const char *path) {
+  remove_at(path);
+  memset(&board->acked, 0, sizeof board->acked);
+}
+
+static void create_child(const char *path) {
+  struct ledger ledger;
+  struct copse_store *store = open_at(path);
+  ledger_open(&ledger, store, test_seed() + 6);
+  ledger_close(&ledger);
+  CHECK_OK(copse_store_close(store));
+}
+
+/* --- making durable ---------------------------------------------------------------------- */
+
+static void sync_child(const char *path) {
+  struct ledger ledger;
+  struct copse_store *store = open_at(path);
+  ledger_open(&ledger, store, test_seed() + 7);
+  for (int i = 0; i < 4; i++) {
+    board_change(board, &ledger);
+    CHECK_OK(copse_store_sync(store, NULL));
+  }
+  ledger_close(&ledger);
+  CHECK_OK(copse_store_close(store));
+}
+
+/* --- forking ----------------------------------------------------------------------------- */
+
+static void fork_child(const char *path) {
+  struct ledger ledger;
+  struct copse_snapshot *snapshot;
+  struct copse_store *store = open_at(path);
+  ledger_open(&ledger, store, test_seed() + 8);
+  for (int i = 0; i < 5; i++) {
+    CHECK_OK(copse_snapshot_open(store, 0, &snapshot));
+    pid_t pid = test_fork();
+    CHECK_SYS(pid);
+    if (pid == 0) {
+      struct ledger_head head;
+      CHECK_OK(ledger_read(&ledger, copse_snapshot_view(snapshot), &head));
+      CHECK_EQ(head.version, copse_snapshot_version(snapshot));
+      copse_snapshot_close(snapshot);
+      _exit(0);
+    }
+    board_change(board, &ledger);
+    copse_snapshot_close(snapshot);
+    int status;
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+  }
+  ledger_close(&ledger);
+  CHECK_OK(copse_store_close(store));
+}
+
+/* The dead one's children die with it, but not at once. */
+static void fork_after(const char *path) {
+  survives(path);
+  while (waitpid(-1, NULL, 0) > 0)
+    ;
+}
+
+/* --- the list ---------------------------------------------------------------------------- */
+
+static const struct scenario scenarios[] = {
+    {"write", false, found, write_child, survives},
+    {"pending", false, holder_start, pending_child, holder_after},
+    {"takeover", false, dead_before, write_child, survives},
+    {"create", false, create_before, create_child, survives},
+    {"create_disk", true, create_before, create_child, survives},
+    {"sync", true, found, sync_child, survives},
+    {"fork", false, found, fork_child, fork_after},
+};
+#define SCENARIOS (sizeof scenarios / sizeof *scenarios)
+
+/* Points that no scenario reaches, with the reason. */
+static bool is_excused(enum point point) {
+  (void)point;
+  return false; /* none so far */
+}
+
+static void run(const struct scenario *scenario, const char *path, int point, uint64_t nth) {
+  if (scenario->before)
+    scenario->before(path);
+  pid_t pid = test_fork();
+  CHECK_SYS(pid);
+  if (pid == 0) {
+    if (point < 0)
+      points_count(board);
+    else
+      points_die((enum point)point, nth);
+    scenario->child(path);
+    points_hook = NULL;
+    exit(0);
+  }
+  int status;
+  CHECK_EQ(waitpid(pid, &status, 0), pid);
+  CHECK_MSG((WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
+                (point >= 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL),
+            "scenario %s, point %s, time %llu: the child ended with status %x", scenario->name,
+            point < 0 ? "none" : points_names[point], (unsigned long long)nth, (unsigned)status);
+  scenario->after(path);
+}
+
+static uint64_t ever_reached[POINT_COUNT];
+
+static void scenario_run(const struct scenario *scenario) {
+  uint64_t count[POINT_COUNT], kills = 0;
+  struct test_random random = {test_seed()};
+  watchdog();
+  board = board_new();
+  CHECK_SYS(prctl(PR_SET_CHILD_SUBREAPER, 1)); /* see fork_after() */
+  const char *path =
+      scenario->disk ? test_disk_path(scenario->name) : test_shm_path(scenario->name);
+  run(scenario, path, -1, 0);
+  for (int point = 0; point < POINT_COUNT; point++) {
+    count[point] = board->reached[point];
+    ever_reached[point] += count[point];
+  }
+  for (int point = 0; point < POINT_COUNT; point++)
+    for (int trial = 0; trial < 1 + test_scale() && count[point]; trial++) {
+      uint64_t nth = trial ? test_random_range(&random, 1, count[point]) : 1;
+      run(scenario, path, point, nth);
+      kills++;
+      if (count[point] == 1)
+        break;
+    }
+  remove_at(path);
+  munmap(board, sizeof *board);
+  alarm(0);
+  test_note(__FILE__, __LINE__, "%llu deaths", (unsigned long long)kills);
+}
+
+TEST(write) { scenario_run(&scenarios[0]); }
+TEST(pending) { scenario_run(&scenarios[1]); }
+TEST(takeover) { scenario_run(&scenarios[2]); }
+TEST(create) { scenario_run(&scenarios[3]); }
+TEST(create_disk) { scenario_run(&scenarios[4]); }
+TEST(sync) { scenario_run(&scenarios[5]); }
+TEST(forks) { scenario_run(&scenarios[6]); }
+
+/* After all of the above. */
+TEST(every_point_was_reached) {
+  unsigned missing = 0, any = 0;
+  for (int point = 0; point < POINT_COUNT; point++)
+    any += ever_reached[point] > 0;
+  if (any == 0)
+    SKIP("the scenarios were not run");
+  for (int point = 0; point < POINT_COUNT; point++)
+    if (!ever_reached[point] && !is_excused((enum point)point)) {
+      test_note(__FILE__, __LINE__, "no scenario reaches %s", points_names[point]);
+      missing++;
+    }
+  CHECK_EQ(missing, 0);
+  CHECK_EQ(SCENARIOS, 7);
+}
