@@ -72,7 +72,8 @@ static void one_round(struct bench *bench, const char *name, const struct store 
   bench_sample(bench, name, engine, "puts_s", writers, (double)puts / seconds);
   bench_sample(bench, name, engine, "p999_ns", writers, histogram_quantile(&latency, 0.999));
   bench_sample(bench, name, engine, "worst_ns", writers, (double)latency.max);
-  bench_sample(bench, name, engine, "retries_s", writers, (double)retries / seconds);
+  if (retries > 0)
+    bench_sample(bench, name, engine, "retries_s", writers, (double)retries / seconds);
   if (writers > 1 && puts > 0)
     bench_sample(bench, name, engine, "least_share", writers,
                  (double)least * writers / (double)puts);
