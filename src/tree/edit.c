@@ -516,6 +516,8 @@ int tree_put(struct pager *pager, struct tree *tree, const uint8_t *key, uint32_
     return result;
   }
   tree->count += !exact;
+  if (tree->root != root)
+    root_collapse(&edit); /* an inner node that split may have joined its neighbour */
   *place = extent_data ? extent_data : at;
   return 0;
 }

@@ -144,8 +144,8 @@ int tree_delete_range(struct pager *pager, struct tree *tree, const struct tree_
     return 0;
   }
   int result = subtree_cut(&edit, root, -1, &root);
-  if (result)
-    return result;
+  if (result || edit.deleted == 0)
+    return result; /* the caller takes a tree without deletions for unchanged */
   /* A root with one child gives way to it. */
   const struct node *node;
   while (root && node_open(&pager->view, root, -1, &node) == 0 && node->head.level > 0 &&
