@@ -64,7 +64,7 @@ struct tree_cursor {
   unsigned lead;                     /* leaves that the scout is ahead; 0: it has no place */
   struct tree_level scout[TREE_DEPTH_MAX]; /* inner levels of the leaf to be asked for next */
   const struct node *key_node;       /* whose prefix is in the buffer */
-  uint8_t key[TREE_KEY_MAX + 16];    /* assembled key */
+  uint8_t key[TREE_KEY_MAX + 24];    /* assembled key: a prefix of all of it, a head, 16 bytes of rest */
 };
 
 void cursor_init(struct tree_cursor *cursor, struct page_view *view, const struct tree *tree);
