@@ -133,6 +133,24 @@ __attribute__((unused)) static void *shared_memory(size_t size) {
   return p;
 }
 
+/* 1 when a mapping really stays out of forked children: emulators of a processor ignore it. */
+__attribute__((unused)) static int forks_can_be_kept_out(void) {
+  void *page;
+  int fd;
+  CHECK_OK(os_memfd("memory", &fd));
+  CHECK_OK(os_map(fd, "memory", 4096, OS_MAP_NO_FORK, &page));
+  os_close(fd);
+  pid_t pid = test_fork();
+  if (pid == 0) {
+    unsigned char resident[16];
+    _exit(mincore(page, 4096, resident) < 0 ? 7 : 8);
+  }
+  int status;
+  CHECK_SYS(waitpid(pid, &status, 0));
+  os_unmap(page, 4096);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 7;
+}
+
 /* --- points -------------------------------------------------------------------------- */
 
 /* Kills this process at a named point, the first time it is reached. */

@@ -172,6 +172,8 @@ TEST(closing_all_descriptors_is_not_death) {
 
 /* A child made behind the library's back does not keep its dead parent alive. */
 TEST(a_raw_fork_does_not_inherit_life) {
+  if (!forks_can_be_kept_out())
+    SKIP("mappings cannot be kept out of forked children here");
   fixture_create(&f);
   struct gate ready = gate_new(), end = gate_new();
   pid_t pid = test_fork();
@@ -288,6 +290,8 @@ TEST(no_descriptor_is_left_behind) {
 /* --- forking ------------------------------------------------------------------------- */
 
 TEST(a_passage_carries_a_client_to_the_child) {
+  if (!forks_can_be_kept_out())
+    SKIP("mappings cannot be kept out of forked children here");
   fixture_create(&f);
   struct client own;
   struct root root;
@@ -369,6 +373,8 @@ static void *probe_and_attach(void *arg) {
 TEST(forks_do_not_inherit_descriptors_of_other_threads) {
   if (TEST_TSAN)
     SKIP("the sanitizer does not allow such forks");
+  if (!forks_can_be_kept_out())
+    SKIP("mappings cannot be kept out of forked children here");
   fixture_create(&f);
   pthread_t threads[2];
   atomic_store(&stop_threads, 0);

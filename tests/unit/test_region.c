@@ -73,6 +73,16 @@ TEST(reserve_shrinks_to_what_there_is) {
     SKIP("a sanitizer needs the address space");
   pid_t pid = test_fork();
   if (pid == 0) {
+    struct rlimit limit = {.rlim_cur = GIB, .rlim_max = GIB};
+    CHECK_SYS(setrlimit(RLIMIT_AS, &limit));
+    _exit(mmap(NULL, 2 * GIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? 7 : 8);
+  }
+  int status;
+  CHECK_SYS(waitpid(pid, &status, 0));
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 7)
+    SKIP("the address space cannot be limited here");
+  pid = test_fork();
+  if (pid == 0) {
     struct rlimit limit = {.rlim_cur = 4 * GIB, .rlim_max = 4 * GIB};
     CHECK_SYS(setrlimit(RLIMIT_AS, &limit));
     open_region(REGION_RO | REGION_RW, UINT64_C(1) << 40);
