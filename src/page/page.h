@@ -55,10 +55,9 @@ static inline const void *page_locate(const struct page_view *view, uint64_t ref
  * heads; more would delay it), of leaves most of the page. In units of two lines. */
 #define PREFETCH_INNER 4u
 #define PREFETCH_LEAF 6u
-static inline void page_prefetch(const struct page_view *view, uint64_t ref) {
+static inline void page_prefetch_units(const struct page_view *view, uint64_t ref, unsigned most) {
   const uint8_t *at = view->base + page_ref_offset(ref);
-  unsigned class = page_ref_class(ref), units = page_class_units[class];
-  unsigned most = class >= PAGE_CLASS_INNER ? PREFETCH_INNER : PREFETCH_LEAF;
+  unsigned units = page_class_units[page_ref_class(ref)];
   if (units > most)
     units = most;
   for (const uint8_t *end = at + units * FORMAT_UNIT; at < end; at += FORMAT_UNIT) {
@@ -66,6 +65,14 @@ static inline void page_prefetch(const struct page_view *view, uint64_t ref) {
     __builtin_prefetch(at + 64);
     __asm__ volatile("" : "+r"(at)); /* gcc removes a loop that only prefetches */
   }
+}
+static inline void page_prefetch(const struct page_view *view, uint64_t ref) {
+  page_prefetch_units(view, ref,
+                      page_ref_class(ref) >= PAGE_CLASS_INNER ? PREFETCH_INNER : PREFETCH_LEAF);
+}
+/* The whole page, for walks. */
+static inline void page_prefetch_whole(const struct page_view *view, uint64_t ref) {
+  page_prefetch_units(view, ref, 20);
 }
 
 #endif

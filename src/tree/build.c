@@ -6,7 +6,7 @@
 
 void item_from_key(struct item *item, const uint8_t *key, uint32_t size) {
   *item = (struct item){
-      .pre = key, .head = key_head(key, size), .rest = key + 4, .size = (uint16_t)size};
+      .whole = key, .head = key_head(key, size), .rest = key + 4, .size = (uint16_t)size};
 }
 
 uint32_t item_key(const struct item *item, uint8_t *buffer) {
@@ -33,6 +33,7 @@ int items_from_node(struct items *items, const struct node *node, const struct t
     struct entry entry;
     if (entry_read(node, slots, inner, i, &entry) || node->prefix + entry.size > TREE_KEY_MAX)
       return node_corrupt(0, "an entry reaches outside of its node");
+    item->whole = NULL;
     item->pre = node_prefix(node);
     item->pre_size = node->prefix;
     item->head = heads[i];
@@ -112,6 +113,11 @@ static void suffix_write(const struct item *item, uint32_t skip, uint32_t *head,
     memcpy(rest, item->rest, entry_rest(suffix));
     return;
   }
+  if (item->whole) {
+    *head = key_head(item->whole + skip, suffix);
+    memcpy(rest, item->whole + skip + 4, entry_rest(suffix));
+    return;
+  }
   uint8_t key[TREE_KEY_MAX + 8];
   item_key(item, key);
   *head = key_head(key + skip, suffix);
@@ -188,6 +194,70 @@ int node_build(struct pager *pager, const struct items *items, uint32_t from, ui
   return 0;
 }
 
+/* 1 when the item's key begins with the node's prefix. */
+static int prefix_fits(const struct node *node, const struct item *item) {
+  uint8_t buffer[TREE_KEY_MAX + 8];
+  const uint8_t *key = item->whole;
+  if ((uint32_t)item->pre_size + item->size < node->prefix)
+    return 0;
+  if (node->prefix && !key) {
+    item_key(item, buffer);
+    key = buffer;
+  }
+  return node->prefix == 0 || memcmp(key, node_prefix(node), node->prefix) == 0;
+}
+
+/* Copies an array of slots with a gap at `at`; `shift` is added to each. */
+static void slots_spread(uint16_t *to, const uint16_t *from, uint32_t at, uint32_t count,
+                         int32_t shift) {
+  for (uint32_t i = 0; i < at; i++)
+    to[i] = (uint16_t)(from[i] + shift);
+  for (uint32_t i = at; i < count; i++)
+    to[i + 1] = (uint16_t)(from[i] + shift);
+}
+
+int node_build_inserted(struct pager *pager, const struct node *old, uint32_t at,
+                        const struct item *item, const struct tree_shape *shape, uint32_t most,
+                        uint64_t *ref, struct node **out) {
+  uint32_t n = old->count + 1u, heap = (uint32_t)old->heap_end - old->heap, actual;
+  if (old->garbage || n > TREE_ITEMS_MAX || (shape->value_size && old->vused != old->count) ||
+      !prefix_fits(old, item))
+    return COPSE_NONE;
+  uint32_t suffix = (uint32_t)item->pre_size + item->size - old->prefix;
+  uint32_t entry = entry_bytes(item, suffix, 0, shape), values = old->vused * shape->stride;
+  uint32_t bytes = node_arrays_end(0, old->prefix, n) + heap + entry + 8 + n * shape->stride;
+  if (bytes > most || values > node_size(old) - old->heap_end)
+    return COPSE_NONE;
+  void *page;
+  int result = pager_alloc(pager, bytes, 0, ref, &page, &actual);
+  if (result)
+    return result;
+  struct node *node = page;
+  struct page_head head = node->head;
+  memcpy(node, old, sizeof *node + old->prefix);
+  node->head.birth = head.birth;
+  node->head.epoch = head.epoch;
+  node->head.units = head.units;
+  uint32_t cap = n + (actual - bytes) / ((bytes - node_heads_at(old->prefix)) / n);
+  cap = cap > TREE_ITEMS_MAX ? TREE_ITEMS_MAX : cap;
+  node->cap = (uint16_t)cap;
+  node->vcap = (uint16_t)(shape->stride ? cap : 0);
+  node->count = (uint16_t)n;
+  node->heap_end = (uint16_t)((actual - cap * shape->stride) & ~7u);
+  node->heap = (uint16_t)(node->heap_end - heap);
+  memcpy((uint8_t *)node + node->heap, (const uint8_t *)old + old->heap, heap);
+  memcpy(node_heads(node), node_heads(old), 4 * at);
+  memcpy(node_heads(node) + at + 1, node_heads(old) + at, 4 * (old->count - at));
+  slots_spread(node_slots(node), node_slots(old), at, old->count,
+               (int32_t)node->heap_end - old->heap_end);
+  if (values)
+    memcpy((uint8_t *)node + actual - values, (const uint8_t *)old + node_size(old) - values,
+           values);
+  entry_write(node, at, item, shape);
+  *out = node;
+  return 0;
+}
+
 /* Opens a gap in an array of `count` elements. */
 static void gap_open(void *array, size_t element, uint32_t at, uint32_t count) {
   uint8_t *p = (uint8_t *)array + at * element;
@@ -209,12 +279,8 @@ int node_insert(struct node *node, uint32_t at, const struct item *item,
   uint32_t bytes = entry_bytes(item, size - node->prefix, inner, shape);
   if (node->heap < node_arrays_end(inner, node->prefix, node->cap) + bytes)
     return 0;
-  if (node->prefix) {
-    uint8_t key[TREE_KEY_MAX + 8];
-    item_key(item, key);
-    if (memcmp(key, node_prefix(node), node->prefix) != 0)
-      return 0;
-  }
+  if (!prefix_fits(node, item))
+    return 0;
   gap_open(node_heads(node), 4, at, node->count);
   gap_open(node_slots(node), 2, at, node->count);
   if (inner)

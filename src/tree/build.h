@@ -7,6 +7,7 @@
 /* One record of a leaf, or one separator of an inner node with the child to its right. Its
  * key is `pre` (bytes of the old node's prefix) and then the suffix given by head and rest. */
 struct item {
+  const uint8_t *whole; /* the key in one piece, or NULL */
   const uint8_t *pre;
   const uint8_t *rest;  /* the suffix from its fifth byte on */
   const uint8_t *value; /* leaves; NULL: left for the caller to write */
@@ -44,6 +45,12 @@ uint32_t items_bytes(const struct items *items, uint32_t from, uint32_t to, int 
 int node_build(struct pager *pager, const struct items *items, uint32_t from, uint32_t to,
                uint64_t first_child, unsigned level, const struct tree_shape *shape, uint32_t want,
                uint64_t *ref, struct node **out);
+
+/* Builds a leaf that is `old` with an item inserted: what node_build() would give, by copying blocks.
+ * COPSE_NONE when it is not that simple: another prefix, garbage, more than `most` bytes. */
+int node_build_inserted(struct pager *pager, const struct node *old, uint32_t at,
+                        const struct item *item, const struct tree_shape *shape, uint32_t most,
+                        uint64_t *ref, struct node **out);
 
 /* Inserts an item in place, if the node has the room and the prefix for it: 1; else 0. */
 int node_insert(struct node *node, uint32_t at, const struct item *item,

@@ -68,11 +68,11 @@ static int scout_step(struct tree_cursor *cursor) {
     cursor->scout[level - 1] = (struct tree_level){node, 0};
   }
   const struct tree_level *parent = &cursor->scout[1];
-  page_prefetch(cursor->view, node_children(parent->node)[parent->index]);
+  page_prefetch_whole(cursor->view, node_children(parent->node)[parent->index]);
   if (parent->index + LEAD_MAX / 2 == parent->node->count && cursor->depth > 2) {
     const struct tree_level *above = &cursor->scout[2];
     if (above->index < above->node->count)
-      page_prefetch(cursor->view, node_children(above->node)[above->index + 1]);
+      page_prefetch_whole(cursor->view, node_children(above->node)[above->index + 1]);
   }
   return 1;
 }

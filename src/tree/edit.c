@@ -429,11 +429,24 @@ static int leaf_put(struct edit *edit, int exact, struct item *item, int append,
     *change = (struct change){.old_count = 1, .new_count = 1, .ref = {step->ref}};
     return value_place(edit, step->node, step->index, place);
   }
+  struct node *holder;
+  uint32_t at = step->index;
+  if (!exact && !append && !is_dirty(edit, step->node)) {
+    *change = (struct change){.old_count = 1, .new_count = 1};
+    result = node_build_inserted(edit->pager, step->node, at, item, &edit->tree->shape,
+                                 TREE_TARGET, &change->ref[0], &holder);
+    if (result == 0) {
+      edit->made[edit->made_count++] = change->ref[0];
+      edit->gone[edit->gone_count++] = step->ref;
+      return value_place(edit, holder, at, place);
+    }
+    if (result != COPSE_NONE)
+      return result;
+  }
   struct items items;
   result = items_from_node(&items, step->node, &edit->tree->shape);
   if (result)
     return result;
-  uint32_t at = step->index;
   if (exact) {
     items.items[at].value = item->value;
     items.items[at].value_size = item->value_size;
@@ -441,7 +454,6 @@ static int leaf_put(struct edit *edit, int exact, struct item *item, int append,
   } else {
     items_insert(&items, at, item);
   }
-  struct node *holder;
   result = leaf_write(edit, &items, append, change, &holder, &at);
   return result ? result : value_place(edit, holder, at, place);
 }
