@@ -22,7 +22,7 @@ static struct {
 static const struct option bench_options[] = {
     {"records", 'n', "N", "records to load (default 1000000)", .number = &bench_given.records},
     {"value-bytes", 0, "BYTES", "bytes in a value (default 64)", .bytes = &bench_given.value_bytes},
-    {"directory", 'd', "DIRECTORY", "where the temporary store is made (default /dev/shm)",
+    {"directory", 'd', "DIRECTORY", "where the store is made (default /dev/shm)",
      .text = &bench_given.directory},
     {0},
 };

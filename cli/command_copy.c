@@ -152,10 +152,10 @@ const struct command command_copy = {
     .name = "copy",
     .operands = "SOURCE TARGET",
     .summary = "Copy a store, consistently and while programs use it, to a new one",
-    .text = "TARGET receives what one version of SOURCE holds, with all maps and layouts, and\n"
-            "shows nothing before it is complete. It must not be there. It takes over the\n"
-            "bound of SOURCE; its durability follows from where it lies. While the copy runs,\n"
-            "space that writers free in SOURCE waits for it.\n",
+    .text = "TARGET receives what one version of SOURCE holds, with all maps and layouts,\n"
+            "and shows nothing before it is complete. It must not be there. It takes over\n"
+            "the bound of SOURCE; its durability follows from where it lies. While the copy\n"
+            "runs, space that writers free in SOURCE waits for it.\n",
     .examples = "  copse copy /dev/shm/market backup/market-$(date +%F).copse\n",
     .groups = {creation_options, json_options, quiet_options, common_options},
     .run = run_copy,

@@ -280,11 +280,12 @@ static int run_diff(char **operands, size_t count) {
 const struct command command_diff = {
     .name = "diff",
     .operands = "STORE OTHER [MAP]",
-    .summary = "Compare two stores, or with --wait a map now and after the next commit",
+    .summary = "Compare two stores, or with --wait a map before and after a commit",
     .text = "Lines, with tabs between: + MAP KEY VALUE is in OTHER only, - MAP KEY VALUE in\n"
-            "STORE only, ~ MAP KEY VALUE VALUE in both; map-added, map-removed and map-changed\n"
-            "(another kind of map) MAP. With --wait the operands are STORE MAP, and in place of\n"
-            "MAP each line begins with the version. Exit code 0: no difference; 1: there is one.\n",
+            "STORE only, ~ MAP KEY VALUE VALUE in both; map-added, map-removed and\n"
+            "map-changed (another kind of map) MAP. With --wait the operands are STORE MAP,\n"
+            "and in place of MAP each line begins with the version. Exit code 0: no\n"
+            "difference; 1: there is one.\n",
     .examples = "  copse diff backup.copse /dev/shm/market quotes\n"
                 "  copse diff --brief a.copse b.copse && echo same\n"
                 "  copse diff --wait --timeout 10 /dev/shm/market quotes\n",

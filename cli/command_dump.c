@@ -16,8 +16,7 @@ static struct {
 static const struct option dump_options[] = {
     {"format", 'f', "tsv|jsonl|mdb", "how to write (default: tsv)", .choice = &dump_given.format},
     {"print", 'p', NULL, "mdb: printable bytes as they are", .flag = &dump_given.print},
-    {"main", 0, NULL, "mdb: write the one MAP as the nameless main database",
-     .flag = &dump_given.main},
+    {"main", 0, NULL, "mdb: the one MAP as the nameless main database", .flag = &dump_given.main},
     {0},
 };
 
@@ -128,11 +127,11 @@ const struct command command_dump = {
     .name = "dump",
     .operands = "STORE [MAP...]",
     .summary = "Write maps as text, all of one snapshot",
-    .text = "'copse load' reads it back. Of one MAP the lines are key and value, of several or\n"
-            "all maps each line names its map. jsonl says before the records what a map is, and\n"
-            "so keeps key kinds and layouts; tsv does not. mdb keeps them for copse: LMDB's\n"
-            "mdb_load passes over them with a warning, and loads records as bytes. In mdb a map\n"
-            "of u64 keys is a database with integerkey=1.\n",
+    .text = "'copse load' reads it back. Of one MAP the lines are key and value, of several\n"
+            "or all maps each line names its map. jsonl says before the records what a map\n"
+            "is, and so keeps key kinds and layouts; tsv does not. mdb keeps them for\n"
+            "copse: LMDB's mdb_load passes over them with a warning, and loads records as\n"
+            "bytes. In mdb a map of u64 keys is a database with integerkey=1.\n",
     .examples = "  copse dump /dev/shm/books >books.tsv\n"
                 "  copse dump --format jsonl data.copse | zstd >data.jsonl.zst\n"
                 "  copse dump --format mdb data.copse | mdb_load env\n",

@@ -15,13 +15,13 @@ static struct {
 
 static const struct option import_options[] = {
     {"sqlite", 's', "FILE", "from a table of this SQLite database", .text = &import_given.sqlite},
-    {"key-column", 0, "COLUMN", "the column that gives the keys (default: the primary key)",
+    {"key-column", 0, "COLUMN", "the column of the keys (default: primary key)",
      .text = &import_given.key_column},
     {"directory", 'd', "DIRECTORY", "from the files below this directory",
      .text = &import_given.directory},
     {"keep", 0, NULL, "records that are there already stay as they are",
      .flag = &import_given.keep},
-    {"skip-bad", 0, NULL, "report what cannot be stored and go on; exit code 2 at the end",
+    {"skip-bad", 0, NULL, "report what does not fit, go on; exit code 2",
      .flag = &import_given.skip_bad},
     {"sync", 0, NULL, "make it survive a power cut before ending", .flag = &import_given.sync},
     {0},
@@ -127,12 +127,13 @@ const struct command command_import = {
     .name = "import",
     .operands = "STORE MAP [TABLE]",
     .summary = "Import a table of an SQLite database, or the files of a directory",
-    .text = "SQLite: the key is the primary key, or the rowid; an integer one makes a map of\n"
-            "u64 keys, one of several columns is their JSON array. The value is a JSON object\n"
-            "of all columns, or a record when the map has a layout: its fields choose the\n"
-            "columns. libsqlite3 (Debian: libsqlite3-0) is loaded when it is needed.\n"
-            "Directory: the key is the path from there, the value the file's content.\n"
-            "The store and the map are created when they are not there.\n",
+    .text = "SQLite: the key is the primary key, or the rowid; an integer one makes a map\n"
+            "of u64 keys, one of several columns is their JSON array. The value is a JSON\n"
+            "object of all columns, or a record when the map has a layout: its fields\n"
+            "choose the columns. libsqlite3 (Debian: libsqlite3-0) is loaded when it is\n"
+            "needed.\n"
+            "Directory: the key is the path from there, the value the file's content. The\n"
+            "store and the map are created when they are not there.\n",
     .examples = "  copse import data.copse users --sqlite app.db users\n"
                 "  copse import data.copse quotes --sqlite ticks.db quotes --key u64 \\\n"
                 "      --layout 'quote { u64 time_ns; f64 bid; f64 ask; }'\n"

@@ -86,8 +86,8 @@ const struct command command_maps = {
     .name = "maps",
     .operands = "STORE",
     .summary = "List the maps of a store",
-    .text = "For each map a line of name, kind of key, layout or size of values, and records,\n"
-            "with tabs between.\n",
+    .text = "For each map a line of name, kind of key, layout or size of values, and\n"
+            "records, with tabs between.\n",
     .examples = "  copse maps /dev/shm/market\n"
                 "  copse maps --json /dev/shm/market | jq -r .name\n",
     .groups = {maps_options, json_options, common_options},
@@ -286,8 +286,8 @@ const struct command command_readers = {
     .operands = "STORE",
     .summary = "List the processes that have the store open, and what they hold",
     .text = "PID is in the process's own PID namespace. VERSION is its oldest snapshot, LAG\n"
-            "the commits since, AGE how long it is open, HELD the freed space that waits for\n"
-            "it. A process that died is shown until somebody cleans up after it.\n",
+            "the commits since, AGE how long it is open, HELD the freed space that waits\n"
+            "for it. A process that died is shown until somebody cleans up after it.\n",
     .examples = "  copse readers /dev/shm/market\n"
                 "  copse readers --json /dev/shm/market | jq 'select(.lag > 1000) | .pid'\n",
     .groups = {readers_options, json_options, common_options},

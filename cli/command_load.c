@@ -82,8 +82,7 @@ static const struct option load_options[] = {
      .choice = &load_given.format},
     {"file", 'i', "FILE", "read from a file, not from standard input", .text = &load_given.file},
     {"keep", 0, NULL, "records that are there already stay as they are", .flag = &load_given.keep},
-    {"skip-bad", 0, NULL, "report bad lines and go on; exit code 2 at the end",
-     .flag = &load_given.skip_bad},
+    {"skip-bad", 0, NULL, "report bad lines and go on; exit code 2", .flag = &load_given.skip_bad},
     {"sync", 0, NULL, "make it survive a power cut before ending", .flag = &load_given.sync},
     {0},
 };
@@ -199,18 +198,19 @@ static int run_load(char **operands, size_t count) {
 const struct command command_load = {
     .name = "load",
     .operands = "STORE [MAP]",
-    .summary = "Load records from text; creates the store and maps that are not there",
+    .summary = "Load records from text; makes the store and maps that are not there",
     .text = "tsv: lines of key, tab, value, both escaped (see 'copse --help'), values of a\n"
-            "map with a layout as JSON. Without MAP a column with the map's name comes first.\n"
-            "jsonl: lines {\"map\": ..., \"key\": ..., \"value\": ...}; with MAP \"map\" is not "
-            "looked\n"
-            "at. A line {\"map\": ..., \"define\": {...}} says what a map is: see 'copse dump'.\n"
-            "mdb: what mdb_dump writes, with -a each database into a map of its name; without\n"
-            "-a the main database goes into MAP. Databases with sorted duplicates are\n"
-            "refused. With --skip-bad they are left out.\n"
+            "map with a layout as JSON. Without MAP a column with the map's name comes\n"
+            "first.\n"
+            "jsonl: lines {\"map\": ..., \"key\": ..., \"value\": ...}; with MAP \"map\" is not\n"
+            "looked at. A line {\"map\": ..., \"define\": {...}} says what a map is: see 'copse\n"
+            "dump'.\n"
+            "mdb: what mdb_dump writes, with -a each database into a map of its name;\n"
+            "without -a the main database goes into MAP. Databases with sorted duplicates\n"
+            "are refused. With --skip-bad they are left out.\n"
             "\n"
-            "A present value is replaced, unless --keep. The first bad line ends the load, and\n"
-            "what stood before it is in the store; with --batch 0 nothing is.\n",
+            "A present value is replaced, unless --keep. The first bad line ends the load,\n"
+            "and what stood before it is in the store; with --batch 0 nothing is.\n",
     .examples = "  mdb_dump -a env | copse load data.copse --format mdb\n"
                 "  copse load /dev/shm/books titles <titles.tsv\n"
                 "  copse load data.copse quotes --format jsonl --file q.jsonl --key u64 \\\n"

@@ -20,9 +20,9 @@ static struct {
 } migrate_given;
 
 static const struct option migrate_options[] = {
-    {"layout", 'l', "LAYOUT", "the new layout: 'name { u64 time_ns; f64 bid; }'",
+    {"layout", 'l', "LAYOUT", "the new layout: 'name { u64 id; f64 bid; }'",
      .text = &migrate_given.layout},
-    {"default", 'd', "FIELD=VALUE", "of a field that is new (else zero); may be repeated",
+    {"default", 'd', "FIELD=VALUE", "of a new field (else zero); may be repeated",
      .list = &migrate_given.defaults},
     {"rename", 'R', "OLD=NEW", "a field's new name; may be repeated",
      .list = &migrate_given.renames},
@@ -167,11 +167,12 @@ const struct command command_migrate = {
     .name = "migrate",
     .operands = "STORE MAP",
     .summary = "Rewrite a map's records to a new layout, in one commit",
-    .text = "Fields keep their values by name. A field may become wider where no value is lost\n"
-            "(i32 to i64 or f64, f32 to f64, text[8] to text[16]); new fields are zero or have\n"
-            "their --default; stored fields that the new layout lacks are dropped. A map of\n"
-            "plain bytes becomes one of records when each value has just their size. Writers\n"
-            "wait meanwhile, readers do not; programs that have the map open must open it anew.\n",
+    .text = "Fields keep their values by name. A field may become wider where no value is\n"
+            "lost (i32 to i64 or f64, f32 to f64, text[8] to text[16]); new fields are zero\n"
+            "or have their --default; stored fields that the new layout lacks are dropped.\n"
+            "A map of plain bytes becomes one of records when each value has just their\n"
+            "size. Writers wait meanwhile, readers do not; programs that have the map open\n"
+            "must open it anew.\n",
     .examples = "  copse migrate /dev/shm/market quotes --default venue=XETR --layout \\\n"
                 "      'quote { u64 time_ns; f64 bid; f64 ask; text symbol[8]; text venue[8]; }'\n",
     .groups = {migrate_options, lock_options, json_options, quiet_options, common_options},

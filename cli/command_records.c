@@ -91,9 +91,9 @@ static const struct option put_options[] = {
      .flag = &put_given.insert},
     {"replace", 'R', NULL, "only if the key is there; else exit code 1",
      .flag = &put_given.replace},
-    {"expect", 'e', "VALUE", "only if this is the present value; else exit code 1",
+    {"expect", 'e', "VALUE", "only if this is the value; else exit code 1",
      .text = &put_given.expect},
-    {"file", 'f', "FILE", "the value is the content of a file (- for standard input)",
+    {"file", 'f', "FILE", "the value is a file's content (-: standard input)",
      .text = &put_given.file},
     {0},
 };
@@ -219,7 +219,7 @@ static struct {
 
 static const struct option del_options[] = {
     {"all", 0, NULL, "every key of the map", .flag = &del_given.all},
-    {"expect", 'e', "VALUE", "only if this is the present value; else exit code 1",
+    {"expect", 'e', "VALUE", "only if this is the value; else exit code 1",
      .text = &del_given.expect},
     {0},
 };

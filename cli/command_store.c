@@ -64,12 +64,13 @@ const struct command command_create = {
     .name = "create",
     .operands = "STORE [MAP]",
     .summary = "Create a store, or a map in it (and the store when there is none)",
-    .text = "The options about the store are fixed when it is created, and are not looked at\n"
-            "when it is there. Without --if-missing, what is to be created must not be there.\n"
+    .text = "The options about the store are fixed when it is created, and are not looked\n"
+            "at when it is there. Without --if-missing, what is to be created must not be\n"
+            "there.\n"
             "\n"
-            "A layout names the fields of a record by rising offset, without gaps; the kinds\n"
-            "are u8 i8 u16 i16 u32 i32 u64 i64 f32 f64, text and bytes (with a size: text\n"
-            "symbol[8]), c32 and c64 (complex), and pad.\n",
+            "A layout names the fields of a record by rising offset, without gaps; the\n"
+            "kinds are u8 i8 u16 i16 u32 i32 u64 i64 f32 f64, text and bytes (with a size:\n"
+            "text symbol[8]), c32 and c64 (complex), and pad.\n",
     .examples = "  copse create /dev/shm/market --max-bytes 8G --slow-reader oust \\\n"
                 "      --slow-reader-bytes 512M\n"
                 "  copse create /dev/shm/market quotes --key u64 \\\n"
@@ -275,7 +276,8 @@ const struct command command_check = {
     .operands = "STORE",
     .summary = "Check a store's integrity: every page, key, count and free list",
     .text = "Exit code 0 when the store is sound, 1 when faults were found; each is a line.\n"
-            "Programs may go on; writers wait while the books of the free space are compared.\n",
+            "Programs may go on; writers wait while the books of the free space are\n"
+            "compared.\n",
     .examples = "  copse check /dev/shm/market && echo sound\n"
                 "  copse check --json data.copse | jq .faults\n",
     .groups = {lock_options, json_options, quiet_options, common_options},

@@ -262,9 +262,9 @@ const struct command command_top = {
     .name = "top",
     .operands = "STORE",
     .summary = "Show what a store does, live",
-    .text = "Rates, the space, and each process with what it holds; drawn anew each second on\n"
-            "a terminal, where q ends it, and printed one below the other elsewhere. Exit code\n"
-            "0 also after an interrupt.\n",
+    .text = "Rates, the space, and each process with what it holds; drawn anew each second\n"
+            "on a terminal, where q ends it, and printed one below the other elsewhere.\n"
+            "Exit code 0 also after an interrupt.\n",
     .examples = "  copse top /dev/shm/market\n"
                 "  copse top --json --interval 10 /dev/shm/market >>market.log\n"
                 "  copse top --once --json /dev/shm/market | jq .commits_per_s\n",

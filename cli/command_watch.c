@@ -127,9 +127,9 @@ const struct command command_watch = {
     .operands = "STORE MAP",
     .summary = "Print changed keys as commits come",
     .text = "Lines, with tabs between: VERSION + KEY VALUE for a key that was added, - KEY\n"
-            "VALUE removed, ~ KEY BEFORE AFTER changed. Several commits may come together as\n"
-            "one version. Nobody who writes waits for a watcher. With --initial the first\n"
-            "changes may repeat some of the records shown before.\n",
+            "VALUE removed, ~ KEY BEFORE AFTER changed. Several commits may come together\n"
+            "as one version. Nobody who writes waits for a watcher. With --initial the\n"
+            "first changes may repeat some of the records shown before.\n",
     .examples =
         "  copse watch /dev/shm/market quotes\n"
         "  copse watch --count 1 --timeout 5 /dev/shm/jobs results --prefix job17/\n"

@@ -25,7 +25,7 @@ const struct option quiet_options[] = {
 
 int64_t lock_wait_ns = -1;
 const struct option lock_options[] = {
-    {"timeout", 't', "SECONDS", "wait at most so long for the write lock (default: no limit)",
+    {"timeout", 't', "SECONDS", "wait at most so long for the write lock",
      .wait_ns = &lock_wait_ns},
     {0},
 };
@@ -53,14 +53,14 @@ const struct option shape_options[] = {
      .choice = &shape_given.key},
     {"value-size", 0, "BYTES", "each value has exactly this size (1 to 4096)",
      .bytes = &shape_given.value_size},
-    {"layout", 'l', "LAYOUT", "values are records: 'name { u64 time_ns; f64 bid; i32 size[2]; }'",
+    {"layout", 'l', "LAYOUT", "values are records: 'name { u64 id; f64 bid; }'",
      .text = &shape_given.layout},
     {0},
 };
 
 struct store_creation_options creation_given;
 const struct option creation_options[] = {
-    {"max-bytes", 0, "BYTES", "the store never grows beyond (64M, 2T; default: 1T)",
+    {"max-bytes", 0, "BYTES", "the store never grows beyond (64M, 2T; 1T)",
      .bytes = &creation_given.max_bytes},
     {"durability", 0, "none|lazy", "default: none in memory, lazy on a disk",
      .choice = &creation_given.durability},
@@ -68,14 +68,14 @@ const struct option creation_options[] = {
      .choice = &creation_given.slow_reader},
     {"slow-reader-bytes", 0, "BYTES", "how much is too much (default: no bound)",
      .bytes = &creation_given.slow_reader_bytes},
-    {"mode", 0, "OCTAL", "permission bits of the files (default: 666 less the umask)",
+    {"mode", 0, "OCTAL", "permission bits of the files, less the umask (666)",
      .text = &creation_given.mode},
     {0},
 };
 
 uint64_t batch_records = 1000;
 const struct option batch_options[] = {
-    {"batch", 'b', "RECORDS", "records in one transaction (default 1000; 0: all in one)",
+    {"batch", 'b', "RECORDS", "records in a transaction (1000; 0: all in one)",
      .number = &batch_records},
     {0},
 };
@@ -222,6 +222,8 @@ int options_parse(const struct command *command, char **arguments, char **operan
 
 /* --- help ---------------------------------------------------------------------------- */
 
+enum { HELP_COLUMN = 28 };
+
 static void help_options(struct text *out, const struct command *command) {
   text_string(out, "\nOptions:\n");
   for (size_t g = 0; g < GROUPS_MAX && command->groups[g] != NULL; g++) {
@@ -233,9 +235,11 @@ static void help_options(struct text *out, const struct command *command) {
         text_printf(out, "      --%s", o->name);
       if (o->argument != NULL)
         text_printf(out, " %s", o->argument);
-      if (out->size - from < 28)
-        text_printf(out, "%*s", (int)(28 - (out->size - from)), "");
-      text_printf(out, "  %s\n", o->help);
+      if (out->size - from > HELP_COLUMN - 2) {
+        text_byte(out, '\n');
+        from = out->size;
+      }
+      text_printf(out, "%*s%s\n", (int)(HELP_COLUMN - (out->size - from)), "", o->help);
     }
   }
 }
