@@ -20,7 +20,8 @@ static void snapshots_duplicate(struct copse_store *store) {
     if (store->passage.fd < 0 || !s->view.open ||
         slot_take_above(&store->passage.client, s->slot, &slot))
       continue;
-    slot_announce_exact(readers_slot(&store->readers, slot), s->view.root.version);
+    slot_carry_over(readers_slot(&store->readers, s->slot), readers_slot(&store->readers, slot),
+                    s->view.root.version);
     s->child_slot = slot;
   }
 }

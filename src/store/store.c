@@ -297,30 +297,37 @@ fail:
 
 /* --- closing and removing -------------------------------------------------------------- */
 
-/* The last one to leave marks the file clean. Holds ATTACH_BYTE meanwhile, so that nobody comes. */
-static int leave(struct copse_store *store) {
+/* With ATTACH_BYTE held: marks the file clean if nobody else is there. */
+static int leave_last(struct copse_store *store) {
   int fd, alone = 0, result = region_descriptor(&store->data, &fd);
   if (result == 0)
-    result = os_lock_byte_wait(fd, name_of(store), ATTACH_BYTE, 1);
-  if (result == 0)
     result = os_lock_byte(fd, name_of(store), PRESENCE_BYTE, 1, &alone);
-  if (result == 0 && alone) {
-    /* A forked child shares our descriptions, and with them the locks: its client tells. */
-    uint32_t count = 0, used = 0;
-    client_reap_all(&store->readers, store->client.index);
-    result = readers_client_count(&store->readers, &count);
-    for (uint32_t i = 0; i < count; i++)
-      /* pairs: client-entry */
-      used += atomic_load_explicit(&readers_client(&store->readers, i)->state,
-                                   memory_order_acquire) == CLIENT_USED;
-    if (result == 0 && used == 1)
-      result = durable_close(store);
-    int unlocked = os_lock_byte_wait(fd, name_of(store), PRESENCE_BYTE, 0);
-    result = result ? result : unlocked;
+  if (result || !alone)
+    return result;
+  /* A forked child shares our description, and with it the presence lock: its client tells. */
+  uint32_t count = 0, used = 0;
+  client_reap_all(&store->readers, store->client.index);
+  result = readers_client_count(&store->readers, &count);
+  for (uint32_t i = 0; i < count; i++)
+    /* pairs: client-entry */
+    used += atomic_load_explicit(&readers_client(&store->readers, i)->state,
+                                 memory_order_acquire) == CLIENT_USED;
+  if (result == 0 && used == 1)
+    result = durable_close(store);
+  int shared = os_lock_byte_wait(fd, name_of(store), PRESENCE_BYTE, 0);
+  return result ? result : shared;
+}
+
+/* Detaches, holding ATTACH_BYTE by a description of its own: the store's may be a child's too. */
+static int leave(struct copse_store *store) {
+  int fd, result = region_fresh_descriptor(&store->data, &fd);
+  if (result == 0) {
+    result = os_lock_byte_wait(fd, name_of(store), ATTACH_BYTE, 1);
+    if (result == 0)
+      result = leave_last(store);
+    client_detach(&store->client);
+    os_close(fd);
   }
-  client_detach(&store->client);
-  if (os_unlock_byte(fd, name_of(store), ATTACH_BYTE) && result == 0)
-    result = COPSE_E_IO;
   return result;
 }
 

@@ -233,7 +233,6 @@ int copse_txn_commit(struct copse_txn *txn, uint64_t *version) {
   root.limit = pager->view.limit;
   root.time_ns = clock_wall_ns();
   root_write(store->writers.rw, &root);
-  POINT(commit_record_even);
   root_publish(store->writers.rw, root.version);
   POINT(commit_published);
   int woken = wait_wake(&store->readers, store->writers.rw);

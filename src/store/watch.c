@@ -215,18 +215,14 @@ int copse_watch_descriptor(struct copse_watch *watch, int *descriptor) {
 }
 
 void copse_watch_cancel(struct copse_watch *watch) {
-  /* pairs: watch-cancel */
-  atomic_store_explicit(&watch->cancelled, 1, memory_order_seq_cst);
-  os_futex_wake_own(&watch->cancelled);
+  wait_cancel(&watch->cancelled);
 }
 
 void copse_watch_close(struct copse_watch *watch) {
   if (!watch)
     return;
   if (watch->descriptor >= 0) {
-    /* pairs: watch-cancel */
-    atomic_store_explicit(&watch->thread_ends, 1, memory_order_seq_cst);
-    os_futex_wake_own(&watch->thread_ends);
+    wait_cancel(&watch->thread_ends);
     if (watch->process == getpid()) /* a forked child has no such thread */
       pthread_join(watch->thread, NULL);
     close(watch->descriptor);
