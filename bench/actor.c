@@ -25,8 +25,7 @@ struct stage *stage_new(void) {
   stage_fd = memfd_create("copse-bench-stage", MFD_CLOEXEC);
   if (stage_fd < 0 || ftruncate(stage_fd, sizeof(struct stage)) != 0)
     die("cannot make shared memory: %s", strerror(errno));
-  void *memory =
-      mmap(NULL, sizeof(struct stage), PROT_READ | PROT_WRITE, MAP_SHARED, stage_fd, 0);
+  void *memory = mmap(NULL, sizeof(struct stage), PROT_READ | PROT_WRITE, MAP_SHARED, stage_fd, 0);
   if (memory == MAP_FAILED)
     die("cannot map shared memory: %s", strerror(errno));
   return memory;
@@ -142,13 +141,11 @@ void stage_play(struct stage *stage, unsigned n, double seconds, bool threads, v
 int actor_main(char **numbers) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   int fd = atoi(numbers[0]), index = atoi(numbers[1]);
-  struct stage *stage =
-      mmap(NULL, sizeof(struct stage), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  struct stage *stage = mmap(NULL, sizeof(struct stage), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (stage == MAP_FAILED || index < 0 || index >= ACTORS_MAX)
     die("--actor is for the program itself");
   close(fd);
-  struct actor_call call = {stage, &stage->actors[index], NULL, atoi(numbers[2]),
-                            atoi(numbers[3])};
+  struct actor_call call = {stage, &stage->actors[index], NULL, atoi(numbers[2]), atoi(numbers[3])};
   actor_perform(&call);
   return 0;
 }

@@ -68,8 +68,8 @@ static void play_writer(const struct scene *scene, void *writer) {
   struct random random = {task->seed};
   uint64_t deadline = atomic_load(&scene->stage->deadline_ns), before = now_ns();
   while (before < deadline) {
-    scene->result->retries += write_random(scene->engine, writer, &random, task->records,
-                                           task->value_size, task->batch);
+    scene->result->retries +=
+        write_random(scene->engine, writer, &random, task->records, task->value_size, task->batch);
     uint64_t after = now_ns();
     histogram_add(&scene->result->latency, after - before);
     if (after <= deadline) {

@@ -7,7 +7,7 @@
 struct actor_call {
   struct stage *stage;
   struct actor *actor;
-  void *db;          /* of the thread's process; NULL: open the store */
+  void *db;            /* of the thread's process; NULL: open the store */
   int ready_fd, go_fd; /* the actor closes them when it is done */
 };
 

@@ -9,17 +9,18 @@
 struct settings {
   const struct engine *engines[ENGINES_MAX];
   size_t engine_count;
-  char workloads[512];   /* names, each with a comma before and behind it */
+  char workloads[512]; /* names, each with a comma before and behind it */
   uint64_t records;
-  unsigned rounds;       /* of each workload: every engine once per round */
-  unsigned load_rounds;  /* the same for loads, which take their time */
+  unsigned rounds;      /* of each workload: every engine once per round */
+  unsigned load_rounds; /* the same for loads, which take their time */
   unsigned writer_rounds;
   unsigned attaches;     /* processes per round */
   double seconds;        /* of each timed part */
   double budget_seconds; /* for the whole run; 0: none */
   const char *directory; /* where the run's own directory is made */
   const char *json;      /* NULL: none is written */
-  const char *commit;    /* of the library, for the report */
+  const char *commit;    /* of the library, for the report; NULL: ask git */
+  char program_folder[4096];
   bool quick;
 };
 

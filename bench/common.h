@@ -112,8 +112,8 @@ static inline uint64_t value_ends_expected(uint64_t i, size_t size) {
 
 struct checksum {
   uint64_t count, sum;
-  uint64_t last_key;  /* first 8 bytes as a big-endian number */
-  bool check_order;   /* in the scan that warms up; the timed ones only sum */
+  uint64_t last_key; /* first 8 bytes as a big-endian number */
+  bool check_order;  /* in the scan that warms up; the timed ones only sum */
   bool disordered;
 };
 

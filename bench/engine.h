@@ -26,8 +26,8 @@ struct engine_config {
   uint64_t populate_bytes; /* for a new store: allocate and map this much before the load */
   uint32_t key_size;       /* KEY_SIZE */
   uint32_t value_size;
-  bool create;             /* else: attach to a store that another process may have open */
-  bool read_only;          /* this process opens readers only */
+  bool create;    /* else: attach to a store that another process may have open */
+  bool read_only; /* this process opens readers only */
 };
 
 enum engine_trait {

@@ -137,8 +137,7 @@ static void scan(void *handle, struct checksum *sum) {
   DBC *cursor;
   if (reader->bulk == NULL && (reader->bulk = malloc(BULK_BYTES)) == NULL)
     die("bdb: no memory");
-  check(reader->db->db->cursor(reader->db->db, reader->txn, &cursor, DB_CURSOR_BULK),
-        "DB->cursor");
+  check(reader->db->db->cursor(reader->db->db, reader->txn, &cursor, DB_CURSOR_BULK), "DB->cursor");
   DBT k = {0}, v = {.data = reader->bulk, .ulen = BULK_BYTES, .flags = DB_DBT_USERMEM};
   int result;
   while ((result = cursor->get(cursor, &k, &v, DB_MULTIPLE_KEY | DB_NEXT)) == 0) {
@@ -181,8 +180,8 @@ static int lost(struct bdb_writer *writer, int result, const char *what) {
   return ENGINE_RETRY;
 }
 
-static int put(void *handle, const void *key, size_t key_size, const void *value,
-               size_t value_size, bool append) {
+static int put(void *handle, const void *key, size_t key_size, const void *value, size_t value_size,
+               bool append) {
   (void)append;
   struct bdb_writer *writer = handle;
   DBT k = {.data = (void *)(uintptr_t)key, .size = (uint32_t)key_size};

@@ -40,9 +40,7 @@ struct Key {
   }
 };
 
-template <size_t N> struct Value {
-  std::array<unsigned char, N> bytes;
-};
+template <size_t N> struct Value { std::array<unsigned char, N> bytes; };
 
 using Segment = bip::managed_mapped_file;
 

@@ -38,8 +38,7 @@ static uint64_t resident(void) { return files_proc_bytes("/proc/self/status", "R
 
 static void describe(char *version, size_t version_size, char *settings, size_t settings_size) {
   snprintf(version, version_size, "0.4.1");
-  snprintf(settings, settings_size,
-           "BptreeMap<u128, [u8; 64]>, heap of one process; threads only");
+  snprintf(settings, settings_size, "BptreeMap<u128, [u8; 64]>, heap of one process; threads only");
 }
 
 static void *db_open(const struct engine_config *config) {
@@ -117,8 +116,8 @@ static int txn_begin(void *writer) {
   return ENGINE_DONE;
 }
 
-static int put(void *writer, const void *key, size_t key_size, const void *value,
-               size_t value_size, bool append) {
+static int put(void *writer, const void *key, size_t key_size, const void *value, size_t value_size,
+               bool append) {
   (void)key_size, (void)append;
   bench_concread_put(writer, key, value, value_size);
   return ENGINE_DONE;

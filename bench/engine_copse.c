@@ -103,8 +103,7 @@ static void view_end(void *handle) { (void)handle; }
 static int get(void *handle, const void *key, size_t key_size, struct engine_bytes *value) {
   struct copse_reader_state *reader = handle;
   struct copse_bytes found;
-  int result =
-      copse_get(copse_snapshot_view(reader->snapshot), reader->map, key, key_size, &found);
+  int result = copse_get(copse_snapshot_view(reader->snapshot), reader->map, key, key_size, &found);
   if (result == COPSE_NONE)
     return ENGINE_NONE;
   check(result, "copse_get");
@@ -151,8 +150,8 @@ static int txn_begin(void *handle) {
   return ENGINE_DONE;
 }
 
-static int put(void *handle, const void *key, size_t key_size, const void *value,
-               size_t value_size, bool append) {
+static int put(void *handle, const void *key, size_t key_size, const void *value, size_t value_size,
+               bool append) {
   struct copse_writer_state *writer = handle;
   check(copse_put(writer->txn, writer->map, key, key_size, value, value_size,
                   append ? COPSE_APPEND : 0),

@@ -29,8 +29,7 @@ static void check(int result, const char *what) {
     die("lmdb: %s: %s", what, mdb_strerror(result));
 }
 
-static void describe(char *version, size_t version_size, char *settings,
-                          size_t settings_size) {
+static void describe(char *version, size_t version_size, char *settings, size_t settings_size) {
   snprintf(version, version_size, "%s", mdb_version(NULL, NULL, NULL));
   snprintf(settings, settings_size,
            "NOSYNC WRITEMAP NORDAHEAD NOTLS NOMEMINIT, file populated before the load, "
@@ -138,8 +137,8 @@ static int txn_begin(void *handle) {
   return ENGINE_DONE;
 }
 
-static int put(void *handle, const void *key, size_t key_size, const void *value,
-                    size_t value_size, bool append) {
+static int put(void *handle, const void *key, size_t key_size, const void *value, size_t value_size,
+               bool append) {
   struct lmdb_writer *writer = handle;
   MDB_val k = {.mv_size = key_size, .mv_data = (void *)(uintptr_t)key};
   MDB_val v = {.mv_size = value_size, .mv_data = (void *)(uintptr_t)value};

@@ -182,10 +182,10 @@ int txn_begin(void *handle) {
 
 int put(void *handle, const void *key, size_t key_size, const void *value, size_t value_size,
         bool) {
-  check(static_cast<Writer *>(handle)->batch.Put(
-            Slice(static_cast<const char *>(key), key_size),
-            Slice(static_cast<const char *>(value), value_size)),
-        "put");
+  check(
+      static_cast<Writer *>(handle)->batch.Put(Slice(static_cast<const char *>(key), key_size),
+                                               Slice(static_cast<const char *>(value), value_size)),
+      "put");
   return ENGINE_DONE;
 }
 

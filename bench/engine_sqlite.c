@@ -59,8 +59,7 @@ static sqlite3 *connect_to(const char *path, int flags) {
   return connection;
 }
 
-static void describe(char *version, size_t version_size, char *settings,
-                            size_t settings_size) {
+static void describe(char *version, size_t version_size, char *settings, size_t settings_size) {
   snprintf(version, version_size, "%s", sqlite3_libversion());
   snprintf(settings, settings_size,
            "WAL, synchronous=OFF, mmap_size 64 GiB, cache 256 MiB, checkpoint every 4000 pages, "
@@ -111,8 +110,7 @@ static void *reader_open(void *handle) {
   struct sqlite_db *db = handle;
   struct sqlite_reader *reader = calloc(1, sizeof *reader);
   reader->shared = db->read_only;
-  reader->connection =
-      db->read_only ? db->connection : connect_to(db->path, SQLITE_OPEN_READONLY);
+  reader->connection = db->read_only ? db->connection : connect_to(db->path, SQLITE_OPEN_READONLY);
   reader->get = prepare(reader->connection, "SELECT v FROM t WHERE k=?");
   return reader;
 }
@@ -161,8 +159,7 @@ static void view_end(void *handle) {
     step_once(reader->connection, wanted(reader->connection, &reader->end, "COMMIT"), "COMMIT");
 }
 
-static int get(void *handle, const void *key, size_t key_size,
-                      struct engine_bytes *value) {
+static int get(void *handle, const void *key, size_t key_size, struct engine_bytes *value) {
   struct sqlite_reader *reader = handle;
   give_back(reader);
   sqlite3_bind_blob(reader->get, 1, key, (int)key_size, SQLITE_STATIC);
@@ -178,8 +175,7 @@ static int get(void *handle, const void *key, size_t key_size,
 
 static void scan(void *handle, struct checksum *sum) {
   struct sqlite_reader *reader = handle;
-  sqlite3_stmt *all =
-      wanted(reader->connection, &reader->scan, "SELECT k, v FROM t ORDER BY k");
+  sqlite3_stmt *all = wanted(reader->connection, &reader->scan, "SELECT k, v FROM t ORDER BY k");
   int result;
   while ((result = sqlite3_step(all)) == SQLITE_ROW)
     checksum_record(sum, sqlite3_column_blob(all, 0), (size_t)sqlite3_column_bytes(all, 0),
@@ -220,8 +216,8 @@ static int txn_begin(void *handle) {
   return ENGINE_DONE;
 }
 
-static int put(void *handle, const void *key, size_t key_size, const void *value,
-                      size_t value_size, bool append) {
+static int put(void *handle, const void *key, size_t key_size, const void *value, size_t value_size,
+               bool append) {
   (void)append;
   struct sqlite_writer *writer = handle;
   sqlite3_bind_blob(writer->put, 1, key, (int)key_size, SQLITE_STATIC);

@@ -25,14 +25,28 @@ static const char PREFIX[] = "copse-bench-";
 
 /* The rows of --quick: others would only be noise in so short a time. */
 static const char *const QUICK_ROWS[] = {
-    "get ops_s",          "multiget ops_s",       "get-snapshot ops_s",
-    "put1 ops_s",         "put1 p50_ns",          "put1 p99_ns",
-    "put1 p999_ns",       "scan-random records_s", "scan-sorted records_s",
-    "load-random puts_s", "load-random bytes_per_record",
-    "load-sorted puts_s", "load-sorted bytes_per_record",
-    "writers1 puts_s",    "writers100 puts_s",    "visibility p50_ns",
-    "visibility p99_ns",  "attach p50_ns",        "attach p99_ns",
-    "mixed commits_s",    "mixed ops_s",          NULL,
+    "get ops_s",
+    "multiget ops_s",
+    "get-snapshot ops_s",
+    "put1 ops_s",
+    "put1 p50_ns",
+    "put1 p99_ns",
+    "put1 p999_ns",
+    "scan-random records_s",
+    "scan-sorted records_s",
+    "load-random puts_s",
+    "load-random bytes_per_record",
+    "load-sorted puts_s",
+    "load-sorted bytes_per_record",
+    "writers1 puts_s",
+    "writers100 puts_s",
+    "visibility p50_ns",
+    "visibility p99_ns",
+    "attach p50_ns",
+    "attach p99_ns",
+    "mixed commits_s",
+    "mixed ops_s",
+    NULL,
 };
 
 /* --- what the report says about the run ---------------------------------------------------- */
@@ -54,13 +68,29 @@ static void line_of(const char *path, const char *name, char *text, size_t size)
     fclose(file);
 }
 
+/* The commit of the tree that the program was built from, if it still lies there. */
+static void commit_of(const char *folder, char *text, size_t size) {
+  char command[4400];
+  snprintf(command, sizeof command,
+           "git -C '%s' describe --always --abbrev=12 --exclude='*' --dirty=-modified 2>/dev/null",
+           folder);
+  FILE *git = popen(command, "re");
+  if (git == NULL || fgets(text, (int)size, git) == NULL)
+    snprintf(text, size, "unknown");
+  if (git != NULL)
+    pclose(git);
+  text[strcspn(text, "\n")] = 0;
+}
+
 static void describe_run(struct report *report, const struct settings *settings) {
   char text[256], date[32];
   struct utsname system;
   time_t now = time(NULL);
   strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
   uname(&system);
-  report_meta(report, "commit", "%s", settings->commit);
+  if (settings->commit == NULL)
+    commit_of(settings->program_folder, text, sizeof text);
+  report_meta(report, "commit", "%s", settings->commit != NULL ? settings->commit : text);
   line_of("/proc/cpuinfo", "model name", text, sizeof text);
   report_meta(report, "cpu", "%s", text);
   report_meta(report, "cores", "%ld", sysconf(_SC_NPROCESSORS_ONLN));

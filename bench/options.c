@@ -19,8 +19,9 @@ static const char HELP[] =
     "  --budget S        leave out rounds, never all, so that it takes about S seconds\n"
     "                    (default: 3300; 0: none)\n"
     "  --dir DIR         where the stores go (default: /dev/shm); removed at the end\n"
-    "  --json FILE       write the results there\n"
-    "  --commit ID       name the library's commit in the results\n"
+    "  --json FILE       write the results there (default with --quick: bench-quick.json beside\n"
+    "                    the program; else none)\n"
+    "  --commit ID       name the library's commit in the results (default: what git says)\n"
     "  --help            this\n"
     "\n"
     "Examples:\n"
@@ -90,8 +91,7 @@ static double number(const char *text, double least, double most, const char *op
 /* Long options in the order of the table in parse_options. */
 enum { QUICK, ENGINES, WORKLOADS, RECORDS, ROUNDS, SECONDS, BUDGET, DIR_, JSON, COMMIT, HELP_ };
 
-static void take_option(struct settings *settings, int option, const char *name,
-                        const char *text) {
+static void take_option(struct settings *settings, int option, const char *name, const char *text) {
   switch (option) {
   case ENGINES: choose_engines(settings, text); break;
   case WORKLOADS: choose_workloads(settings, text); break;
@@ -131,8 +131,7 @@ void parse_options(int argc, char **argv, struct settings *settings) {
                                        .attaches = 200,
                                        .seconds = 1,
                                        .budget_seconds = 3300,
-                                       .directory = "/dev/shm",
-                                       .commit = "unknown"};
+                                       .directory = "/dev/shm"};
   static const struct settings QUICK_ = {.records = 2000000,
                                          .rounds = 5,
                                          .load_rounds = 2,
@@ -141,13 +140,22 @@ void parse_options(int argc, char **argv, struct settings *settings) {
                                          .seconds = 0.2,
                                          .budget_seconds = 44,
                                          .directory = "/dev/shm",
-                                         .commit = "unknown",
                                          .quick = true};
   *settings = FULL;
   for (int a = 1; a < argc; a++) /* what --quick sets, other options change */
     if (strcmp(argv[a], "--quick") == 0)
       *settings = QUICK_;
   choose_defaults(settings);
+  static char quick_json[4200];
+  snprintf(settings->program_folder, sizeof settings->program_folder, "%s", argv[0]);
+  char *slash = strrchr(settings->program_folder, '/');
+  if (slash != NULL)
+    *slash = 0;
+  else
+    strcpy(settings->program_folder, ".");
+  snprintf(quick_json, sizeof quick_json, "%s/bench-quick.json", settings->program_folder);
+  if (settings->quick)
+    settings->json = quick_json;
   int option, index;
   while ((option = getopt_long(argc, argv, "h", OPTIONS, &index)) != -1) {
     if (option == HELP_ || option == 'h') {

@@ -33,7 +33,9 @@ static void *checked(void *memory) {
   return memory;
 }
 
-struct report *report_new(void) { return checked(calloc(1, sizeof(struct report))); }
+struct report *report_new(void) {
+  return checked(calloc(1, sizeof(struct report)));
+}
 
 void report_free(struct report *report) {
   for (size_t i = 0; i < report->count; i++)

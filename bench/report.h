@@ -11,10 +11,10 @@
 struct row_key {
   const char *workload; /* these three: static storage */
   const char *engine;
-  const char *metric;   /* its unit is its ending: _s per second, _ns, bytes..., share */
-  unsigned processes;   /* that take part */
-  bool threads;         /* they are threads of one process */
-  uint64_t records;     /* 0: as many as the run's settings say */
+  const char *metric; /* its unit is its ending: _s per second, _ns, bytes..., share */
+  unsigned processes; /* that take part */
+  bool threads;       /* they are threads of one process */
+  uint64_t records;   /* 0: as many as the run's settings say */
 };
 
 struct report;

@@ -18,17 +18,15 @@ if [ ! -x "$program" ]; then
   exit 1
 fi
 
-commit=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
-git diff --quiet HEAD -- src include 2>/dev/null || commit=$commit-modified
-
 case $what in
 full)
   mkdir -p bench/results
-  "$program" --commit "$commit" --json bench/results/full.json "$@" | tee bench/results/full.txt
+  "$program" --json bench/results/full.json "$@" >bench/results/full.txt
+  cat bench/results/full.txt
   python3 bench/chart.py bench/results/full.json bench/results
   ;;
 quick)
-  "$program" --quick --commit "$commit" --json "$build/bench-quick.json" "$@"
+  "$program" --quick --json "$build/bench-quick.json" "$@"
   ;;
 *)
   echo "usage: bench/run.sh full|quick [BUILD [OPTION...]]" >&2

@@ -80,13 +80,13 @@ bool store_load(struct bench *bench, struct store *store, const struct engine *e
   snprintf(store->directory, sizeof store->directory, "%s/%s-%d-%" PRIu64, bench->directory,
            engine->name, order, records);
   files_make_directory(store->directory);
-  struct engine_config config = {
-      .directory = store->directory,
-      .records = records,
-      .populate_bytes = (records * record_bytes * 2 + (16 << 20)) & ~(uint64_t)0xfffff,
-      .key_size = KEY_SIZE,
-      .value_size = value_size,
-      .create = true};
+  struct engine_config config = {.directory = store->directory,
+                                 .records = records,
+                                 .populate_bytes =
+                                     (records * record_bytes * 2 + (16 << 20)) & ~(uint64_t)0xfffff,
+                                 .key_size = KEY_SIZE,
+                                 .value_size = value_size,
+                                 .create = true};
   store->db = engine->open(&config);
   files_map_pages(store->directory);
   if (order == LOAD_SORTED)

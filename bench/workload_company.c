@@ -77,8 +77,7 @@ static void show(struct bench *bench, const char *name, const struct store *stor
   sort_numbers(stage->begun_ns, n);
   bench_sample(bench, name, store->engine, "p50_ns", 2, (double)stage->sent_ns[n / 2]);
   bench_sample(bench, name, store->engine, "p99_ns", 2, (double)stage->sent_ns[n * 99 / 100]);
-  bench_sample(bench, name, store->engine, "from_begin_p50_ns", 2,
-               (double)stage->begun_ns[n / 2]);
+  bench_sample(bench, name, store->engine, "from_begin_p50_ns", 2, (double)stage->begun_ns[n / 2]);
 }
 
 void workload_visibility(struct bench *bench, const char *name) {

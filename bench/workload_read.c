@@ -18,8 +18,8 @@ static inline void tally_add(struct tally *tally, const struct engine_bytes *val
 }
 
 /* CHECK_CLOCK_EVERY gets in the view that is open, or each in one of its own. */
-static void get_some(const struct store *store, void *reader, bool view_each,
-                     struct random *random, struct tally *tally) {
+static void get_some(const struct store *store, void *reader, bool view_each, struct random *random,
+                     struct tally *tally) {
   const struct engine *engine = store->engine;
   for (int k = 0; k < CHECK_CLOCK_EVERY; k++) {
     uint64_t key[KEY_SIZE / 8];
@@ -57,8 +57,8 @@ static void check_gets(const struct store *store, uint64_t seed, uint64_t gets,
   for (uint64_t k = 0; k < gets; k++)
     sum += value_ends_expected(random_below(&random, store->records), store->value_size);
   if (tally->found != gets || tally->sum != sum)
-    die("%s: %" PRIu64 " of %" PRIu64 " gets found their record, checksum %s",
-        store->engine->name, tally->found, gets, tally->sum == sum ? "right" : "wrong");
+    die("%s: %" PRIu64 " of %" PRIu64 " gets found their record, checksum %s", store->engine->name,
+        tally->found, gets, tally->sum == sum ? "right" : "wrong");
 }
 
 double measure_gets(const struct store *store, unsigned batch, double seconds) {

@@ -5,8 +5,8 @@
 #include "bench.h"
 #include "sorted.h"
 
-static void one_size(struct bench *bench, const char *name, uint64_t records,
-                     uint32_t value_size, enum load_order order, const char *metric) {
+static void one_size(struct bench *bench, const char *name, uint64_t records, uint32_t value_size,
+                     enum load_order order, const char *metric) {
   const struct settings *settings = bench->settings;
   struct store stores[ENGINES_MAX] = {0};
   bool curve = records != 0 && strcmp(metric, "get_ns") == 0;
@@ -17,8 +17,8 @@ static void one_size(struct bench *bench, const char *name, uint64_t records,
       if (stores[e].db == NULL)
         continue;
       double rate = measure_gets(&stores[e], 0, settings->seconds);
-      struct row_key key = {name, settings->engines[e]->name, metric, 1, false,
-                            curve ? records : 0};
+      struct row_key key = {name,  settings->engines[e]->name, metric, 1,
+                            false, curve ? records : 0};
       report_sample(bench->report, &key, curve ? 1e9 / rate : rate);
     }
   for (size_t e = 0; e < settings->engine_count; e++)

@@ -51,8 +51,7 @@ static void one_round(struct bench *bench, const char *name, const struct store 
   static struct histogram latency;
   const struct engine *engine = store->engine;
   for (unsigned w = 0; w < writers; w++) {
-    struct actor_task *task =
-        stage_task(bench->stage, w, engine, store->directory, ACTOR_WRITER);
+    struct actor_task *task = stage_task(bench->stage, w, engine, store->directory, ACTOR_WRITER);
     task->batch = batch;
     task->records = store->records;
     task->value_size = store->value_size;
