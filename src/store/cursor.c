@@ -19,7 +19,7 @@ struct copse_cursor {
   enum cursor_place place;
   uint64_t moves; /* of the view when the tree cursor was positioned */
   uint32_t mark_size;
-  uint8_t mark[TREE_KEY_MAX + 8]; /* transactions: the key it stands on, or of the gap */
+  uint8_t mark[TREE_KEY_MAX + 8]; /* the key it stands on (if by_mark()), or of the gap */
   struct tree_cursor tree;
 };
 
@@ -62,6 +62,12 @@ void copse_cursor_close(struct copse_cursor *cursor) {
   free(cursor);
 }
 
+/* Whether the tree cursor may lose its pages between two steps: to its transaction's writes, or,
+ * where pages are copied out, to whoever else reads with the same snapshot. */
+static int by_mark(const struct copse_cursor *cursor) {
+  return cursor->view->txn || cursor->view->pages.copy;
+}
+
 /* Takes up the newest tree of the view: after a write of its transaction, or a refresh. */
 static int tree_renew(struct copse_cursor *cursor) {
   struct tree tree;
@@ -87,14 +93,15 @@ static int record_give(struct copse_cursor *cursor, int forward, struct copse_by
   struct tree_key found;
   struct tree_value data;
   int bounded = (forward ? cursor->range.to.data : cursor->range.from.data) != NULL;
-  int need_key = key || bounded || cursor->view->txn;
+  int need_key = key || bounded || by_mark(cursor);
   int result = cursor_record(&cursor->tree, need_key ? &found : NULL, value ? &data : NULL);
   if (result)
     return result;
   if (bounded && !in_range(cursor, &found, forward))
     return COPSE_NONE;
   cursor->place = PLACE_ON;
-  if (cursor->view->txn) {
+  if (by_mark(cursor)) {
+    cursor->view->copied_for = cursor;
     memcpy(cursor->mark, found.data, found.size);
     cursor->mark_size = found.size;
   }
@@ -156,6 +163,12 @@ static int moved(const struct copse_cursor *cursor) {
   return __builtin_expect(cursor->moves != cursor->view->moves, 0);
 }
 
+/* The tree cursor has lost its place: it is found again by the mark. */
+static int lost(const struct copse_cursor *cursor) {
+  return moved(cursor) || cursor->place == PLACE_GAP ||
+         __builtin_expect(cursor->view->pages.copy && cursor->view->copied_for != cursor, 0);
+}
+
 /* A snapshot's cursor cannot go on by itself after a refresh. */
 static int step_check(const struct copse_cursor *cursor) {
   int result = view_check(cursor->view);
@@ -175,7 +188,7 @@ int copse_cursor_next(struct copse_cursor *cursor, struct copse_bytes *key,
     return copse_cursor_first(cursor, key, value);
   if (cursor->place == PLACE_BEHIND)
     return COPSE_NONE;
-  if (moved(cursor) || cursor->place == PLACE_GAP) {
+  if (lost(cursor)) {
     struct tree_key mark = {cursor->mark, cursor->mark_size};
     result = tree_renew(cursor);
     if (result == 0)
@@ -195,7 +208,7 @@ int copse_cursor_prev(struct copse_cursor *cursor, struct copse_bytes *key,
     return copse_cursor_last(cursor, key, value);
   if (cursor->place == PLACE_BEFORE)
     return COPSE_NONE;
-  if (moved(cursor) || cursor->place == PLACE_GAP) {
+  if (lost(cursor)) {
     struct tree_key mark = {cursor->mark, cursor->mark_size};
     result = tree_renew(cursor);
     if (result == 0)

@@ -31,6 +31,7 @@ struct copse_view {
   struct root root;       /* snapshots: the version; transactions: the base version */
   struct page_view pages;
   uint64_t moves;         /* rises with each refresh and write: cursors look */
+  const void *copied_for; /* oustable: the cursor whose pages lie in the copies; NULL: others' */
   int open;               /* 0: announces nothing (cached handle, refresh failed) */
 };
 

@@ -25,6 +25,7 @@ struct tree_shape map_shape(uint32_t value_size, int typed) {
 
 int view_tree_by_id(struct copse_view *view, uint32_t id, struct tree_shape shape,
                     struct tree *tree, uint64_t *changed) {
+  view->copied_for = NULL;
   if (view->txn) {
     struct txn_map *map;
     int result = txn_map_find(view->txn, id, shape, &map);
