@@ -25,7 +25,7 @@ struct page_view {
   const uint8_t *base;
   uint64_t limit; /* bytes */
   /* NULL, or: copies the page's bytes to memory of the view's own for this level and makes sure
-   * that the page was still protected afterwards; NULL when it was not. */
+   * that the page was still protected afterwards; NULL when it was not. Of size 0: only that. */
   const void *(*copy)(struct page_view *view, const void *page, uint64_t size, unsigned level);
 };
 
@@ -49,6 +49,11 @@ static inline const void *page_locate(const struct page_view *view, uint64_t ref
                        0))
     return NULL;
   return view->base + offset;
+}
+
+/* 1 when a page that makes no sense is no fault: the view was ousted, and the page is in use anew. */
+static inline int page_ousted(struct page_view *view) {
+  return view->copy && !view->copy(view, view->base, 0, 0);
 }
 
 /* Brings the beginning of a page towards the cache: of inner nodes what a search looks at (their

@@ -29,7 +29,7 @@ static const void *oust_copy(struct page_view *view, const void *page, uint64_t 
   struct oust_memory *memory = snapshot->oust;
   if (level >= OUST_LEVELS)
     return NULL;
-  if (memory->levels[level].capacity < size) {
+  if (size && memory->levels[level].capacity < size) {
     free(memory->levels[level].bytes);
     uint64_t capacity = (size + 4095) & ~UINT64_C(4095);
     memory->levels[level].bytes = aligned_alloc(64, capacity);
@@ -45,7 +45,7 @@ static const void *oust_copy(struct page_view *view, const void *page, uint64_t 
               (unsigned long long)snapshot->view.root.version);
     return NULL;
   }
-  return memory->levels[level].bytes;
+  return size ? memory->levels[level].bytes : page;
 }
 
 int oust_attach(struct copse_snapshot *snapshot) {

@@ -101,7 +101,7 @@ int extent_open(struct page_view *view, const struct extent_place *place,
   uint64_t size;
   const struct extent_head *extent = page_locate(view, place->ref, &size);
   if (!extent || size < sizeof *extent || place->size > size - sizeof *extent)
-    return node_corrupt(place->ref, "points to no value");
+    return page_ousted(view) ? COPSE_E_OUSTED : node_corrupt(place->ref, "points to no value");
   if (view->copy) {
     extent = view->copy(view, extent, sizeof *extent + place->size, TREE_DEPTH_MAX + 1);
     if (!extent)

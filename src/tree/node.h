@@ -50,7 +50,7 @@ static inline int node_open(struct page_view *view, uint64_t ref, int level,
   uint64_t size;
   const struct node *node = page_locate(view, ref, &size);
   if (__builtin_expect(!node || size > PAGE_NODE_MAX, 0))
-    return node_corrupt(ref, "points to no node");
+    return page_ousted(view) ? COPSE_E_OUSTED : node_corrupt(ref, "points to no node");
   if (__builtin_expect(view->copy != NULL, 0)) {
     node = view->copy(view, node, size, level < 0 ? TREE_DEPTH_MAX : (unsigned)level);
     if (!node)
