@@ -339,10 +339,10 @@ int copse_store_close(struct copse_store *store) {
                      : store->cursors_open ? "a cursor or diff"
                      : store->watches_open ? "a watch"
                      : store->maps_open    ? "a map"
-                     : store->txn.active   ? "the write transaction"
+                     : store->txn.active && !store->txn.forked ? "the write transaction"
                                            : NULL;
   pthread_mutex_unlock(&store->mutex);
-  if (left && !store->txn.forked)
+  if (left)
     return error_set(COPSE_E_STATE, "close %s of the store first", left);
   int result = 0;
   guard_remove(store);

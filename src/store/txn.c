@@ -120,6 +120,7 @@ int copse_txn_begin(struct copse_store *store, int64_t timeout_ns, struct copse_
   txn->view.store = store;
   txn->view.txn = txn;
   txn->view.open = txn->active = 1;
+  txn->forked = 0; /* a forked child's own one takes the place of the parent's */
   txn->view.moves++;
   *out = txn;
   return 0;

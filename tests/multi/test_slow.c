@@ -88,8 +88,8 @@ struct counts {
 };
 
 static struct counts *counts_new(void) {
-  struct counts *counts = mmap(NULL, sizeof *counts, PROT_READ | PROT_WRITE,
-                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  struct counts *counts =
+      mmap(NULL, sizeof *counts, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   CHECK(counts != MAP_FAILED);
   return counts;
 }

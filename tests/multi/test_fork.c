@@ -1,0 +1,261 @@
+/* test_fork.c - forked children with what they inherit, raw clones that must not use it, and
+ * descriptors closed behind the library's back. */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ledger.h"
+
+#define SECONDS INT64_C(1000000000)
+
+static _Atomic uint64_t *words;
+
+static _Atomic uint64_t *words_new(void) {
+  void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  CHECK(p != MAP_FAILED);
+  return p;
+}
+
+static void wait_for(_Atomic uint64_t *word, uint64_t least) {
+  while (atomic_load(word) < least)
+    sched_yield();
+}
+
+static struct copse_store *store_at(const char *path) {
+  static const struct copse_store_options options = {.flags = COPSE_CREATE};
+  struct copse_store *store;
+  CHECK_OK(copse_store_open(path, &options, &store));
+  return store;
+}
+
+static void change(struct ledger *ledger, int times) {
+  uint64_t version;
+  for (int i = 0; i < times; i++)
+    CHECK_OK(ledger_change(ledger, -1, &version));
+}
+
+TEST(a_transaction_stays_with_the_parent) {
+  struct ledger ledger;
+  struct copse_txn *txn;
+  struct copse_store *store = store_at(test_shm_path("txn"));
+  words = words_new();
+  ledger_open(&ledger, store, test_seed());
+  change(&ledger, 50);
+  CHECK_OK(copse_txn_begin(store, -1, &txn));
+  CHECK_OK(ledger_change_in(&ledger, txn, 20));
+  pid_t pid = test_fork();
+  if (pid == 0) {
+    struct copse_txn *own;
+    struct copse_bytes value;
+    CHECK_RESULT(copse_put(txn, ledger.head, "x", 1, "y", 1, 0), COPSE_E_FORKED);
+    CHECK_RESULT(copse_get(copse_txn_view(txn), ledger.head, "x", 1, &value), COPSE_E_FORKED);
+    CHECK_RESULT(copse_txn_commit(txn, NULL), COPSE_E_FORKED);
+    copse_txn_abort(txn);
+    CHECK_RESULT(copse_txn_begin(store, 0, &own), COPSE_E_TIMEOUT);
+    words[0] = 1;
+    change(&ledger, 100);
+    ledger_verify(&ledger);
+    ledger_check(store);
+    ledger_close(&ledger);
+    CHECK_OK(copse_store_close(store));
+    exit(0);
+  }
+  wait_for(&words[0], 1);
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  change(&ledger, 100);
+  CHECK_CHILD_OK(pid);
+  ledger_verify(&ledger);
+  ledger_check(store);
+  ledger_close(&ledger);
+  CHECK_OK(copse_store_close(store));
+}
+
+/* The child's snapshots are its own: the parent closes its, and pages are reused. */
+TEST(snapshots_are_inherited) {
+  struct ledger ledger;
+  struct ledger_head head;
+  struct copse_snapshot *snapshot;
+  struct copse_store *store = store_at(test_shm_path("inherited"));
+  words = words_new();
+  ledger_open(&ledger, store, test_seed());
+  for (int round = 0; round < 4 * test_scale(); round++) {
+    change(&ledger, 100);
+    words[0] = 0;
+    CHECK_OK(copse_snapshot_open(store, 0, &snapshot));
+    uint64_t version = copse_snapshot_version(snapshot);
+    pid_t pid = test_fork();
+    if (pid == 0) {
+      pid_t grandchild = round % 2 ? test_fork() : -1;
+      for (int i = 0; i < 10 || words[0] == 0; i++) {
+        CHECK_OK(ledger_read(&ledger, copse_snapshot_view(snapshot), &head));
+        CHECK_EQ(head.version, version);
+      }
+      CHECK(copse_snapshot_refresh(snapshot) >= 0);
+      CHECK_OK(ledger_read(&ledger, copse_snapshot_view(snapshot), &head));
+      CHECK_GT(head.version, version);
+      copse_snapshot_close(snapshot);
+      if (grandchild > 0)
+        CHECK_CHILD_OK(grandchild);
+      change(&ledger, 10);
+      exit(0);
+    }
+    copse_snapshot_close(snapshot);
+    change(&ledger, 150);
+    words[0] = 1;
+    change(&ledger, 150);
+    CHECK_CHILD_OK(pid);
+    ledger_verify(&ledger);
+    ledger_check(store);
+  }
+  ledger_close(&ledger);
+  CHECK_OK(copse_store_close(store));
+}
+
+/* Handlers of fork() do not run for a raw clone: every door is closed to it. (Views that were
+ * open are not guarded: looking would cost each step of each cursor.) */
+TEST(a_raw_clone_is_told) {
+  struct ledger ledger;
+  struct copse_snapshot *snapshot;
+  const char *path = test_shm_path("clone");
+  struct copse_store *store = store_at(path);
+  ledger_open(&ledger, store, test_seed());
+  change(&ledger, 50);
+  CHECK_OK(copse_snapshot_open(store, 0, &snapshot));
+  pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+  CHECK_SYS(pid);
+  if (pid == 0) {
+    struct copse_snapshot *other;
+    struct copse_txn *txn;
+    struct copse_store *second;
+    struct copse_stat stat;
+    int ok = copse_snapshot_open(store, 0, &other) == COPSE_E_FORKED &&
+             copse_snapshot_refresh(snapshot) == COPSE_E_FORKED &&
+             copse_txn_begin(store, 0, &txn) == COPSE_E_FORKED &&
+             copse_store_open(path, NULL, &second) == COPSE_E_FORKED &&
+             copse_stat(store, &stat) == COPSE_E_FORKED &&
+             copse_store_sync(store, NULL) == COPSE_E_FORKED &&
+             copse_wait(store, NULL, 0, 0, NULL) == COPSE_E_FORKED;
+    _exit(ok ? 0 : 1);
+  }
+  int status;
+  CHECK_EQ(waitpid(pid, &status, 0), pid);
+  CHECK(WIFEXITED(status));
+  CHECK_EQ(WEXITSTATUS(status), 0);
+  change(&ledger, 50);
+  copse_snapshot_close(snapshot);
+  ledger_check(store);
+  ledger_close(&ledger);
+  CHECK_OK(copse_store_close(store));
+}
+
+/* Who holds the writer lock dies and leaves a child: the child does not keep it alive. */
+TEST(a_child_does_not_keep_its_dead_parent_alive) {
+  const char *path = test_shm_path("orphan");
+  struct ledger ledger;
+  struct copse_txn *txn;
+  words = words_new();
+  struct copse_store *store = store_at(path);
+  ledger_open(&ledger, store, test_seed());
+  ledger_close(&ledger);
+  CHECK_OK(copse_store_close(store));
+  for (int round = 0; round < 6; round++) {
+    words[0] = words[1] = words[2] = 0;
+    pid_t pid = test_fork();
+    if (pid == 0) {
+      struct copse_snapshot *snapshot;
+      store = store_at(path);
+      ledger_open(&ledger, store, test_seed() + 1);
+      if (round & 1)
+        CHECK_SYS((int)close_range(3, ~0u, 0)); /* behind the library's back */
+      CHECK_OK(copse_txn_begin(store, -1, &txn));
+      CHECK_OK(ledger_change_in(&ledger, txn, 20));
+      if (round & 2)
+        CHECK_SYS((int)close_range(3, ~0u, 0));
+      CHECK_OK(copse_snapshot_open(store, 0, &snapshot));
+      pid_t child = fork(); /* not bound to its parent's life */
+      if (child == 0) {
+        struct ledger_head head;
+        if (round & 4)
+          CHECK_SYS((int)close_range(3, ~0u, 0));
+        words[1] = (uint64_t)getpid();
+        while (words[2] == 0) {
+          CHECK_OK(ledger_read(&ledger, copse_snapshot_view(snapshot), &head));
+          CHECK_EQ(head.version, copse_snapshot_version(snapshot));
+        }
+        change(&ledger, 10);
+        words[3]++;
+        _exit(0);
+      }
+      words[0] = 1;
+      for (;;)
+        pause();
+    }
+    wait_for(&words[0], 1);
+    wait_for(&words[1], 1);
+    CHECK_SYS(kill(pid, SIGKILL));
+    CHECK_CHILD_KILLED(pid, SIGKILL);
+    alarm(60);
+    store = store_at(path);
+    ledger_open(&ledger, store, test_seed() + 2);
+    change(&ledger, 50);
+    ledger_verify(&ledger);
+    ledger_check(store);
+    words[2] = 1;
+    wait_for(&words[3], (uint64_t)round + 1);
+    alarm(0);
+    change(&ledger, 20);
+    ledger_check(store);
+    ledger_close(&ledger);
+    CHECK_OK(copse_store_close(store));
+  }
+}
+
+/* All descriptors closed, in a process that goes on with everything while a child lives. */
+TEST(descriptors_closed_behind_the_library) {
+  const char *path = test_shm_path("closed");
+  words = words_new();
+  pid_t pid = test_fork();
+  if (pid == 0) {
+    struct ledger ledger;
+    struct copse_snapshot *snapshot;
+    struct copse_store *store = store_at(path);
+    ledger_open(&ledger, store, test_seed());
+    change(&ledger, 50);
+    CHECK_OK(copse_snapshot_open(store, 0, &snapshot));
+    pid_t child = test_fork();
+    if (child == 0) {
+      struct ledger_head head;
+      for (int i = 0; i < 20; i++) {
+        CHECK_OK(ledger_read(&ledger, copse_snapshot_view(snapshot), &head));
+        CHECK_OK(copse_snapshot_refresh(snapshot) < 0);
+        change(&ledger, 5);
+      }
+      exit(0);
+    }
+    CHECK_SYS((int)close_range(3, ~0u, 0));
+    ledger.large = 5;
+    change(&ledger, 300); /* with growth */
+    ledger_verify(&ledger);
+    ledger_check(store);
+    CHECK_CHILD_OK(child);
+    copse_snapshot_close(snapshot);
+    ledger_check(store);
+    ledger_close(&ledger);
+    CHECK_OK(copse_store_close(store));
+    exit(0);
+  }
+  CHECK_CHILD_OK(pid);
+  struct ledger ledger;
+  struct copse_store *store = store_at(path);
+  ledger_open(&ledger, store, test_seed());
+  ledger_verify(&ledger);
+  ledger_check(store);
+  ledger_close(&ledger);
+  CHECK_OK(copse_store_close(store));
+}
