@@ -52,6 +52,8 @@ static int segment_dedicate(struct pager *pager, unsigned class) {
   if (result == COPSE_NONE) {
     result = segments_grow(pager, 1);
     if (result == 0)
+      result = books_undo_room(pager, REFILL + 128); /* what growing reclaimed took some */
+    if (result == 0)
       result = segment_take(pager, &segment);
   }
   if (result)
@@ -80,6 +82,8 @@ static int hot_refill(struct pager *pager, unsigned class) {
     result = segment_dedicate(pager, class);
     if (result)
       return result;
+    if (books_word(pager, BOOK_HOT_TOP + class))
+      return 0; /* reclaiming before growth has put pages there */
   }
   uint64_t segment = pager->books->partial[class] - 1;
   if (segment >= pager->books->segment_limit)
@@ -119,16 +123,16 @@ static int small_take(struct pager *pager, unsigned class, uint64_t *ref) {
     *ref = loose->items[--loose->count].ref;
     return 0;
   }
-  int result = books_undo_room(pager, 4);
-  if (result)
-    return result;
+  int result = 0;
   uint64_t top = books_word(pager, BOOK_HOT_TOP + class);
   if (top == 0 && pager->books->partial[class] == 0 && pager->reclaim) {
     result = pager->reclaim(pager->context);
-    if (result)
-      return result;
     top = books_word(pager, BOOK_HOT_TOP + class);
   }
+  if (result == 0)
+    result = books_undo_room(pager, 4);
+  if (result)
+    return result;
   if (top == 0) {
     result = hot_refill(pager, class);
     if (result == COPSE_E_NO_SPACE || result == COPSE_E_LIMIT || result == COPSE_E_PINNED) {

@@ -133,6 +133,8 @@ static int segments_extend(struct pager *pager, uint64_t count) {
   uint64_t limit = pager->books->segment_limit;
   if (used + count > limit) {
     int result = segments_grow(pager, used + count - limit);
+    if (result == 0) /* what growing reclaimed took some of what run_take() had made */
+      result = books_undo_room(pager, count * 2 + 64);
     if (result)
       return result;
   }
@@ -170,6 +172,8 @@ int run_take(struct pager *pager, uint64_t blocks, uint64_t *offset) {
     while (tail < segments && tail < used && *books_blocks(pager, used - 1 - tail) == 0)
       tail++;
     result = segments_extend(pager, segments - (tail < segments ? tail : segments - 1));
+    if (result == 0)
+      result = books_undo_room(pager, segments * 2 + 64);
     if (result)
       return result;
     segment = books_word(pager, BOOK_SEGMENT_USED) - segments;

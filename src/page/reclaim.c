@@ -144,7 +144,8 @@ static int buckets_work(const struct reclaim *reclaim, size_t *budget) {
     struct bucket *bucket = &pager->books->buckets[i];
     if (bucket->top == 0 || is_pinned(reclaim, bucket->tag))
       continue;
-    while (*budget && bucket->top) {
+    /* Emptied, it may become the bucket of the next version that holds what was in it. */
+    while (*budget && bucket->top && !is_pinned(reclaim, bucket->tag)) {
       struct listed listed;
       int result = stack_pop(pager, &bucket->top, &bucket->pos, &listed);
       if (result == 0)
