@@ -190,19 +190,20 @@ static size_t rows_for_readers(bool terminal) {
   return size.ws_row - 8u;
 }
 
-/* Draws over the view before: each line ends by clearing what stood behind it. */
+/* Draws over the view before: each line ends by clearing what stood behind it. Lines wider
+ * than the terminal are cut off there, not continued on the next, while this is written. */
 static void draw(const struct text *view) {
   struct text out = {0};
   const char *at = view->data, *end = at + view->size;
 
-  text_string(&out, "\033[H");
+  text_string(&out, "\033[?7l\033[H");
   while (at < end) {
     const char *newline = memchr(at, '\n', (size_t)(end - at));
     text_add(&out, at, (size_t)(newline - at));
     text_string(&out, "\033[K\r\n");
     at = newline + 1;
   }
-  text_string(&out, "\033[J");
+  text_string(&out, "\033[J\033[?7h");
   text_output(&out);
   text_free(&out);
 }

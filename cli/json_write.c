@@ -14,6 +14,13 @@ static void add_string(struct text *out, const char *data, size_t size) {
 
   text_byte(out, '"');
   while (data < end) {
+    const char *plain = data;
+    while (plain < end && *plain >= 0x20 && *plain < 0x7f && *plain != '"' && *plain != '\\')
+      plain++;
+    text_add(out, data, (size_t)(plain - data));
+    data = plain;
+    if (data == end)
+      break;
     uint32_t code = 0;
     size_t length = utf8_sequence(data, (size_t)(end - data), &code);
     if (length == 0) {

@@ -28,7 +28,8 @@ int status_of(int result) {
 
 /* One line on standard error; a progress line gives way to it. What a message quotes comes
  * from anywhere, so control characters do not reach the terminal. */
-static void say(const char *message, va_list arguments, const char *end) {
+static void __attribute__((format(printf, 1, 0)))
+say(const char *message, va_list arguments, const char *end) {
   char line[1024];
   int length = vsnprintf(line, sizeof line, message, arguments);
 

@@ -390,6 +390,29 @@ def an_interrupted_whole_load_leaves_nothing():
 
 
 @test
+def an_interrupted_copy_leaves_all_or_nothing():
+    """Whenever the interrupt comes: the target is complete and the exit code 0, or it is not there."""
+    store = new_path("store")
+    run("load", store, "m", data="".join(f"{i:08}\t{'v' * 50}\n" for i in range(100000)))
+    codes = []
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        target = new_path("target")
+        process = start("copy", store, target)
+        until(lambda: os.path.exists(target) or process.poll() is not None, "the copy to begin")
+        process.send_signal(number)
+        done = finish(process, None)
+        codes.append(done.code)
+        if done.code == 130:
+            assert "removed again" in done.err and not os.path.exists(target), done
+        else:
+            assert done.code == 0 or done.code == -number, done  # a very early one kills
+            if done.code == 0:
+                run("diff", store, target)
+    assert out("copy", store, new_path("target")) != "", codes
+    check_sound(store)
+
+
+@test
 def waiting_for_the_lock_has_an_end():
     store = new_store("m")
     holder = start("load", store, "m", "--batch", "0", stdin=subprocess.PIPE)
