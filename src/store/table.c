@@ -95,21 +95,41 @@ static int table_copy(struct pager *pager, uint64_t ref, uint32_t level, uint32_
   return 0;
 }
 
-/* Writes one map's entry below `ref`. */
+/* Whether nothing is left on a page: no map, no page below. */
+static int table_empty(const struct table_page *page, uint32_t level) {
+  uint64_t bytes = (uint64_t)page->head.units * FORMAT_UNIT - sizeof page->head;
+  uint32_t places = (uint32_t)(bytes / (level ? sizeof(uint64_t) : sizeof(struct map_entry)));
+  for (uint32_t i = 0; i < places && i < TABLE_FANOUT; i++)
+    if (level ? page->children[i] : page->entries[i].state)
+      return 0;
+  return 1;
+}
+
+/* Writes one map's entry below `ref`. Ids are not used again: a page whose maps are all dropped goes,
+ * *new_ref is then 0. */
 static int entry_write(struct pager *pager, uint64_t ref, uint32_t level, const struct txn_map *map,
                        uint64_t *new_ref) {
   uint32_t at = map->id >> (4 * level) & (TABLE_FANOUT - 1);
   struct table_page *page;
+  if (map->dropped && ref == 0) {
+    *new_ref = 0;
+    return 0;
+  }
   int result = table_copy(pager, ref, level, at, new_ref, &page);
+  if (result == 0 && level)
+    result = entry_write(pager, page->children[at], level - 1, map, &page->children[at]);
   if (result)
     return result;
-  if (level)
-    return entry_write(pager, page->children[at], level - 1, map, &page->children[at]);
-  page->entries[at] = map->dropped ? (struct map_entry){0}
+  if (level == 0)
+    page->entries[at] = map->dropped ? (struct map_entry){0}
                                    : (struct map_entry){.root = map->tree.root,
                                                         .count = map->tree.count,
                                                         .changed = pager->version,
                                                         .state = 1};
+  if (map->dropped && table_empty(page, level)) {
+    pager_drop(pager, *new_ref);
+    *new_ref = 0;
+  }
   return 0;
 }
 
