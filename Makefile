@@ -17,10 +17,13 @@ sanitize:
 check-aarch64:
 	scripts/build aarch64 $(BUILD)-aarch64
 	scripts/run-tests --tier check --programs --timeout 600 --wrapper "$(QEMU)" $(BUILD)-aarch64
-bench:         ; scripts/build bench $(BUILD) && $(BUILD)/copse-bench
-bench-quick:   ; scripts/build bench $(BUILD) && $(BUILD)/copse-bench --quick
+bench:         ; scripts/build bench $(BUILD)-bench bench/copse-bench && bench/run.sh full $(BUILD)-bench
+bench-quick:
+	@mkdir -p $(BUILD)
+	scripts/build quick $(BUILD)-quick bench/copse-bench
+	$(BUILD)-quick/bench/copse-bench --quick --json $(BUILD)/bench-quick.json
 fuzz:          ; scripts/build fuzz $(BUILD)-fuzz && scripts/fuzz $(BUILD)-fuzz
 install: build ; meson configure $(BUILD) -Dprefix=$(PREFIX) && meson install -C $(BUILD) && { ldconfig 2>/dev/null || true; }
 format:        ; scripts/format
-clean:         ; rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang $(BUILD)-aarch64 $(BUILD)-fuzz
+clean:         ; rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang $(BUILD)-aarch64 $(BUILD)-fuzz $(BUILD)-bench $(BUILD)-quick
 .PHONY: build demo check test test-full asan tsan sanitize check-aarch64 bench bench-quick fuzz install format clean

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a task needs; the one list of them, each with its reason.
 #
-#   scripts/install-deps.sh [build|sanitize|aarch64|bench|format]...
+#   scripts/install-deps.sh [build|sanitize|aarch64|bench|quick|format]...
 #
 # A package also counts as there when its command is on the PATH (a compiler that came from
 # elsewhere). Says nothing and does nothing when all is there.
@@ -36,6 +36,10 @@ packages() { # GROUP: lines "package command-or-- reason"
     echo "libdb5.3-dev - engine: Berkeley DB"
     echo "libboost-dev - engine: Boost.Interprocess"
     echo "cargo cargo engine: concread, a Rust library"
+    echo "librust-concread-dev - its source"
+    ;;
+  quick)
+    echo "liblmdb-dev - engine: LMDB"
     ;;
   format)
     echo "clang-format clang-format settles the formatting"
