@@ -300,6 +300,18 @@ static uint32_t split_point(const struct items *items, const struct tree_shape *
   return items->count - 1;
 }
 
+/* A key that does not begin like all others of its leaf stands at one end of them. Where
+ * halves would have to spell that beginning out in each key, the stranger is split off alone. */
+static uint32_t stranger_split(const struct items *items, uint32_t at, uint32_t middle,
+                               const struct tree_shape *shape) {
+  uint32_t prefix, most = 2 * TREE_APPEND_TARGET;
+  if (at == 0 && items_bytes(items, 0, middle, 0, shape, &prefix) > most)
+    return 1;
+  if (at == items->count - 1 && items_bytes(items, middle, items->count, 0, shape, &prefix) > most)
+    return at;
+  return middle;
+}
+
 /* Writes a leaf's changed items as one leaf or two. *holder and *at tell where item `at` went. */
 static int leaf_write(struct edit *edit, struct items *items, int append, struct change *change,
                       struct node **holder, uint32_t *at) {
@@ -316,7 +328,7 @@ static int leaf_write(struct edit *edit, struct items *items, int append, struct
   }
   struct node *left, *right;
   int at_end = edit->rightmost && *at == n - 1;
-  uint32_t middle = at_end ? n - 1 : split_point(items, shape);
+  uint32_t middle = at_end ? n - 1 : stranger_split(items, *at, split_point(items, shape), shape);
   separator_make(edit, &items->items[middle - 1], &items->items[middle], &change->separator);
   int result = edit_build(edit, items, 0, middle, 0, 0, 0, &change->ref[0], &left);
   if (result)
