@@ -109,6 +109,9 @@ static int run_watch(char **operands, size_t count) {
     /* The session's snapshot has done its work, and would hold space from now on. */
     copse_snapshot_close(run.session.snapshot);
     run.session.snapshot = NULL;
+    /* Who starts a watch and then what it is to see has to know when it has begun. */
+    if (!common.quiet)
+      note("map %s: changes from now on", operands[1]);
     if (watch_given.all)
       status = show_initial(&run);
     if (status == STATUS_OK)
@@ -134,6 +137,7 @@ const struct command command_watch = {
         "  copse watch /dev/shm/market quotes\n"
         "  copse watch --count 1 --timeout 5 /dev/shm/jobs results --prefix job17/\n"
         "  copse watch --json /dev/shm/market quotes | while read -r change; do ...; done\n",
-    .groups = {watch_options, range_options, form_options, json_options, common_options},
+    .groups = {watch_options, range_options, form_options, json_options, quiet_options,
+               common_options},
     .run = run_watch,
 };

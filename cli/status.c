@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text.h"
 #include "work.h"
 #include <copse/error.h>
 
@@ -26,21 +27,37 @@ int status_of(int result) {
   }
 }
 
-/* One line on standard error; a progress line gives way to it. What a message quotes comes
- * from anywhere, so control characters do not reach the terminal. */
+/* Replaces what could play tricks on a terminal: what a message quotes comes from anywhere. */
+static void make_harmless(char *line) {
+  size_t left = strlen(line);
+
+  while (left != 0) {
+    uint32_t code = 0;
+    size_t length = utf8_sequence(line, left, &code);
+    if (length == 0 || !utf8_harmless(code)) {
+      length = length != 0 ? length : 1;
+      memset(line, '?', length);
+    }
+    line += length;
+    left -= length;
+  }
+}
+
+/* One line on standard error; a progress line gives way to it. No memory is asked for, since
+ * that there is none may be the message. */
 static void __attribute__((format(printf, 1, 0)))
 say(const char *message, va_list arguments, const char *end) {
-  char line[1024];
+  char line[2048];
   int length = vsnprintf(line, sizeof line, message, arguments);
 
-  for (int i = 0; i < length && i + 1 < (int)sizeof line; i++)
-    if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-      line[i] = '?';
+  if (length >= 0 && (size_t)length < sizeof line)
+    snprintf(line + length, sizeof line - (size_t)length, "%s", end);
+  make_harmless(line);
   progress_clear();
   fputs("copse: ", stderr);
   if (status_command != NULL)
     fprintf(stderr, "%s: ", status_command);
-  fprintf(stderr, "%s%s\n", line, end);
+  fprintf(stderr, "%s\n", line);
 }
 
 int fail(int result, const char *what, ...) {

@@ -10,9 +10,12 @@
 
 static volatile sig_atomic_t interrupted;
 
+/* A signal that comes just before a wait begins would not end it: so an alarm follows each
+ * second, until the command has seen the flag and ended. */
 static void on_signal(int signal_number) {
-  (void)signal_number;
-  interrupted = 1;
+  if (signal_number != SIGALRM)
+    interrupted = 1;
+  alarm(1);
 }
 
 void work_handle_signals(void) {
@@ -26,6 +29,8 @@ void work_handle_signals(void) {
     if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
       sigaction(signals[i], &action, NULL);
   }
+  action.sa_flags = 0;
+  sigaction(SIGALRM, &action, NULL);
   /* A reader that goes away shows as EPIPE: the store is then closed in order. */
   action = (struct sigaction){.sa_handler = SIG_IGN};
   sigaction(SIGPIPE, &action, NULL);

@@ -133,8 +133,9 @@ def terminals_are_safe():
         run("put", "--raw", store, "m", data, data)
     shown = out("scan", store, "m")
     assert not any(c in shown for c in "\x1b\u202e\u0085\u2066\x7f"), repr(shown)
-    message = run("get", store, "\x1b[2J", "k", code=3).err
-    assert "\x1b" not in message
+    for evil in ("\x1b[2J", "\u0085", "\u202e"):
+        for arguments in (["get", store, evil, "k"], ["maps", new_path(evil)]):
+            assert evil not in run(*arguments, code=3).err
 
 
 @test
