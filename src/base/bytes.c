@@ -1,6 +1,8 @@
 /* base/bytes.c - checksums. */
 #include "base/bytes.h"
 
+#include "base/cpu.h"
+
 uint64_t base_hash64(const void *data, size_t size) {
   const uint8_t *p = data;
   uint64_t hash = 0xcbf29ce484222325u;
@@ -33,7 +35,7 @@ __attribute__((target("sse4.2"))) static uint32_t crc_words(uint32_t crc, const 
 
 uint32_t base_crc32c(const void *data, size_t size) {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("sse4.2"))
+  if (cpu_has_crc32())
     return ~crc_words(~0u, data, size);
 #endif
   return ~crc_bytes(~0u, data, size);

@@ -166,13 +166,13 @@ int region_descriptor(struct region *region, int *fd) {
 
 int region_fresh_descriptor(struct region *region, int *fd) {
   int old, new_fd = -1;
+  /* By path: /proc costs a new process ten times as much. By /proc when there is no path, or it
+   * leads elsewhere by now, or we have lost the right to follow it. */
+  if (!region->anonymous && open_by_path(region, fd) == 0)
+    return 0;
   int code = region_descriptor(region, &old);
-  if (code)
-    return code;
-  code = os_reopen(old, region->path, region->open_flags, &new_fd);
-  /* No /proc, or no right to open what an earlier identity of the process opened. */
-  if (code && !region->anonymous)
-    code = open_by_path(region, &new_fd);
+  if (!code)
+    code = os_reopen(old, region->path, region->open_flags, &new_fd);
   if (code)
     return code;
   if (!is_ours(region, new_fd)) {

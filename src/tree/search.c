@@ -1,5 +1,6 @@
 /* tree/search.c - searching the heads of a node: all at once with vector compares, chosen when the
  * library is loaded. Each way can be forced, by tests or by COPSE_SEARCH. */
+#include "base/cpu.h"
 #include "tree/node.h"
 
 #include <stdlib.h>
@@ -97,11 +98,10 @@ static const struct {
 
 static int search_usable(const char *name) {
 #if defined(__x86_64__)
-  __builtin_cpu_init();
   if (strcmp(name, "avx512") == 0)
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
+    return cpu_has_avx512();
   if (strcmp(name, "avx2") == 0)
-    return !!__builtin_cpu_supports("avx2");
+    return cpu_has_avx2();
 #endif
   (void)name;
   return 1;
