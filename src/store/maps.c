@@ -329,11 +329,12 @@ int copse_map_next(struct copse_view *view, const char *after, struct copse_map_
 
 static int map_scan(struct copse_view *view, struct copse_map *map, struct scan_target *target) {
   int result = view_check(view);
+  if (result == 0 && map->store != view->store)
+    result = error_set(COPSE_E_ARGUMENT, "the map belongs to another store");
   if (result == 0)
     result = catalog_scan(view, NULL, id_take, target);
   if (result == COPSE_NONE)
     result = error_set(COPSE_E_NO_MAP, "the map is not there in this version of the store");
-  (void)map;
   return result == 2 ? 0 : store_fault(view->store, result);
 }
 
@@ -395,7 +396,7 @@ int copse_map_rename(struct copse_txn *txn, struct copse_map *map, const char *n
     result = catalog_find(&txn->view, name, &other);
     if (result == 0)
       return error_set(COPSE_E_MAP_EXISTS, "there is a map named '%s' already", name);
-    result = result == COPSE_NONE ? copse_savepoint(txn) : result;
+    result = result == COPSE_NONE ? txn_savepoint(txn) : result;
   }
   if (result)
     return result;
@@ -415,6 +416,8 @@ int copse_map_drop(struct copse_txn *txn, struct copse_map *map) {
   struct txn_map *own;
   uint8_t *layout;
   int result = txn_check(txn);
+  if (result == 0 && map->store != txn->view.store)
+    result = error_set(COPSE_E_ARGUMENT, "the map belongs to another store");
   if (result == 0)
     result = txn_map_find(txn, map->id, map->shape, &own);
   if (result == 0)

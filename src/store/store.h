@@ -57,7 +57,6 @@ struct txn_save {
   struct pager_mark mark;
   struct txn_map *maps; /* copy of the transaction's */
   uint32_t map_count;
-  uint64_t next_map;
 };
 #define SAVEPOINTS_MAX 64u
 
@@ -69,7 +68,7 @@ struct copse_txn {
   struct txn_map *maps;   /* maps touched, in order of first use */
   uint32_t map_count, map_capacity;
   uint32_t last_map;      /* index of the one used last */
-  struct txn_save saves[SAVEPOINTS_MAX];
+  struct txn_save saves[SAVEPOINTS_MAX + 1]; /* the last is for what a call undoes by itself */
   uint32_t save_count;
   uint64_t puts, deletes;
 };
@@ -95,6 +94,7 @@ struct copse_store {
 
   struct pager pager;     /* used by the holder of the writer lock */
   struct copse_txn txn;
+  uint64_t map_floor;     /* ids below were given out, if only by a transaction that was undone */
   _Atomic uint64_t writer_thread; /* thread that holds our transaction; 0: none */
   struct pager_pin *pins; /* announced versions, scratch */
   size_t pin_capacity;
@@ -184,6 +184,8 @@ static inline const void *view_lend(const struct copse_view *view, const uint8_t
 int txn_map_find(struct copse_txn *txn, uint32_t id, struct tree_shape shape,
                  struct txn_map **map);
 int txn_check(struct copse_txn *txn);
+/* A savepoint that the program's limit does not stand in the way of. */
+int txn_savepoint(struct copse_txn *txn);
 
 /* pins.c: what holds pages back, and what to do about it. */
 int pins_reclaim(struct copse_store *store, size_t budget);

@@ -77,13 +77,16 @@ static int base_load(struct copse_store *store) {
   pager_begin(&store->pager, published + 1, published);
   txn->view.root = root;
   txn->view.pages = store->pager.view;
-  txn->next_map = root.next_map;
+  /* A handle may be left of a map whose creation was undone: no map here gets its id. */
+  txn->next_map = root.next_map > store->map_floor ? root.next_map : store->map_floor;
   txn->map_count = txn->save_count = txn->last_map = 0;
   txn->puts = txn->deletes = 0;
   return 0;
 }
 
 static void writer_end(struct copse_store *store) {
+  if (store->map_floor < store->txn.next_map)
+    store->map_floor = store->txn.next_map;
   store->txn.active = store->txn.view.open = 0;
   /* relaxed: compared by the thread that set it only */
   atomic_store_explicit(&store->writer_thread, 0, memory_order_relaxed);
@@ -132,10 +135,12 @@ struct copse_view *copse_txn_view(struct copse_txn *txn) { return &txn->view; }
 
 int copse_savepoint(struct copse_txn *txn) {
   int result = txn_check(txn);
-  if (result)
-    return result;
-  if (txn->save_count == SAVEPOINTS_MAX)
-    return error_set(COPSE_E_STATE, "savepoints are nested %u deep already", SAVEPOINTS_MAX);
+  if (result == 0 && txn->save_count == SAVEPOINTS_MAX)
+    result = error_set(COPSE_E_STATE, "savepoints are nested %u deep already", SAVEPOINTS_MAX);
+  return result ? result : txn_savepoint(txn);
+}
+
+int txn_savepoint(struct copse_txn *txn) {
   struct txn_save *save = &txn->saves[txn->save_count];
   save->maps = malloc((txn->map_count + 1) * sizeof *save->maps);
   if (!save->maps)
@@ -143,7 +148,6 @@ int copse_savepoint(struct copse_txn *txn) {
   if (txn->map_count)
     memcpy(save->maps, txn->maps, txn->map_count * sizeof *save->maps);
   save->map_count = txn->map_count;
-  save->next_map = txn->next_map;
   pager_savepoint(&txn->view.store->pager, &save->mark);
   txn->save_count++;
   return 0;
@@ -160,7 +164,6 @@ int copse_savepoint_rollback(struct copse_txn *txn) {
     memcpy(txn->maps, save->maps, save->map_count * sizeof *save->maps);
   txn->map_count = save->map_count;
   txn->last_map = 0;
-  txn->next_map = save->next_map;
   pager_rollback_to(&txn->view.store->pager, &save->mark);
   txn->view.moves++;
   return 0;

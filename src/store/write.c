@@ -118,7 +118,7 @@ int copse_delete_range(struct copse_txn *txn, struct copse_map *map,
   if (result)
     return result;
   /* Its parts free pages as they go: a failure needs a point to return to. */
-  result = copse_savepoint(txn);
+  result = txn_savepoint(txn);
   if (result == 0) {
     result = tree_delete_range(&txn->view.store->pager, &own->tree, &range.from, &range.to, &count);
     txn->view.pages.limit = txn->view.store->pager.view.limit;
