@@ -52,7 +52,8 @@ COPSE_CHECKED int copse_map_stat(struct copse_view *view, struct copse_map *map,
 
 struct copse_reader {
   uint32_t pid;           /* in its own PID namespace */
-  uint64_t pid_namespace; /* inode of that namespace: /proc/PID/ns/pid */
+  uint64_t pid_namespace; /* inode of that namespace: /proc/PID/ns/pid; 0: not told yet, which
+                             a process does when it closes or refreshes a snapshot or writes */
   char command[16];
   uint32_t snapshots;     /* open in that process */
   uint64_t version;       /* the oldest of them; 0: none open */

@@ -130,7 +130,7 @@ int copse_readers(struct copse_store *store,
     const struct reader_client *entry = readers_client(&store->readers, i);
     if (READ(entry->state) != CLIENT_USED)
       continue;
-    struct copse_reader reader = {.pid = entry->pid, .pid_namespace = entry->pid_namespace};
+    struct copse_reader reader = {.pid = entry->pid, .pid_namespace = READ(entry->pid_namespace)};
     memcpy(reader.command, entry->command, sizeof reader.command);
     reader.command[sizeof reader.command - 1] = 0;
     reader.alive = (uint32_t)client_alive(store, i);

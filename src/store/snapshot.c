@@ -108,6 +108,7 @@ int copse_snapshot_refresh(struct copse_snapshot *snapshot) {
   int result = fork_check();
   if (result)
     return result;
+  store_tell(snapshot->view.store);
   uint64_t before = snapshot->view.root.version;
   int was_open = snapshot->view.open;
   if (was_open && root_published(snapshot->view.store->writers.ro) == before &&
@@ -125,6 +126,7 @@ void copse_snapshot_close(struct copse_snapshot *snapshot) {
   if (!snapshot)
     return;
   struct copse_store *store = snapshot->view.store;
+  store_tell(store);
   slot_withdraw(readers_slot(&store->readers, snapshot->slot));
   snapshot->view.open = 0;
   pthread_mutex_lock(&store->mutex);

@@ -388,6 +388,15 @@ uint64_t copse_store_version(const struct copse_store *store) {
   return root_published(store->writers.ro);
 }
 
+void store_tell(struct copse_store *store) {
+  /* relaxed: twice does no harm */
+  if (__builtin_expect(atomic_load_explicit(&store->told, memory_order_relaxed), 1))
+    return;
+  /* relaxed: likewise */
+  atomic_store_explicit(&store->told, 1, memory_order_relaxed);
+  client_tell_namespace(&store->client);
+}
+
 /* How often the file's size is looked at. */
 #define SIZE_CHECK_NS 10000000u
 

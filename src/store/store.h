@@ -83,6 +83,7 @@ struct copse_store {
   uint64_t segments;      /* max_bytes / segment */
   struct region data, readers, writers;
   struct client client;
+  _Atomic int told;       /* the client's entry names our PID namespace */
   _Atomic int truncated;  /* an outsider shortened the file: nothing works any more */
   _Atomic uint64_t size_checked_ns; /* when the file's size was last looked at */
 
@@ -125,6 +126,9 @@ void guard_add(struct copse_store *store);
 void guard_remove(struct copse_store *store);
 /* The error for a failure that truncation explains: TRUNCATED instead of CORRUPT. */
 int store_fault(const struct copse_store *store, int result);
+
+/* Completes what people see of this process, at the first call that is not part of attaching. */
+void store_tell(struct copse_store *store);
 
 /* store.c */
 /* Looks at the file's size now and then; TRUNCATED when somebody shortened it. */

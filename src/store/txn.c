@@ -101,6 +101,7 @@ int copse_txn_begin(struct copse_store *store, int64_t timeout_ns, struct copse_
     return error_set(COPSE_E_READ_ONLY, "the store was opened read-only");
   if (!store->client.live_page)
     return error_set(COPSE_E_FORKED, "this child could not attach when it was forked");
+  store_tell(store);
   /* relaxed: only this thread itself can have set its own name */
   if (atomic_load_explicit(&store->writer_thread, memory_order_relaxed) == thread_self())
     return error_set(COPSE_E_DEADLOCK, "this thread has a write transaction open on %s",

@@ -195,7 +195,8 @@ static int claim_entry(struct region *readers, const uint8_t *writers, int fd, u
 /* What people see. */
 static void describe_entry(struct reader_client *entry) {
   entry->pid = (uint32_t)getpid();
-  entry->pid_namespace = os_pid_namespace();
+  /* relaxed: for people; told later, see client_tell_namespace() */
+  atomic_store_explicit(&entry->pid_namespace, 0, memory_order_relaxed);
   entry->attached_ns = clock_now_ns();
   os_command_name(entry->command);
 }
@@ -258,6 +259,12 @@ void client_detach(struct client *client) {
   }
   os_unmap(client->live_page, TABLE_PAGE);
   *client = (struct client){0};
+}
+
+void client_tell_namespace(struct client *client) {
+  struct reader_client *entry = readers_client(client->readers, client->index);
+  /* relaxed: for people */
+  atomic_store_explicit(&entry->pid_namespace, os_pid_namespace(), memory_order_relaxed);
 }
 
 /* --- death --------------------------------------------------------------------------- */

@@ -55,6 +55,10 @@ int client_attach(struct region *readers, const uint8_t *writers, struct client 
  * left alone. */
 void client_detach(struct client *client);
 
+/* Writes the PID namespace into the client's entry. Not part of attaching: it takes a new process
+ * a third of the time that the rest does. */
+void client_tell_namespace(struct client *client);
+
 /* Tries to prove that client index is dead. 1: nobody lives there, *proof is a descriptor that
  * holds its byte until client_proof_release() by the same thread, which holds the fork lock
  * until then; 0: it lives, or is being reaped; negative: error. */

@@ -58,7 +58,7 @@ struct reader_client {
   _Atomic uint32_t generation; /* rises each time the entry is given out; under the byte */
   uint32_t pid;                /* for people; in its own namespace */
   uint32_t zero0;
-  uint64_t pid_namespace;      /* inode of /proc/self/ns/pid */
+  _Atomic uint64_t pid_namespace; /* inode of /proc/self/ns/pid; 0: not told yet. For people */
   uint64_t attached_ns;        /* CLOCK_MONOTONIC */
   char command[16];
   uint64_t zero1[10];

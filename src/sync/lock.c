@@ -149,7 +149,9 @@ static int timed_out(const struct attempt *attempt, uint64_t word) {
   double held = now > since ? (double)(now - since) / 1e9 : 0;
   char command[16];
   name_printable(entry->command, command);
-  int elsewhere = entry->pid_namespace != os_pid_namespace();
+  /* relaxed: for people */
+  uint64_t space = atomic_load_explicit(&entry->pid_namespace, memory_order_relaxed);
+  int elsewhere = space && space != os_pid_namespace();
   return error_set(COPSE_E_TIMEOUT,
                    "process %u%s (%s) has held the writer lock for %.3f s; if it is stopped, let "
                    "it go on or end it",

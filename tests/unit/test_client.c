@@ -66,6 +66,8 @@ TEST(entries_are_taken_from_the_front) {
   CHECK_EQ(is_dead(2), 1);
   const struct reader_client *entry = readers_client(&f.readers, 0);
   CHECK_EQ(entry->pid, (uint32_t)getpid());
+  CHECK_EQ(entry->pid_namespace, 0);
+  client_tell_namespace(&a);
   CHECK_EQ(entry->pid_namespace, os_pid_namespace());
   CHECK_NE(entry->attached_ns, 0);
   CHECK_NE(strlen(entry->command), 0);
