@@ -6,6 +6,7 @@ of somebody else's calls skip().
 """
 import os
 import random
+import select
 import shlex
 import shutil
 import signal
@@ -80,7 +81,19 @@ def start(*arguments, **options):
     """A copse that goes on running."""
     options.setdefault("stdout", subprocess.PIPE)
     options.setdefault("stderr", subprocess.PIPE)
+    options.setdefault("bufsize", 0)  # so that read_line() and finish() can take turns
     return subprocess.Popen([encode(a) for a in TOOL] + [encode(a) for a in arguments], **options)
+
+
+def read_line(stream):
+    """The next line that a process writes, as text; it must come in time."""
+    line = b""
+    while not line.endswith(b"\n"):
+        assert select.select([stream], [], [], WAIT_SECONDS)[0], f"waited for a line; got {line!r}"
+        byte = stream.read(1)
+        assert byte, f"the output ended; got {line!r}"
+        line += byte
+    return line.decode()
 
 
 def finish(process, code=0):

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """copse beside other processes: watch, diff, readers, top, copy, check, migrate; being interrupted."""
-import fcntl
 import json
 import os
 import pty
@@ -13,7 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../cli"))
 from harness import (TOOL, WAIT_SECONDS, check_sound, finish, main, new_path, new_store,  # noqa: E402
-                     out, run, start, test, until)
+                     out, read_line, run, start, test, until)
 
 POINT = "point { i32 x; f32 y; text name[4]; }"
 
@@ -35,8 +34,8 @@ def attached(store, process):
 def watch(*arguments):
     """A copse watch that has begun."""
     process = start("watch", *arguments)
-    said = process.stderr.readline()
-    assert b"from now on" in said, said
+    said = read_line(process.stderr)
+    assert "from now on" in said, said
     return process
 
 
@@ -76,7 +75,7 @@ def readers_are_seen():
     watcher = watch(store, "m")
     for i in range(5):
         run("put", store, "m", "k", f"{i}")
-    while not watcher.stdout.readline().endswith(b"\t4\n"):
+    while not read_line(watcher.stdout).endswith("\t4\n"):
         pass
     (reader,) = readers(store)
     assert reader["pid"] == watcher.pid and reader["alive"] and reader["snapshots"] >= 1, reader
@@ -94,10 +93,10 @@ def top_for_programs():
     store = new_store("m")
     watcher = watch(store, "m")
     top = start("top", "--json", "--interval", "0.2", store)
-    rows = [json.loads(top.stdout.readline()) for _ in range(2)]
+    rows = [json.loads(read_line(top.stdout)) for _ in range(2)]
     while not rows[-1]["puts_per_s"]:
         run("put", store, "m", "k", "v")
-        rows.append(json.loads(top.stdout.readline()))
+        rows.append(json.loads(read_line(top.stdout)))
     top.send_signal(signal.SIGINT)
     finish(top, 0)
     row = rows[-1]
@@ -159,7 +158,7 @@ def watch_prints_changes():
                    ["put", store, "m", "last", "x"]):
         run(*change)
         if "q" not in change:  # seen before the next: else both may come as one version
-            lines.append(watcher.stdout.readline().decode().rstrip("\n").split("\t"))
+            lines.append(read_line(watcher.stdout).rstrip("\n").split("\t"))
     finish(watcher)
     assert [line[1:] for line in lines] == [["+", "new\\t", "é"], ["~", "old", "1", "2"],
                                             ["-", "gone", "1"], ["+", "last", "x"]], lines
@@ -252,7 +251,6 @@ def copy_is_consistent_beside_a_writer():
     run("put", store, "q", 7, '{"x":1,"y":2,"name":"n"}')
     keys = 500
     writer = start("load", store, "m", "--batch", keys, stdin=subprocess.PIPE)
-    fcntl.fcntl(writer.stdin, fcntl.F_SETPIPE_SZ, 1 << 20)
     number = 0
     copies = []
     for _ in range(4):
@@ -459,7 +457,7 @@ def readers_of_the_output_may_go():
     for arguments in (["scan", store, "m"], ["dump", store, "--format", "jsonl"],
                       ["diff", store, new_store("m")]):
         process = start(*arguments)
-        process.stdout.readline()
+        read_line(process.stdout)
         process.stdout.close()
         process.stdout = None
         assert process.wait(WAIT_SECONDS) == 141, arguments

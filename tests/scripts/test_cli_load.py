@@ -295,7 +295,7 @@ def lmdb_main_database(rng):
     assert "main database" in run("load", store, "--format", "mdb", data=dump, code=2).err
     mdb("mdb_load", again, data=run("dump", store, "main", "--main", "--format", "mdb",
                                     text=False).out)
-    assert mdb("mdb_dump", again) == mdb("mdb_dump", env)
+    assert sections(mdb("mdb_dump", again)) == sections(dump)
 
 
 @test
