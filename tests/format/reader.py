@@ -1,0 +1,325 @@
+"""An independent reader of Copse data files, written from docs/FORMAT.md and not from the
+library's source. It reads what the newest valid root slot names: a store that was closed
+cleanly, or, while one is in use, its last durable version.
+
+  reader.py FILE          lists the maps
+  reader.py FILE MAP      prints a map's records: key and value in hexadecimal, a tab between
+
+Everything is checked on the way: bounds, levels, order, counts. Damage raises Damaged.
+"""
+import struct
+import sys
+
+MAGIC = b"\x89COPSE\r\n"
+BLOCK, UNIT, SEGMENT = 4096, 128, 256 * 1024
+FIRST_PAGE = 3 * BLOCK
+CLASS_UNITS = (list(range(1, 17)) + [20, 24, 28, 32, 40, 48, 56, 64] + list(range(1, 17)))
+RUN = 63
+LEAF, INNER, TABLE, EXTENT = 1, 2, 3, 4
+IN_EXTENT = 0xFFFF
+KINDS = {1: ("u8", "B"), 2: ("i8", "b"), 3: ("u16", "H"), 4: ("i16", "h"), 5: ("u32", "I"),
+         6: ("i32", "i"), 7: ("u64", "Q"), 8: ("i64", "q"), 9: ("f32", "f"), 10: ("f64", "d"),
+         11: ("text", "s"), 12: ("bytes", "s"), 13: ("pad", "s"), 14: ("c32", "ff"),
+         15: ("c64", "dd")}
+
+
+class Damaged(Exception):
+    pass
+
+
+def need(condition, what):
+    if not condition:
+        raise Damaged(what)
+
+
+def up(n, step):
+    return (n + step - 1) // step * step
+
+
+def crc32c(data):
+    table = crc32c.table
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ table[(crc ^ byte) & 0xFF]
+    return crc ^ 0xFFFFFFFF
+
+
+def crc_table():
+    table = []
+    for crc in range(256):
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+        table.append(crc)
+    return table
+
+
+crc32c.table = crc_table()
+
+
+def fnv1a(data):
+    hash = 0xCBF29CE484222325
+    for byte in data:
+        hash = (hash ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return hash
+
+
+class Field:
+    def __init__(self, name, kind, offset, count):
+        self.name, self.kind, self.offset, self.count = name, kind, offset, count
+
+
+class Layout:
+    """A record layout: name, size, fields, hash; decode() gives a record's fields as a dict."""
+
+    def __init__(self, data):
+        need(data[0] == 1, "a layout of an unknown form")
+        at = 2 + data[1]
+        self.name = data[2:at].decode()
+        self.size, count = struct.unpack_from("<HH", data, at)
+        self.hash = fnv1a(data[:1] + data[at:at + 4])
+        at += 4
+        self.fields, offset = [], 0
+        for _ in range(count):
+            code, elements, name_size = struct.unpack_from("<BHB", data, at)
+            name = data[at + 4:at + 4 + name_size]
+            need(code in KINDS and len(name) == name_size, "a damaged layout")
+            kind, form = KINDS[code]
+            hashed = b"" if kind == "pad" else name
+            self.hash = fnv1a(struct.pack("<QBHB", self.hash, code, elements, len(hashed)) + hashed)
+            self.fields.append(Field(name.decode(), kind, offset, elements))
+            offset += elements * struct.calcsize("<" + form)
+            at += 4 + name_size
+        self.hash = self.hash or 1
+        need(at == len(data) and offset == self.size, "a layout that does not add up")
+
+    def __str__(self):
+        fields = "".join(
+            f" {f.kind} {f.name}{'' if f.count == 1 else '[%d]' % f.count};" for f in self.fields)
+        return f"{self.name} {{{fields} }}"
+
+    def decode(self, record):
+        """Scalars, lists of them, text as str, bytes as bytes, complex numbers as complex."""
+        values = {}
+        for field in self.fields:
+            form = dict(KINDS.values())[field.kind]
+            if field.kind == "pad":
+                continue
+            if form == "s":
+                value = record[field.offset:field.offset + field.count]
+                if field.kind == "text":
+                    value = value.split(b"\0")[0].decode("utf-8", "replace")
+            else:
+                value = list(struct.unpack_from("<" + form * field.count, record, field.offset))
+                if len(form) == 2:
+                    value = [complex(*pair) for pair in zip(value[::2], value[1::2])]
+                value = value[0] if field.count == 1 else value
+            values[field.name] = value
+        return values
+
+
+class Map:
+    def __init__(self, name, tree, count, changed):
+        self.name, self.tree, self.count, self.changed = name, tree, count, changed
+        self.id = self.key_kind = self.value_size = self.created = 0
+        self.layout = None
+
+    def stride(self):
+        wide = self.layout is not None or self.value_size > 512
+        return up(self.value_size, 64 if wide else 8)
+
+
+class Store:
+    def __init__(self, data):
+        """data: the bytes of a data file (or anything that slices like them)."""
+        self.data = data
+        self.check_header()
+        self.find_root()
+        self.catalog = self.map_of(b"", 0)
+
+    @classmethod
+    def open(cls, path):
+        with open(path, "rb") as file:
+            return cls(file.read())
+
+    # --- the first blocks --------------------------------------------------------------
+
+    def check_header(self):
+        block = bytes(self.data[:BLOCK])
+        need(len(block) == BLOCK and block[:8] == MAGIC, "not a store")
+        (self.version, order, _, _, incompatible, unit, segment) = struct.unpack_from(
+            "<IIQQQII", block, 8)
+        need(order == 0x01020304, "another byte order")
+        need(self.version == 1 and incompatible == 0, "a newer format")
+        need(struct.unpack_from("<I", block, 4092)[0] == crc32c(block[:4092]), "header's checksum")
+        need(unit == UNIT and segment == SEGMENT, "other units")
+        self.identity = block[48:64]
+        (self.nonce, self.max_bytes, self.durability, self.slow_reader,
+         self.slow_reader_bytes, self.created_ns) = struct.unpack_from("<QQIIQQ", block, 64)
+        need(self.max_bytes % SEGMENT == 0, "max_bytes")
+
+    def find_root(self):
+        newest = None
+        for at in (BLOCK, 2 * BLOCK):
+            block = bytes(self.data[at:at + BLOCK])
+            if (len(block) < BLOCK or block[:8] != MAGIC or
+                    struct.unpack_from("<I", block, 4092)[0] != crc32c(block[:4092])):
+                continue
+            slot = struct.unpack_from("<9Q", block, 8)
+            if newest is None or slot[0] > newest[0]:
+                newest = slot
+        need(newest is not None, "both root slots are damaged")
+        (self.sequence, self.root_version, self.table, self.next_map, self.limit, self.time_ns,
+         self.timeline, self.clean, _) = newest
+        need(self.limit <= len(self.data), "the file is shorter than its root says")
+
+    # --- pages -------------------------------------------------------------------------
+
+    def page(self, ref, kind, level):
+        """The page's bytes; its head is checked."""
+        offset, size_class = (ref & (1 << 48) - 1) * UNIT, ref >> 48
+        need(FIRST_PAGE <= offset < self.limit, f"reference {ref:x} lies outside")
+        birth, _, found, height, units = struct.unpack_from("<QIBBH", self.data, offset)
+        size = units * UNIT
+        if size_class == RUN:
+            need(offset % BLOCK == 0, f"run {ref:x} is not at a block")
+            if found == EXTENT:
+                size = struct.unpack_from("<Q", self.data, offset + 16)[0] * BLOCK
+        else:
+            need(size_class < len(CLASS_UNITS), f"reference {ref:x} has no class")
+            need(units == CLASS_UNITS[size_class], f"page {ref:x} has another size")
+            need(offset % SEGMENT % size == 0, f"page {ref:x} is not where its class may be")
+            need((size_class >= 24) == (found in (INNER, TABLE)) or size > 16 * UNIT,
+                 f"page {ref:x} has a class of another kind")
+        need(size and offset + size <= self.limit, f"page {ref:x} lies outside")
+        need(found == kind and (level is None or height == level), f"page {ref:x} is of another kind")
+        need(birth <= self.root_version, f"page {ref:x} is newer than the root")
+        return self.data[offset:offset + size]
+
+    def map_entry(self, id):
+        """(tree, count, changed) or None."""
+        levels = 1
+        while 16 ** levels < self.next_map:
+            levels += 1
+        ref = self.table
+        for level in range(levels - 1, -1, -1):
+            if ref == 0:
+                return None
+            page = self.page(ref, TABLE, level)
+            width, place = (8, 8) if level else (32, 32)
+            at = 16 + (id >> 4 * level & 15) * place
+            if at + width > len(page):
+                return None
+            if level:
+                ref = struct.unpack_from("<Q", page, at)[0]
+        tree, count, changed, state = struct.unpack_from("<4Q", page, at)
+        need(state in (0, 1), "a damaged entry of the map table")
+        return (tree, count, changed) if state else None
+
+    def map_of(self, name, id):
+        entry = self.map_entry(id)
+        return Map(name, *entry) if entry else None
+
+    # --- trees -------------------------------------------------------------------------
+
+    def key_of(self, node, entry, head, prefix, info_bytes):
+        size = struct.unpack_from("<H", node, entry)[0]
+        need(len(prefix) + size <= 1024, "a key is too long")
+        start = struct.pack(">I", head)[:min(size, 4)]
+        rest_at, rest_size = entry + 2 + info_bytes, max(0, size - 4)
+        need(rest_at + rest_size <= len(node), "a key lies outside of its node")
+        return prefix + start + bytes(node[rest_at:rest_at + rest_size]), rest_at + rest_size
+
+    def value_of(self, map, node, entry, end, heap_end):
+        info = struct.unpack_from("<H", node, entry + 2)[0]
+        if map.value_size:
+            at = len(node) - (info + 1) * map.stride()
+            need(at >= heap_end, "a fixed-size value lies outside of its place")
+            return bytes(node[at:at + map.value_size])
+        at = up(end, 8)
+        if info != IN_EXTENT:
+            need(at + info <= heap_end, "a value lies outside of its node")
+            return bytes(node[at:at + info])
+        ref, size = struct.unpack_from("<QQ", node, at)
+        extent = self.page(ref, EXTENT, None)
+        need(struct.unpack_from("<Q", extent, 24)[0] == size and 64 + size <= len(extent),
+             "an extent of another size")
+        return bytes(extent[64:64 + size])
+
+    def walk(self, map, ref, level, low, high):
+        """Yields the records below a node whose keys must lie in [low, high)."""
+        offset = (ref & (1 << 48) - 1) * UNIT
+        need(FIRST_PAGE <= offset < self.limit, f"reference {ref:x} lies outside")
+        if level is None:
+            level = self.data[offset + 13]
+            need(level < 24, "a tree is too high")
+        node = self.page(ref, INNER if level else LEAF, level)
+        count, cap, heap, heap_end, prefix_size = struct.unpack_from("<5H", node, 20)
+        need(count <= cap <= 256 and heap <= heap_end <= len(node), "a node's head")
+        prefix = bytes(node[40:40 + prefix_size])
+        heads_at = 40 + up(prefix_size, 8)
+        slots_at = heads_at + 4 * cap
+        if level:
+            children_at = up(slots_at, 8)
+            slots_at = children_at + 8 * (cap + 1)
+        need(slots_at + 2 * cap <= heap, "a node's arrays")
+        heads = struct.unpack_from(f"<{count}I", node, heads_at)
+        slots = struct.unpack_from(f"<{count}H", node, slots_at)
+        keys = [self.key_of(node, slot, head, prefix, 0 if level else 2)
+                for slot, head in zip(slots, heads)]
+        for (one, _), (next, _) in zip(keys, keys[1:]):
+            need(one < next, "keys are out of order")
+        if keys:
+            need(low <= keys[0][0], "a key is below its separator")
+            need(high is None or keys[-1][0] < high, "a key is not below its separator")
+        if level == 0:
+            need(count > 0, "an empty leaf")
+            for slot, (key, end) in zip(slots, keys):
+                yield key, self.value_of(map, node, slot, end, heap_end)
+            return
+        children = struct.unpack_from(f"<{count + 1}Q", node, children_at)
+        bounds = [low] + [key for key, _ in keys] + [high]
+        for i, child in enumerate(children):
+            yield from self.walk(map, child, level - 1, bounds[i], bounds[i + 1])
+
+    # --- what users of this module call ------------------------------------------------
+
+    def records(self, map):
+        """Yields (key, value), both bytes, in key order."""
+        n = 0
+        if map.tree:
+            for record in self.walk(map, map.tree, None, b"", None):
+                n += 1
+                yield record
+        need(n == map.count, f"map {map.name} has {n} records and counts {map.count}")
+
+    def maps(self):
+        """Yields the maps in the order of their names."""
+        if self.catalog is None:
+            return
+        for name, value in self.records(self.catalog):
+            id, key_kind, value_size, layout_size, hash, created = struct.unpack_from(
+                "<4I2Q", value)
+            map = self.map_of(name.decode("utf-8", "surrogateescape"), id)
+            need(map is not None, "the catalog names a map that is not there")
+            need(len(value) == 32 + layout_size, "a catalog entry's size")
+            map.id, map.key_kind, map.value_size, map.created = id, key_kind, value_size, created
+            if layout_size:
+                map.layout = Layout(value[32:])
+                need(map.layout.hash == hash, "a layout's hash")
+                need(map.layout.size == value_size, "a layout's size")
+            yield map
+
+
+def main():
+    store = Store.open(sys.argv[1])
+    for map in store.maps():
+        if len(sys.argv) == 2:
+            keys = "u64" if map.key_kind else "bytes"
+            print(map.name, keys, map.layout or map.value_size or "any", map.count, sep="\t")
+        elif map.name == sys.argv[2]:
+            for key, value in store.records(map):
+                print(key.hex(), value.hex(), sep="\t")
+
+
+if __name__ == "__main__":
+    main()
