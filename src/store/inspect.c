@@ -122,6 +122,8 @@ int copse_readers(struct copse_store *store,
   uint32_t clients, slots;
   int result = fork_check();
   if (result == 0)
+    store_tell(store);
+  if (result == 0)
     result = readers_client_count(&store->readers, &clients);
   if (result == 0)
     result = readers_slot_count(&store->readers, &slots);
