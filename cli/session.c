@@ -65,11 +65,9 @@ int session_open_with(struct session *s, const char *path, enum access access,
   if (access == ACCESS_CREATE && result == COPSE_E_NO_STORE) {
     options.flags |= COPSE_CREATE;
     result = copse_store_open(path, &options, &s->store);
-    s->created = result == COPSE_OK;
   }
   if (result != COPSE_OK)
     return fail(result, "%s", path);
-  s->created |= access == ACCESS_NEW;
   return STATUS_OK;
 }
 

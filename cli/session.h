@@ -22,7 +22,6 @@ struct session {
   struct copse_store *store;
   struct copse_snapshot *snapshot; /* NULL: none open */
   struct copse_txn *txn;           /* NULL: none begun */
-  bool created;                    /* by session_open() */
 };
 
 int session_open(struct session *s, const char *path, enum access access);

@@ -194,6 +194,34 @@ def sorted_input_goes_on_behind_what_is_there():
     check_sound(store)
 
 
+@test
+def mutated_input_is_loaded_or_refused(rng):
+    """Whatever the input: an exit code of the tool's own, and a sound store."""
+    store = new_store("a", ("n", "--key", "u64"), ("q", "--layout", QUOTE))
+    run("load", store, "a", "--hex", data="".join(
+        f"{random_bytes(rng, 20).hex()}\t{random_bytes(rng, 40).hex()}\n" for _ in range(30)))
+    run("put", store, "n", 7, "v")
+    run("put", store, "q", "k", '{"time_ns":1,"bid":1e-7,"size":[3,-4],"symbol":"x\\u00e9"}')
+    dumps = {style: run("dump", store, "--format", style, text=False).out
+             for style in ("tsv", "jsonl", "mdb")}
+    pieces = [b"\n", b"\t", b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"\0", b"\xff", b"-",
+              b"e999", b"=", b"99999999999999999999", b"\\u12", b"\\x", b" ", b"DATA=END\n",
+              b"HEADER=END\n", b'{"define":{"layout":"x"}}', b"nan", b"[" * 100]
+    target = new_path("target")
+    for i in range(90):
+        style = ("tsv", "jsonl", "mdb")[i % 3]
+        data = bytearray(dumps[style])
+        for _ in range(rng.randrange(1, 6)):
+            at = rng.randrange(len(data))
+            data[at:at + rng.choice([0, 1, 1, 5, 200])] = rng.choice(pieces + [rng.randbytes(2)])
+        if rng.random() < 0.2:
+            del data[rng.randrange(len(data)):]
+        options = ["--skip-bad"] if rng.random() < 0.5 else []
+        done = run("load", target, "--format", style, *options, data=bytes(data), code=None)
+        assert done.code in (0, 2, 3), done
+    check_sound(target)
+
+
 # --- LMDB -------------------------------------------------------------------------------
 
 
