@@ -42,8 +42,10 @@ enum engine_result {
 
 struct engine {
   const char *name;
-  uint32_t traits;         /* of enum engine_trait */
-  double bytes_per_record; /* rough memory per record with 64-byte value: what fits? */
+  uint32_t traits; /* of enum engine_trait */
+  /* What a store will take at most, roughly, to tell whether it fits: per record, factor *
+   * (key + value) + extra. */
+  double size_factor, size_extra;
 
   /* For the report: version and settings, in one line each. */
   void (*describe)(char *version, size_t version_size, char *settings, size_t settings_size);

@@ -199,7 +199,8 @@ static int txn_commit(void *handle) {
 const struct engine engine_bdb = {
     .name = "bdb",
     .traits = ENGINE_PROCESSES,
-    .bytes_per_record = 450, /* pool and file */
+    .size_factor = 3,
+    .size_extra = 20,
     .describe = describe,
     .open = db_open,
     .close = db_close,

@@ -166,7 +166,8 @@ engine make() {
   engine e = {};
   e.name = "boost";
   e.traits = ENGINE_PROCESSES;
-  e.bytes_per_record = 150;
+  e.size_factor = 1;
+  e.size_extra = 64;
   e.describe = describe;
   e.open = db_open;
   e.close = db_close;

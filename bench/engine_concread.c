@@ -131,7 +131,8 @@ static int txn_commit(void *writer) {
 const struct engine engine_concread = {
     .name = "concread",
     .traits = 0,
-    .bytes_per_record = 450,
+    .size_factor = 3.5,
+    .size_extra = 100,
     .describe = describe,
     .open = db_open,
     .close = db_close,

@@ -168,7 +168,8 @@ static int txn_commit(void *handle) {
 const struct engine engine_copse = {
     .name = "copse",
     .traits = ENGINE_PROCESSES,
-    .bytes_per_record = 130,
+    .size_factor = 2,
+    .size_extra = 0,
     .describe = describe,
     .open = db_open,
     .close = db_close,

@@ -155,7 +155,8 @@ static int txn_commit(void *handle) {
 const struct engine engine_lmdb = {
     .name = "lmdb",
     .traits = ENGINE_PROCESSES,
-    .bytes_per_record = 160,
+    .size_factor = 2,
+    .size_extra = 0,
     .describe = describe,
     .open = db_open,
     .close = db_close,

@@ -199,7 +199,8 @@ engine make() {
   engine e = {};
   e.name = "rocksdb";
   e.traits = 0;
-  e.bytes_per_record = 250; /* memtables, and both sides of a compaction */
+  e.size_factor = 2.5;
+  e.size_extra = 20;
   e.describe = describe;
   e.open = db_open;
   e.close = db_close;

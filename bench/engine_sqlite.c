@@ -235,7 +235,8 @@ static int txn_commit(void *handle) {
 const struct engine engine_sqlite = {
     .name = "sqlite",
     .traits = ENGINE_PROCESSES,
-    .bytes_per_record = 150,
+    .size_factor = 1.5,
+    .size_extra = 10,
     .describe = describe,
     .open = db_open,
     .close = db_close,

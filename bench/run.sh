@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the benchmark of a tree that was built with -Dbench=true.
+# Runs the benchmark of a tree that was built with -Dbench=full or quick.
 #
 #   bench/run.sh full|quick [BUILD [OPTION...]]
 #
@@ -14,7 +14,7 @@ build=${2:-build}
 [ $# -le 2 ] && set -- || shift 2
 program=$build/bench/copse-bench
 if [ ! -x "$program" ]; then
-  echo "bench/run.sh: there is no $program; build with: meson setup -Dbench=true $build" >&2
+  echo "bench/run.sh: there is no $program; build with: meson setup -Dbench=full $build" >&2
   exit 1
 fi
 

@@ -71,9 +71,9 @@ void store_verify(const struct store *store) {
 bool store_load(struct bench *bench, struct store *store, const struct engine *engine,
                 uint64_t records, uint32_t value_size, enum load_order order) {
   uint64_t record_bytes = KEY_SIZE + value_size;
-  double need = (engine->bytes_per_record - 80 + (double)record_bytes) * (double)records;
+  double need = (engine->size_factor * (double)record_bytes + engine->size_extra) * (double)records;
   if (need * 1.1 > (double)files_room(bench->directory)) {
-    say("%s: %" PRIu64 " records don't fit into memory: left out\n", engine->name, records);
+    say(" (%s doesn't fit into memory: left out)", engine->name);
     return false;
   }
   *store = (struct store){.engine = engine, .records = records, .value_size = value_size};
