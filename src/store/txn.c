@@ -114,7 +114,11 @@ int copse_txn_begin(struct copse_store *store, int64_t timeout_ns, struct copse_
   atomic_store_explicit(&store->writer_thread, thread_self(), memory_order_relaxed);
   struct copse_txn *txn = &store->txn;
   result = base_load(store);
-  if (result == 0 && pager_pending(&store->pager) >= store->reclaim_at)
+  if (result) { /* nothing was begun: the undo log is still that of the last commit */
+    writer_end(store);
+    return result;
+  }
+  if (pager_pending(&store->pager) >= store->reclaim_at)
     result = pins_reclaim(store, 1024);
   if (result) {
     pager_rollback(&store->pager);
