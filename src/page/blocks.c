@@ -11,6 +11,7 @@
 int segments_grow(struct pager *pager, uint64_t segments) {
   struct books *books = pager->books;
   uint64_t limit = books->segment_limit;
+  pager->tight = 1;
   if (limit + segments > pager->segments)
     return error_set(COPSE_E_LIMIT, "the store is full: max_bytes is %llu",
                      (unsigned long long)(pager->layout_segments * FORMAT_SEGMENT));
@@ -39,6 +40,7 @@ int segments_grow(struct pager *pager, uint64_t segments) {
       POINT(grow_done);
       os_populate(pager->data + limit * FORMAT_SEGMENT, step * FORMAT_SEGMENT, 1);
       books->segment_limit = after;
+      pager->tight = 0;
       pager->view.limit = after * FORMAT_SEGMENT;
       return 0;
     }

@@ -20,6 +20,10 @@ int books_undo_room(struct pager *pager, uint64_t entries) {
   if (limit * sizeof(struct undo_entry) > BOOKS_UNDO_BYTES)
     return error_set(COPSE_E_LIMIT, "the transaction changes too much at once; commit in parts");
   int result = region_allocate(pager->writers_region, BOOKS_UNDO, limit * sizeof(struct undo_entry));
+  if (result == COPSE_E_NO_SPACE) { /* no more than is needed, in whole blocks */
+    limit = (need + 255) / 256 * 256;
+    result = region_allocate(pager->writers_region, BOOKS_UNDO, limit * sizeof(struct undo_entry));
+  }
   if (result == 0)
     books->undo_limit = limit;
   return result;
@@ -62,6 +66,7 @@ void pager_begin(struct pager *pager, uint64_t version, uint64_t published) {
   pager->epoch = 0;
   pager->failure = 0;
   pager->logged = 0;
+  pager->deferred = 0;
   pager->freed.count = 0;
   loose_forget(pager);
   pager->view.limit = books->segment_limit * FORMAT_SEGMENT;
@@ -71,8 +76,17 @@ void pager_rollback(struct pager *pager) {
   POINT(rollback_begin);
   undo_to(pager, 0);
   pager->logged = 0;
+  pager->deferred = 0;
   pager->freed.count = 0;
   loose_forget(pager);
+}
+
+void pager_settle(struct pager *pager) {
+  books_order();
+  pager->books->undo_count = 0;
+  books_order();
+  pager->logged = 0;
+  pager->deferred = 0;
 }
 
 static void list_add(struct pager *pager, struct ref_list *list, uint64_t ref, uint64_t birth) {
@@ -98,6 +112,7 @@ void pager_savepoint(struct pager *pager, struct pager_mark *mark) {
   loose_forget(pager);
   mark->undo_count = pager->books->undo_count;
   mark->freed_count = pager->freed.count;
+  mark->deferred = pager->deferred;
   pager->epoch++;
   pager->logged = 0;
 }
@@ -106,6 +121,7 @@ void pager_rollback_to(struct pager *pager, const struct pager_mark *mark) {
   POINT(rollback_begin);
   undo_to(pager, mark->undo_count);
   pager->freed.count = mark->freed_count;
+  pager->deferred = mark->deferred;
   loose_forget(pager);
   pager->epoch++;
   pager->logged = 0;
@@ -148,6 +164,10 @@ int chunk_take(struct pager *pager, uint64_t *index) {
     uint64_t step = used < 16 ? 16 : used < 4096 ? used : 4096;
     uint64_t at = books_chunks_at(pager->layout_segments) + used * sizeof(struct chunk);
     int result = region_allocate(pager->writers_region, at, step * sizeof(struct chunk));
+    if (result == COPSE_E_NO_SPACE) {
+      step = 1;
+      result = region_allocate(pager->writers_region, at, sizeof(struct chunk));
+    }
     if (result)
       return result;
     pager->books->chunk_limit = used + step;

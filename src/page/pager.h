@@ -52,6 +52,9 @@ struct pager {
   uint64_t version;       /* that it would commit */
   uint32_t epoch;         /* rises with each savepoint */
   int failure;            /* what went wrong in a drop: the commit fails with it */
+  uint64_t deferred;      /* entries at the end of the pending queue that it put there by itself */
+  int impatient;          /* 1: what is held up in the pending queue is parked at once */
+  int tight;              /* 1: the file could not grow when it was last asked to */
   uint64_t logged;        /* book words already in the undo log since the last savepoint */
   struct ref_list freed;  /* pages of older versions, or of this one before a savepoint */
   struct ref_list loose[PAGE_CLASSES]; /* its own pages that it dropped: free for itself */
@@ -61,6 +64,7 @@ struct pager {
 struct pager_mark {
   uint64_t undo_count;
   size_t freed_count;
+  uint64_t deferred;
 };
 
 /* Binds a pager to mapped files. */
@@ -80,6 +84,9 @@ void pager_books_finish(struct pager *pager);
 void pager_begin(struct pager *pager, uint64_t version, uint64_t published);
 /* Undoes all changes of the books since begin, and forgets freed and loose pages. */
 void pager_rollback(struct pager *pager);
+/* Makes what was reclaimed since begin last, whatever becomes of the transaction. Only while nothing
+ * was taken or given up. */
+void pager_settle(struct pager *pager);
 void pager_savepoint(struct pager *pager, struct pager_mark *mark);
 void pager_rollback_to(struct pager *pager, const struct pager_mark *mark);
 /* Moves freed and loose pages to the pending queue; the last step before publishing.
@@ -116,6 +123,7 @@ int pager_reclaim(struct pager *pager, const struct pager_pin *pins, size_t coun
 /* How many freed pages wait in the pending queue, and whether any are parked or condemned. */
 uint64_t pager_pending(const struct pager *pager);
 int pager_has_parked(const struct pager *pager);
+int pager_has_condemned(const struct pager *pager);
 /* Bytes that wait for older versions: parked ones, and together with the pending queue. */
 uint64_t pager_parked_bytes(const struct pager *pager);
 uint64_t pager_waiting_bytes(const struct pager *pager);

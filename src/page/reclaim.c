@@ -77,8 +77,6 @@ static int bucket_park(struct pager *pager, struct bucket *bucket, uint64_t tag,
 /* Sends an entry on its way: released, condemned or parked. COPSE_NONE: it has to stay. */
 static int entry_settle(const struct reclaim *reclaim, const struct listed *listed, int patient) {
   struct pager *pager = reclaim->pager;
-  if (listed->freed >= pager->version)
-    return COPSE_NONE; /* queued by this very transaction: see condemned_work() */
   uint64_t holder = holder_find(reclaim, listed->birth, listed->freed);
   if (holder == UINT64_MAX) {
     if (listed->ref & LISTED_SUBTREE)
@@ -118,14 +116,15 @@ static int queue_advance(struct pager *pager) {
 
 static int queue_work(const struct reclaim *reclaim, size_t *budget) {
   struct pager *pager = reclaim->pager;
-  while (*budget && books_word(pager, BOOK_PENDING_COUNT)) {
+  /* What this transaction put there stays: see page_defer(). */
+  while (*budget && books_word(pager, BOOK_PENDING_COUNT) > pager->deferred) {
     uint64_t head = books_word(pager, BOOK_PENDING_HEAD_CHUNK);
     uint64_t pos = books_word(pager, BOOK_PENDING_HEAD_POS);
     if (chunk_check(pager, head) || pos >= CHUNK_ENTRIES)
       return error_set(COPSE_E_CORRUPT, "the queue of freed pages is damaged");
     struct listed listed = books_chunk(pager, head - 1)->entries[pos];
     uint64_t units = units_counted(&listed);
-    int patient = books_word(pager, BOOK_PENDING_COUNT) < QUEUE_PATIENCE;
+    int patient = !pager->impatient && books_word(pager, BOOK_PENDING_COUNT) < QUEUE_PATIENCE;
     int result = entry_settle(reclaim, &listed, patient);
     if (result == 0)
       result = queue_advance(pager);
@@ -186,6 +185,7 @@ static int page_defer(struct pager *pager, uint64_t ref, uint64_t units) {
     return result;
   books_add_word(pager, BOOK_PENDING_COUNT, 1);
   books_add_word(pager, BOOK_PENDING_UNITS, units);
+  pager->deferred++;
   return 0;
 }
 
@@ -226,8 +226,12 @@ int pager_reclaim(struct pager *pager, const struct pager_pin *pins, size_t coun
 
 uint64_t pager_pending(const struct pager *pager) { return books_word(pager, BOOK_PENDING_COUNT); }
 
+int pager_has_condemned(const struct pager *pager) {
+  return books_word(pager, BOOK_CONDEMNED_CHUNK) != 0;
+}
+
 int pager_has_parked(const struct pager *pager) {
-  if (books_word(pager, BOOK_CONDEMNED_CHUNK))
+  if (pager_has_condemned(pager))
     return 1;
   for (unsigned i = 0; i < BUCKETS; i++)
     if (pager->books->buckets[i].top)

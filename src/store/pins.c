@@ -9,6 +9,9 @@
 #include "base/clock.h"
 
 #define RECLAIM_STEP 96u         /* freed pages that are worth a look at all readers */
+#define BEGIN_BUDGET 128u        /* entries looked at in a step when a transaction begins */
+#define BEGIN_STEPS 8u           /* at most so many steps */
+#define TIGHT_STEPS 1024u        /* and so many when the store is full */
 #define GROW_BUDGET 4096u        /* entries looked at before the file grows */
 #define PROBE_NS 20000000u       /* how often dead readers are looked for at most */
 
@@ -62,6 +65,27 @@ int pins_reclaim(struct copse_store *store, size_t budget) {
   return result;
 }
 
+int pins_reclaim_first(struct copse_store *store) {
+  struct pager *pager = &store->pager;
+  for (unsigned steps = pager->tight ? TIGHT_STEPS : BEGIN_STEPS; steps; steps--) {
+    uint64_t before = pager_pending(pager);
+    int condemned = pager_has_condemned(pager);
+    if (!condemned && before < (pager->tight ? 1 : store->reclaim_at))
+      return 0;
+    int result = pins_reclaim(store, BEGIN_BUDGET);
+    if (result == COPSE_E_NO_SPACE || result == COPSE_E_LIMIT) {
+      pager_rollback(pager); /* no room for a list: what the program deletes may make it */
+      return 0;
+    }
+    if (result)
+      return result;
+    pager_settle(pager);
+    if (!condemned && pager_pending(pager) == before)
+      return 0; /* held up */
+  }
+  return 0;
+}
+
 int pins_reclaim_hook(void *context) {
   struct copse_store *store = context;
   uint64_t pending = pager_pending(&store->pager);
@@ -92,24 +116,33 @@ static void refusal_count(struct copse_store *store) {
   atomic_fetch_add_explicit(&store_words(store)->refusals, 1, memory_order_relaxed);
 }
 
+static int held_park(struct copse_store *store) {
+  store->pager.impatient = 1;
+  int result = pins_reclaim(store, GROW_BUDGET * 16);
+  store->pager.impatient = 0;
+  return result;
+}
+
 int pins_may_grow(void *context) {
   struct copse_store *store = context;
   uint64_t bound = store->header.slow_reader_bytes;
   if (bound == 0 || store->header.slow_reader == COPSE_SLOW_WARN)
     return 0;
-  while (pager_waiting_bytes(&store->pager) > bound) {
+  if (pager_waiting_bytes(&store->pager) <= bound)
+    return 0;
+  /* The queue waits behind its first entry that is held: what is held itself is known by parking. */
+  int result = held_park(store);
+  while (result == 0 && pager_parked_bytes(&store->pager) > bound) {
     if (dead_reap(store) == 0) {
       if (store->header.slow_reader != COPSE_SLOW_OUST || !oldest_oust(store))
         break;
       refusal_count(store);
     }
-    int result = pins_reclaim(store, GROW_BUDGET * 16);
-    if (result)
-      return result;
+    result = held_park(store);
   }
   uint64_t held = pager_parked_bytes(&store->pager);
-  if (held <= bound)
-    return 0;
+  if (result || held <= bound)
+    return result;
   refusal_count(store);
   return error_set(COPSE_E_PINNED,
                    "snapshots keep %llu bytes from reuse, more than slow_reader_bytes (%llu); "

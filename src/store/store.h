@@ -193,6 +193,9 @@ int txn_savepoint(struct copse_txn *txn);
 
 /* pins.c: what holds pages back, and what to do about it. */
 int pins_reclaim(struct copse_store *store, size_t budget);
+/* Reclaims some when a transaction begins, in steps that last even if it is aborted: in a full store,
+ * transactions that fail must bring nearer the one that does not. */
+int pins_reclaim_first(struct copse_store *store);
 int pins_reclaim_hook(void *context);
 int pins_may_grow(void *context);
 

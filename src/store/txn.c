@@ -118,8 +118,7 @@ int copse_txn_begin(struct copse_store *store, int64_t timeout_ns, struct copse_
     writer_end(store);
     return result;
   }
-  if (pager_pending(&store->pager) >= store->reclaim_at)
-    result = pins_reclaim(store, 1024);
+  result = pins_reclaim_first(store);
   if (result) {
     pager_rollback(&store->pager);
     writer_end(store);
