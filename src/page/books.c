@@ -143,6 +143,19 @@ void pager_drop_subtree(struct pager *pager, uint64_t ref) {
   list_add(pager, &pager->freed, ref | LISTED_SUBTREE, 0);
 }
 
+int pager_check(const struct pager *pager) {
+  const struct books *books = pager->books;
+  uint64_t room = pager->writers_region->reserved - books_chunks_at(pager->layout_segments);
+  if (books->segment_limit > pager->data_region->reserved / FORMAT_SEGMENT ||
+      books->chunk_limit > room / sizeof(struct chunk))
+    return error_set(COPSE_E_ADDRESS_SPACE,
+                     "the store has grown beyond the address space that this process reserved");
+  if (books->undo_limit > BOOKS_UNDO_BYTES / sizeof(struct undo_entry) ||
+      books->words[BOOK_SEGMENT_USED] > books->segment_limit)
+    return error_set(COPSE_E_CORRUPT, "the books in the writers' file make no sense");
+  return 0;
+}
+
 int chunk_check(const struct pager *pager, uint64_t index) {
   if (index == 0 || index > pager->books->chunk_limit)
     return error_set(COPSE_E_CORRUPT, "the writers' file names chunk %llu of %llu",
@@ -163,6 +176,9 @@ int chunk_take(struct pager *pager, uint64_t *index) {
   if (used >= pager->books->chunk_limit) {
     uint64_t step = used < 16 ? 16 : used < 4096 ? used : 4096;
     uint64_t at = books_chunks_at(pager->layout_segments) + used * sizeof(struct chunk);
+    if (at + step * sizeof(struct chunk) > pager->writers_region->reserved)
+      return error_set(COPSE_E_ADDRESS_SPACE,
+                       "the lists of freed pages outgrow the address space reserved for them");
     int result = region_allocate(pager->writers_region, at, step * sizeof(struct chunk));
     if (result == COPSE_E_NO_SPACE) {
       step = 1;

@@ -80,6 +80,9 @@ int pager_books_create(struct pager *pager, uint64_t segment_limit);
 int pager_books_mark(struct pager *pager, uint64_t ref);
 void pager_books_finish(struct pager *pager);
 
+/* Whether this process has mapped all that the books speak of: to be asked before pager_begin().
+ * Errors: ADDRESS_SPACE, CORRUPT. */
+int pager_check(const struct pager *pager);
 /* Begins the transaction that would commit version, undoing first what a dead one left. */
 void pager_begin(struct pager *pager, uint64_t version, uint64_t published);
 /* Undoes all changes of the books since begin, and forgets freed and loose pages. */

@@ -48,7 +48,7 @@ int txn_map_find(struct copse_txn *txn, uint32_t id, struct tree_shape shape,
   *map = &txn->maps[txn->last_map];
   **map = (struct txn_map){.id = id,
                            .dropped = !entry.state,
-                           .tree = {entry.root, entry.count, shape},
+                           .tree = {.root = entry.root, .count = entry.count, .shape = shape},
                            .changed = entry.changed};
   return 0;
 }
@@ -71,7 +71,9 @@ static int base_load(struct copse_store *store) {
     return result;
   if (root.limit > store->data.reserved)
     return error_set(COPSE_E_ADDRESS_SPACE, "the store is larger than what this process reserved");
-  result = durable_mark_unclean(store);
+  result = pager_check(&store->pager);
+  if (result == 0)
+    result = durable_mark_unclean(store);
   if (result)
     return result;
   pager_begin(&store->pager, published + 1, published);
