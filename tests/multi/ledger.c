@@ -204,7 +204,7 @@ static int operation(struct change *change) {
     int order = memcmp(key.bytes, other.bytes, 5);
     struct copse_range range = {.from = {key.bytes, key.size}, .to = {other.bytes, 5}};
     if (order > 0 || test_random_one_in(random, 4))
-      range = (struct copse_range){.prefix = {key.bytes, 3}};
+      range = (struct copse_range){.prefix = {key.bytes, test_random_one_in(random, 4) ? 3 : 4}};
     return range_delete(change, ledger->a, 'a', &range);
   }
   case 2:

@@ -13,16 +13,43 @@
 static struct copse_store *store_new(const char *path, enum copse_slow_reader policy) {
   struct copse_store *store;
   struct copse_store_options options = {
-      .flags = COPSE_CREATE, .slow_reader = policy, .slow_reader_bytes = 1 << 20};
+      .flags = COPSE_CREATE, .slow_reader = policy, .slow_reader_bytes = 8 << 10};
   CHECK_OK(copse_store_open(path, &options, &store));
   return store;
+}
+
+static bool grow; /* there are ever more records: only a store that grows asks about readers */
+
+/* A change that also adds a record that stays. */
+static int change_growing(struct ledger *ledger) {
+  static const char value[100000];
+  struct copse_map *map;
+  struct copse_txn *txn;
+  uint8_t key[8];
+  int result = copse_txn_begin(ledger->store, -1, &txn);
+  if (result)
+    return result;
+  copse_key_u64(copse_store_version(ledger->store), key);
+  result = copse_map_open(copse_txn_view(txn), "fill", NULL, &map);
+  if (result == COPSE_E_NO_MAP)
+    result = copse_map_create(txn, "fill", NULL, &map);
+  if (result == 0) {
+    result = copse_put(txn, map, key, 8, value, sizeof value, 0);
+    copse_map_close(map);
+  }
+  if (result == 0)
+    result = ledger_change_in(ledger, txn, 4);
+  if (result == 0)
+    return copse_txn_commit(txn, NULL);
+  copse_txn_abort(txn);
+  return result;
 }
 
 /* Changes until the store refuses or `most` are done; how many were done. */
 static int change_much(struct ledger *ledger, int most, int allowed) {
   uint64_t version;
   for (int i = 0; i < most; i++) {
-    int result = ledger_change(ledger, -1, &version);
+    int result = grow ? change_growing(ledger) : ledger_change(ledger, -1, &version);
     CHECK_MSG(result == 0 || result == allowed, "%s: %s", copse_error_name(result),
               copse_error_detail());
     if (result)
@@ -44,7 +71,7 @@ TEST(warn_goes_on) {
   uint64_t version = copse_snapshot_version(snapshot);
   change_much(&ledger, 1500, 0);
   CHECK_OK(copse_stat(store, &stat));
-  CHECK_GT(stat.pinned_bytes + stat.pending_bytes, 1 << 20);
+  CHECK_GT(stat.pinned_bytes + stat.pending_bytes, 8 << 10);
   CHECK_EQ(stat.refusals, 0);
   CHECK_OK(ledger_read(&ledger, copse_snapshot_view(snapshot), &head));
   CHECK_EQ(head.version, version);
@@ -63,10 +90,13 @@ TEST(refuse_and_go_on_when_the_reader_has_gone) {
   ledger_open(&ledger, store, test_seed());
   ledger.large = 5;
   for (int round = 0; round < 3 * test_scale(); round++) {
+    ledger.large = round % 2 ? 0 : 5; /* the bound is in bytes: a few large pages do */
     change_much(&ledger, 200, 0);
     CHECK_OK(copse_snapshot_open(store, 0, &snapshot));
     uint64_t version = copse_snapshot_version(snapshot);
-    CHECK_LT(change_much(&ledger, 5000, COPSE_E_PINNED), 5000);
+    grow = true;
+    CHECK_LT(change_much(&ledger, 3000, COPSE_E_PINNED), 3000);
+    grow = false;
     ledger_verify(&ledger);
     ledger_check(store);
     CHECK_OK(ledger_read(&ledger, copse_snapshot_view(snapshot), &head));
@@ -143,8 +173,10 @@ TEST(oust_readers_in_other_processes) {
   struct copse_store *store = store_new(path, COPSE_SLOW_OUST);
   ledger_open(&ledger, store, test_seed() + 100);
   ledger.large = 5;
+  change_much(&ledger, 300, 0);
   wait_for(&counts->ready, READERS);
-  for (int i = 0; i < 40 * test_scale() || counts->ousted < 20; i++) {
+  grow = true;
+  for (int i = 0; i < 15 * test_scale(); i++) {
     change_much(&ledger, 50, 0);
     ledger_check(store);
   }
@@ -155,6 +187,36 @@ TEST(oust_readers_in_other_processes) {
   ledger_check(store);
   test_note(__FILE__, __LINE__, "%llu snapshots ousted, %llu read whole",
             (unsigned long long)counts->ousted, (unsigned long long)counts->whole);
+  ledger_close(&ledger);
+  CHECK_OK(copse_store_close(store));
+}
+
+/* Snapshots of this process, so that a seed replays it. */
+TEST(oust_own_snapshots) {
+  enum { HELD = 12 };
+  struct ledger ledger;
+  struct copse_snapshot *held[HELD];
+  struct copse_store *store = store_new(test_shm_path("own"), COPSE_SLOW_OUST);
+  uint64_t ousted = 0;
+  ledger_open(&ledger, store, test_seed());
+  ledger.large = 5;
+  grow = true;
+  for (int i = 0; i < HELD; i++)
+    CHECK_OK(copse_snapshot_open(store, COPSE_SNAPSHOT_OUSTABLE, &held[i]));
+  for (int i = 0; i < 400 * test_scale(); i++) {
+    struct ledger_head head;
+    change_much(&ledger, 4, 0);
+    struct copse_snapshot *snapshot = held[test_random_below(&ledger.random, HELD)];
+    int result = ledger_read(&ledger, copse_snapshot_view(snapshot), &head);
+    CHECK_MSG(result == 0 || result == COPSE_E_OUSTED, "%s: %s", copse_error_name(result),
+              copse_error_detail());
+    ousted += result != 0;
+    CHECK(copse_snapshot_refresh(snapshot) >= 0);
+    ledger_check(store);
+  }
+  test_note(__FILE__, __LINE__, "%llu snapshots ousted", (unsigned long long)ousted);
+  for (int i = 0; i < HELD; i++)
+    copse_snapshot_close(held[i]);
   ledger_close(&ledger);
   CHECK_OK(copse_store_close(store));
 }
@@ -171,6 +233,7 @@ TEST(an_ousted_snapshot_stays_ousted) {
   CHECK_OK(copse_snapshot_open(store, COPSE_SNAPSHOT_OUSTABLE, &snapshot));
   CHECK_OK(copse_snapshot_open(store, COPSE_SNAPSHOT_OUSTABLE, &quick));
   int result;
+  grow = true;
   for (int i = 0; (result = ledger_sample(&ledger, copse_snapshot_view(snapshot), 1)) == 0; i++) {
     CHECK_LT(i, 10000);
     change_much(&ledger, 10, 0);
@@ -246,6 +309,7 @@ TEST(cursors_of_an_oustable_snapshot_do_not_mix) {
 
 /* What a reader held that has died comes back, also while writing never pauses. */
 TEST(a_dead_reader_holds_nothing) {
+  grow = false;
   struct ledger ledger;
   struct copse_stat stat;
   struct counts *counts = counts_new();
