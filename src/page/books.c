@@ -29,8 +29,8 @@ int books_undo_room(struct pager *pager, uint64_t entries) {
   return result;
 }
 
-/* Puts old values back, newest first, down to `keep` entries. Entries are untrusted. */
-static void undo_to(struct pager *pager, uint64_t keep) {
+/* Entries are untrusted. */
+void books_undo_to(struct pager *pager, uint64_t keep) {
   struct books *books = pager->books;
   const struct undo_entry *log = (const struct undo_entry *)(pager->writers + BOOKS_UNDO);
   uint64_t count = books->undo_count, end = books_bytes(pager->layout_segments);
@@ -57,7 +57,7 @@ void pager_begin(struct pager *pager, uint64_t version, uint64_t published) {
   struct books *books = pager->books;
   if (books->undo_count && books->undo_version > published) {
     POINT(rollback_begin);
-    undo_to(pager, 0);
+    books_undo_to(pager, 0);
   }
   books->undo_count = 0;
   books_order();
@@ -74,7 +74,7 @@ void pager_begin(struct pager *pager, uint64_t version, uint64_t published) {
 
 void pager_rollback(struct pager *pager) {
   POINT(rollback_begin);
-  undo_to(pager, 0);
+  books_undo_to(pager, 0);
   pager->logged = 0;
   pager->deferred = 0;
   pager->freed.count = 0;
@@ -119,7 +119,7 @@ void pager_savepoint(struct pager *pager, struct pager_mark *mark) {
 
 void pager_rollback_to(struct pager *pager, const struct pager_mark *mark) {
   POINT(rollback_begin);
-  undo_to(pager, mark->undo_count);
+  books_undo_to(pager, mark->undo_count);
   pager->freed.count = mark->freed_count;
   pager->deferred = mark->deferred;
   loose_forget(pager);

@@ -13,6 +13,9 @@ static inline void books_order(void) { __asm__ volatile("" ::: "memory"); }
 /* Makes room for `entries` more undo entries, so that books_set cannot fail until then. */
 int books_undo_room(struct pager *pager, uint64_t entries);
 
+/* Puts old values back, newest first, down to `keep` entries. */
+void books_undo_to(struct pager *pager, uint64_t keep);
+
 /* Changes a word of the writers' file so that it can be undone. Room must have been made. */
 static inline void books_set(struct pager *pager, uint64_t *word, uint64_t value) {
   struct books *books = pager->books;

@@ -155,11 +155,13 @@ static int buckets_work(const struct reclaim *reclaim, size_t *budget) {
       books_set(pager, &bucket->units, bucket->units - units);
       books_add_word(pager, BOOK_PARKED_UNITS, 0 - units);
       result = entry_settle(reclaim, &listed, 0);
-      if (result == COPSE_NONE) { /* no bucket for its next holder: it stays where it was */
-        return bucket_park(pager, bucket, bucket->tag, &listed);
-      }
+      int stays = result == COPSE_NONE; /* no bucket for its next holder */
+      if (stays)
+        result = bucket_park(pager, bucket, bucket->tag, &listed);
       if (result)
         return result;
+      if (stays)
+        break;
       --*budget;
     }
   }
@@ -213,6 +215,8 @@ static int condemned_work(const struct reclaim *reclaim, pager_children *childre
 int pager_reclaim(struct pager *pager, const struct pager_pin *pins, size_t count,
                   pager_children *children, size_t budget) {
   struct reclaim reclaim = {pager, pins, count, UINT64_MAX};
+  uint64_t undo_count = pager->books->undo_count, deferred = pager->deferred;
+  pager->logged = 0; /* so that what follows can be undone by itself */
   for (size_t i = 0; i < count; i++)
     if (pins[i].open_ended && pins[i].version < reclaim.open_from)
       reclaim.open_from = pins[i].version;
@@ -221,6 +225,11 @@ int pager_reclaim(struct pager *pager, const struct pager_pin *pins, size_t coun
     result = buckets_work(&reclaim, &budget);
   if (result == 0)
     result = condemned_work(&reclaim, children, &budget);
+  if (result) { /* half of a move is in the books, and the transaction may yet be committed */
+    books_undo_to(pager, undo_count);
+    pager->deferred = deferred;
+    pager->logged = 0;
+  }
   return result;
 }
 
