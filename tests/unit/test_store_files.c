@@ -1,0 +1,422 @@
+/* test_store_files.c - files that are not what they should be: foreign, empty, shortened, damaged, of
+ * a newer format, without permission; coordination files that went away. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "page/format.h"
+#include "region/os.h"
+#include "test_store_fixture.h"
+
+static char *beside(const char *path, const char *suffix) {
+  static char names[4][700];
+  static int next;
+  char *name = names[next++ % 4];
+  snprintf(name, sizeof names[0], "%s%s", path, suffix);
+  return name;
+}
+
+static void file_write(const char *path, const void *data, size_t size) {
+  int fd = CHECK_SYS(open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+  CHECK_EQ(write(fd, data, size), (ssize_t)size);
+  close(fd);
+}
+
+static uint64_t file_size(const char *path) {
+  struct stat stat_of;
+  CHECK_SYS(stat(path, &stat_of));
+  return (uint64_t)stat_of.st_size;
+}
+
+/* A closed store with some records. */
+static void store_make(const char *path) {
+  struct copse_store *store = store_new(path, 64 << 20);
+  struct copse_map *map = map_new(store, "m");
+  struct copse_txn *txn = begin(store);
+  for (int i = 0; i < 2000; i++) {
+    char key[16];
+    sprintf(key, "%05d", i);
+    CHECK_OK(put_text(txn, map, key, i % 100 ? key : "a value that is longer than the others are"));
+  }
+  void *memory;
+  CHECK_OK(copse_reserve(txn, map, "large", 5, 20000, 0, &memory));
+  memset(memory, 7, 20000);
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  copse_map_close(map);
+  CHECK_OK(copse_store_close(store));
+}
+
+TEST(no_store_there) {
+  struct copse_store *store;
+  const char *path = test_shm_path("store");
+  struct copse_store_options create = {.flags = COPSE_CREATE},
+                             exclusive = {.flags = COPSE_CREATE | COPSE_EXCLUSIVE};
+  FAILS(copse_store_open(path, NULL, &store), COPSE_E_NO_STORE, path);
+  FAILS(copse_store_remove(path), COPSE_E_NO_STORE, path);
+  FAILS(copse_store_open(beside(path, "/none/store"), &create, &store), COPSE_E_NO_STORE, "none");
+  store_make(path);
+  FAILS(copse_store_open(path, &exclusive, &store), COPSE_E_STORE_EXISTS, path);
+  CHECK_OK(copse_store_open(path, NULL, &store));
+  FAILS(copse_store_remove(path), COPSE_E_STATE, "in use");
+  CHECK_OK(copse_store_close(store));
+  CHECK_OK(copse_store_remove(path));
+  CHECK_EQ(access(path, F_OK), -1);
+  CHECK_EQ(access(beside(path, "-writers"), F_OK), -1);
+  CHECK_EQ(access(beside(path, "-readers"), F_OK), -1);
+}
+
+TEST(something_else_there) {
+  struct copse_store *store;
+  const char *folder = test_shm_path("folder"), *empty = test_shm_path("empty"),
+             *text = test_shm_path("text"), *fifo = test_shm_path("fifo");
+  struct copse_store_options create = {.flags = COPSE_CREATE};
+  char bytes[8192];
+  memset(bytes, 'x', sizeof bytes);
+  CHECK_SYS(mkdir(folder, 0700));
+  CHECK_SYS(mkfifo(fifo, 0600));
+  file_write(empty, "", 0);
+  file_write(text, bytes, sizeof bytes);
+  const char *const paths[] = {folder, empty, text, fifo};
+  for (int i = 0; i < 4; i++) {
+    FAILS(copse_store_open(paths[i], NULL, &store), COPSE_E_NOT_A_STORE, paths[i]);
+    FAILS(copse_store_open(paths[i], &create, &store), COPSE_E_NOT_A_STORE, paths[i]);
+    FAILS(copse_store_remove(paths[i]), COPSE_E_NOT_A_STORE, paths[i]);
+    CHECK_OK(access(paths[i], F_OK));
+  }
+}
+
+TEST(file_system_not_fit) {
+  struct copse_store *store;
+  const char *path = test_shm_path("store");
+  struct copse_store_options create = {.flags = COPSE_CREATE};
+  os_file_system_magic = 0x6969; /* nfs */
+  int result = copse_store_open(path, &create, &store);
+  os_file_system_magic = 0;
+  CHECK_EQ(result, COPSE_E_FILE_SYSTEM);
+  CHECK_MSG(strcasestr(copse_error_detail(), "nfs") != NULL, "%s", copse_error_detail());
+  CHECK_EQ(access(path, F_OK), -1);
+}
+
+/* --- headers ------------------------------------------------------------------------------- */
+
+static void header_patch(const char *path, size_t at, uint32_t value, int seal) {
+  struct data_header header;
+  int fd = CHECK_SYS(open(path, O_RDWR));
+  CHECK_EQ(pread(fd, &header, sizeof header, 0), (ssize_t)sizeof header);
+  memcpy((uint8_t *)&header + at, &value, sizeof value);
+  if (seal)
+    header.crc = base_crc32c(&header, offsetof(struct data_header, crc));
+  CHECK_EQ(pwrite(fd, &header, sizeof header, 0), (ssize_t)sizeof header);
+  close(fd);
+}
+
+TEST(header_of_a_newer_format) {
+  struct copse_store *store;
+  const char *path = test_shm_path("store");
+  store_make(path);
+  header_patch(path, offsetof(struct data_header, version), FORMAT_VERSION + 1, 1);
+  FAILS(copse_store_open(path, NULL, &store), COPSE_E_VERSION, "format 2");
+  header_patch(path, offsetof(struct data_header, version), FORMAT_VERSION, 1);
+  header_patch(path, offsetof(struct data_header, incompat), 4, 1);
+  FAILS(copse_store_open(path, NULL, &store), COPSE_E_VERSION, "features 4");
+  header_patch(path, offsetof(struct data_header, incompat), 0, 1);
+  header_patch(path, offsetof(struct data_header, read_compat), 4, 1);
+  FAILS(copse_store_open(path, NULL, &store), COPSE_E_VERSION, "read-only");
+  header_patch(path, offsetof(struct data_header, read_compat), 0, 1);
+  header_patch(path, offsetof(struct data_header, segment), 77, 0);
+  FAILS(copse_store_open(path, NULL, &store), COPSE_E_CORRUPT, "header");
+  header_patch(path, offsetof(struct data_header, segment), 77, 1);
+  FAILS(copse_store_open(path, NULL, &store), COPSE_E_CORRUPT, "header");
+  header_patch(path, offsetof(struct data_header, segment), FORMAT_SEGMENT, 1);
+  CHECK_OK(copse_store_open(path, NULL, &store));
+  store_sound(store);
+  CHECK_OK(copse_store_close(store));
+}
+
+TEST(shortened_while_closed) {
+  struct copse_store *store;
+  const char *path = test_shm_path("store");
+  static const uint64_t sizes[] = {0, 1, 100, 4096, 4097, 12288, 100000, 262144, 300000};
+  for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++)
+    for (int lost = 0; lost < 2; lost++) { /* coordination files may be there or not */
+      store_make(path);
+      CHECK_SYS(truncate(path, (off_t)sizes[i]));
+      if (lost) {
+        CHECK_SYS(unlink(beside(path, "-writers")));
+        CHECK_SYS(unlink(beside(path, "-readers")));
+      }
+      int result = copse_store_open(path, NULL, &store);
+      if (result == 0) { /* noticed by whoever looks */
+        struct copse_snapshot *snapshot;
+        result = copse_snapshot_open(store, 0, &snapshot);
+        if (result == 0)
+          copse_snapshot_close(snapshot);
+        (void)copse_store_close(store);
+      }
+      CHECK_MSG(result == COPSE_E_TRUNCATED || result == COPSE_E_NOT_A_STORE ||
+                    result == COPSE_E_CORRUPT,
+                "%llu bytes, %d: %s", (unsigned long long)sizes[i], lost,
+                copse_error_name(result));
+      CHECK(*copse_error_detail() != 0);
+      CHECK_SYS(unlink(path));
+      unlink(beside(path, "-writers"));
+      unlink(beside(path, "-readers"));
+    }
+}
+
+/* --- flipped bits -------------------------------------------------------------------------- */
+
+static void everything_read(struct copse_store *store) {
+  struct copse_snapshot *snapshot;
+  struct copse_map_info info;
+  struct copse_map *map;
+  if (copse_snapshot_open(store, 0, &snapshot))
+    return;
+  struct copse_view *view = copse_snapshot_view(snapshot);
+  char name[COPSE_MAP_NAME_MAX + 1] = "";
+  for (int i = 0; i < 10 && copse_map_next(view, i ? name : NULL, &info) == 0; i++)
+    memcpy(name, info.name, sizeof name);
+  if (copse_map_open(view, "m", NULL, &map) == 0) {
+    struct copse_cursor *cursor;
+    struct copse_bytes key, value;
+    uint64_t records = 0, sum = 0;
+    if (copse_cursor_open(view, map, NULL, &cursor) == 0) {
+      while (records < 100000 && copse_cursor_next(cursor, &key, &value) == 0) {
+        records++;
+        for (size_t i = 0; i < value.size; i += 512)
+          sum += ((const uint8_t *)value.data)[i];
+      }
+      CHECK_LT(records, 100000);
+      CHECK(sum != 1);
+      copse_cursor_close(cursor);
+    }
+    copse_map_close(map);
+  }
+  copse_snapshot_close(snapshot);
+}
+
+/* Writes as well: whatever the damage, no crash. */
+static void something_written(struct copse_store *store, struct test_random *random) {
+  struct copse_txn *txn;
+  struct copse_map *map;
+  if (copse_txn_begin(store, -1, &txn))
+    return;
+  if (copse_map_open(copse_txn_view(txn), "m", NULL, &map) == 0) {
+    for (int i = 0; i < 50; i++) {
+      char key[16];
+      sprintf(key, "%05d", (int)test_random_below(random, 2000));
+      if (i % 2)
+        (void)!put_text(txn, map, key, "new");
+      else
+        (void)!copse_delete(txn, map, key, 5);
+    }
+    (void)!copse_delete_range(txn, map, NULL, NULL);
+    copse_map_close(map);
+  }
+  (void)!copse_txn_commit(txn, NULL);
+  for (int i = 0; i < 3; i++)
+    if (copse_txn_begin(store, -1, &txn) == 0)
+      copse_txn_abort(txn);
+}
+
+static void bits_flip(const char *path, struct test_random *random, uint64_t from, uint64_t to) {
+  int fd = CHECK_SYS(open(path, O_RDWR));
+  for (uint64_t n = 1 + test_random_below(random, 4); n; n--) {
+    off_t at = (off_t)test_random_range(random, from, to - 1);
+    uint8_t byte;
+    CHECK_EQ(pread(fd, &byte, 1, at), 1);
+    byte = (uint8_t)(byte ^ 1 << test_random_below(random, 8));
+    CHECK_EQ(pwrite(fd, &byte, 1, at), 1);
+  }
+  close(fd);
+}
+
+TEST(flipped_bits) {
+  const char *path = test_shm_path("store");
+  struct test_random random = {test_seed()};
+  for (int i = 0; i < 150 * test_scale(); i++) {
+    struct copse_store *store;
+    struct copse_check check;
+    store_make(path);
+    uint64_t size = file_size(path) < 700000 ? file_size(path) : 700000;
+    if (i % 3 == 0)
+      bits_flip(path, &random, 0, 3 * 4096);
+    else
+      bits_flip(path, &random, 4096, size);
+    if (i % 2) {
+      CHECK_SYS(unlink(beside(path, "-writers")));
+      CHECK_SYS(unlink(beside(path, "-readers")));
+    }
+    int result = copse_store_open(path, NULL, &store);
+    if (result == 0) {
+      everything_read(store);
+      (void)!copse_check_store(store, -1, NULL, NULL, NULL, &check);
+      something_written(store, &random);
+      (void)copse_store_close(store);
+    } else {
+      CHECK(*copse_error_detail() != 0);
+    }
+    unlink(path);
+    unlink(beside(path, "-writers"));
+    unlink(beside(path, "-readers"));
+  }
+}
+
+/* --- permission ------------------------------------------------------------------------------ */
+
+TEST(permission) {
+  const char *path = test_shm_path("store");
+  struct copse_store_options read_only = {.flags = COPSE_READ_ONLY};
+  store_make(path);
+  CHECK_SYS(chmod(path, 0444));
+  CHECK_SYS(chmod(beside(path, "-writers"), 0444));
+  CHECK_SYS(chmod(beside(path, "-readers"), 0666));
+  char folder[700];
+  snprintf(folder, sizeof folder, "%s", path);
+  *strrchr(folder, '/') = 0;
+  CHECK_SYS(chmod(folder, 0755));
+  pid_t child = test_fork();
+  if (child == 0) {
+    struct copse_store *store;
+    struct copse_map *map;
+    if (getuid() == 0 && (setgroups(0, NULL) || setgid(65534) || setuid(65534)))
+      _exit(77);
+    if (open(path, O_RDONLY | O_CLOEXEC) < 0)
+      _exit(77); /* a folder above is closed to others */
+    FAILS(copse_store_open(path, NULL, &store), COPSE_E_PERMISSION, path);
+    CHECK_OK(copse_store_open(path, &read_only, &store));
+    struct copse_snapshot *snapshot = snapshot_new(store);
+    CHECK_OK(copse_map_open(copse_snapshot_view(snapshot), "m", NULL, &map));
+    text_is(copse_snapshot_view(snapshot), map, "00001", "00001");
+    copse_snapshot_close(snapshot);
+    copse_map_close(map);
+    CHECK_OK(copse_store_close(store));
+    _exit(0);
+  }
+  int status;
+  CHECK_SYS(waitpid(child, &status, 0));
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+    SKIP("this process cannot become another user");
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* --- coordination files ---------------------------------------------------------------------- */
+
+static void coordination_lost(const char *suffix, int replaced) {
+  const char *path = test_shm_path("store");
+  struct copse_store *store, *second;
+  struct copse_store_options read_only = {.flags = COPSE_READ_ONLY};
+  store_make(path);
+  CHECK_SYS(unlink(beside(path, suffix)));
+  if (replaced)
+    file_write(beside(path, suffix), "not a coordination file", 23);
+  FAILS(copse_store_open(path, &read_only, &store), COPSE_E_COORDINATION, suffix);
+  CHECK_OK(copse_store_open(path, NULL, &store)); /* it was closed cleanly: they are made anew */
+  store_sound(store);
+  struct copse_map *map = map_new(store, "m");
+  struct copse_snapshot *snapshot = snapshot_new(store);
+  text_is(copse_snapshot_view(snapshot), map, "01999", "01999");
+  CHECK_SYS(unlink(beside(path, suffix)));
+  if (replaced)
+    file_write(beside(path, suffix), "not a coordination file", 23);
+  FAILS(copse_store_open(path, NULL, &second), COPSE_E_COORDINATION, suffix);
+  set_text(store, map, "new", "record"); /* who has it open goes on */
+  copse_snapshot_close(snapshot);
+  store_sound(store);
+  copse_map_close(map);
+  CHECK_OK(copse_store_close(store));
+  CHECK_OK(copse_store_open(path, NULL, &store));
+  map = map_new(store, "m");
+  snapshot = snapshot_new(store);
+  text_is(copse_snapshot_view(snapshot), map, "new", "record");
+  copse_snapshot_close(snapshot);
+  copse_map_close(map);
+  store_sound(store);
+  CHECK_OK(copse_store_close(store));
+  CHECK_OK(copse_store_remove(path));
+}
+
+TEST(coordination_files_lost) {
+  coordination_lost("-writers", 0);
+  coordination_lost("-readers", 0);
+}
+
+TEST(coordination_files_replaced) {
+  coordination_lost("-writers", 1);
+  coordination_lost("-readers", 1);
+}
+
+TEST(coordination_lost_in_use) {
+  const char *path = test_shm_path("store");
+  struct copse_store *store;
+  store_make(path);
+  pid_t child = test_fork();
+  if (child == 0) {
+    CHECK_OK(copse_store_open(path, NULL, &store));
+    struct copse_map *map = map_new(store, "m");
+    set_text(store, map, "new", "record");
+    _exit(0); /* not closed: the newest version stands in the writers' file alone */
+  }
+  CHECK_CHILD_OK(child);
+  CHECK_SYS(unlink(beside(path, "-writers")));
+  FAILS(copse_store_open(path, NULL, &store), COPSE_E_COORDINATION, "-writers");
+}
+
+/* --- system calls that fail ------------------------------------------------------------------ */
+
+static enum os_call failing;
+static int failure_errno;
+static int call_fails(enum os_call call, const char *path, uint64_t offset, uint64_t size) {
+  (void)path, (void)offset, (void)size;
+  return call == failing ? failure_errno : 0;
+}
+
+TEST(system_calls_fail) {
+  static const struct {
+    enum os_call call;
+    int errnum, code;
+  } cases[] = {
+      {OS_CALL_OPEN, EIO, COPSE_E_IO},        {OS_CALL_OPEN, EACCES, COPSE_E_PERMISSION},
+      {OS_CALL_READ, EIO, COPSE_E_IO},        {OS_CALL_OPEN, EROFS, COPSE_E_READ_ONLY},
+      {OS_CALL_MAP, ENOMEM, COPSE_E_ADDRESS_SPACE}, {OS_CALL_LOCK, EIO, COPSE_E_IO},
+  };
+  const char *path = test_shm_path("store");
+  struct copse_store *store;
+  store_make(path);
+  for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+    failing = cases[i].call;
+    failure_errno = cases[i].errnum;
+    os_hook = call_fails;
+    int result = copse_store_open(path, NULL, &store);
+    os_hook = NULL;
+    CHECK_MSG(result == cases[i].code, "case %u: %s: %s", i, copse_error_name(result),
+              copse_error_detail());
+    CHECK(*copse_error_detail() != 0);
+  }
+  CHECK_OK(copse_store_open(path, NULL, &store));
+  store_sound(store);
+  CHECK_OK(copse_store_close(store));
+}
+
+TEST(failed_sync_is_not_forgotten) {
+  const char *path = test_disk_path("store");
+  struct copse_store *store = store_new(path, 64 << 20);
+  struct copse_map *map = map_new(store, "m");
+  uint64_t version;
+  CHECK_OK(copse_store_sync(store, &version));
+  set_text(store, map, "a", "1");
+  failing = OS_CALL_SYNC;
+  failure_errno = EIO;
+  os_hook = call_fails;
+  FAILS(copse_store_sync(store, &version), COPSE_E_IO, "store");
+  os_hook = NULL;
+  FAILS(copse_store_sync(store, &version), COPSE_E_SYNC_FAILED, "failed earlier");
+  copse_map_close(map);
+  CHECK_RESULT(copse_store_close(store), COPSE_E_SYNC_FAILED);
+}

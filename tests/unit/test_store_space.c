@@ -1,0 +1,158 @@
+/* test_store_space.c - how much room a store takes for what is in it, after long use. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "test_store_fixture.h"
+
+#define RECORDS 4000
+
+struct use {
+  struct copse_store *store;
+  struct copse_map *map;
+  uint64_t sizes[RECORDS]; /* of values; 0: none */
+};
+
+static void use_begin(struct use *use) {
+  *use = (struct use){.store = store_new(NULL, UINT64_C(8) << 30)};
+  use->map = map_new(use->store, "m");
+}
+
+static void use_end(struct use *use) {
+  store_sound(use->store);
+  copse_map_close(use->map);
+  CHECK_OK(copse_store_close(use->store));
+}
+
+static void value_set(struct use *use, struct copse_txn *txn, unsigned number, uint64_t size) {
+  uint8_t key[8];
+  void *memory;
+  copse_key_u64(number, key);
+  CHECK_OK(copse_reserve(txn, use->map, key, 8, size, 0, &memory));
+  use->sizes[number] = size;
+}
+
+/* Storage ever used for each byte of values in it, beyond what a store has in any case: pages that
+ * wait to be looked at, classes of pages with a segment each. */
+static double space_per_byte(const struct use *use) {
+  struct copse_stat stat;
+  uint64_t live = 0;
+  for (unsigned i = 0; i < RECORDS; i++)
+    live += use->sizes[i];
+  CHECK_OK(copse_stat(use->store, &stat));
+  return ((double)stat.high_water_bytes - (2 << 20)) / (double)live;
+}
+
+/* Sizes that alternate between small and large in the same records. The aim is 1.5: freed pages wait
+ * by number, however large they are, and runs of blocks end with their segments. */
+TEST(alternating_sizes) {
+  struct test_random random = {test_seed()};
+  struct use use;
+  use_begin(&use);
+  for (int i = 0; i < 6000; i++) {
+    struct copse_txn *txn = begin(use.store);
+    unsigned number = (unsigned)test_random_below(&random, 500);
+    value_set(&use, txn, number,
+              use.sizes[number] > 30000 ? 1000 + test_random_below(&random, 1000)
+                                        : 30000 + test_random_below(&random, 300000));
+    CHECK_OK(copse_txn_commit(txn, NULL));
+  }
+  double ratio = space_per_byte(&use);
+  CHECK_MSG(ratio < 2.0, "%.2f bytes for a byte", ratio);
+  use_end(&use);
+}
+
+/* All values of one size, rewritten often. most: what a byte may take at the worst; sizes a little
+ * over half of a segment's 64 blocks leave the other part to smaller values. */
+TEST(sizes_that_do_not_divide_a_segment) {
+  static const struct {
+    uint64_t size;
+    double most;
+  } cases[] = {{9000, 1.6},   {50000, 1.5},  {90000, 1.6},  {132000, 2.2},
+               {140000, 2.1}, {200000, 1.5}, {263000, 2.2}, {400000, 1.5}};
+  for (unsigned s = 0; s < sizeof cases / sizeof *cases; s++) {
+    struct test_random random = {test_seed()};
+    struct use use;
+    use_begin(&use);
+    uint64_t records = (UINT64_C(96) << 20) / cases[s].size;
+    records = records > RECORDS ? RECORDS : records;
+    for (unsigned i = 0; i < 3 * records; i++) {
+      struct copse_txn *txn = begin(use.store);
+      value_set(&use, txn, i < records ? i : (unsigned)test_random_below(&random, records),
+                cases[s].size);
+      CHECK_OK(copse_txn_commit(txn, NULL));
+    }
+    double ratio = space_per_byte(&use);
+    CHECK_MSG(ratio < cases[s].most, "values of %llu bytes: %.2f bytes for a byte",
+              (unsigned long long)cases[s].size, ratio);
+    use_end(&use);
+  }
+}
+
+/* Everything deleted: what is in use goes back to next to nothing, whatever was there. */
+static void emptied(struct use *use, int how) {
+  struct copse_stat stat;
+  struct copse_txn *txn = begin(use->store);
+  if (how == 0) {
+    CHECK_OK(copse_delete_range(txn, use->map, NULL, NULL));
+  } else if (how == 1) {
+    CHECK_OK(copse_map_drop(txn, use->map));
+    copse_map_close(use->map);
+    CHECK_OK(copse_map_create(txn, "m", NULL, &use->map));
+  }
+  for (unsigned i = 0; i < 300 && how == 2; i++) {
+    uint8_t key[8];
+    copse_key_u64(i, key);
+    CHECK_OK(copse_delete(txn, use->map, key, 8));
+  }
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  memset(use->sizes, 0, sizeof use->sizes);
+  for (int i = 0; i < 100; i++) {
+    txn = begin(use->store);
+    value_set(use, txn, 0, 1);
+    CHECK_OK(copse_txn_commit(txn, NULL));
+  }
+  CHECK_OK(copse_stat(use->store, &stat));
+  CHECK_LT(stat.used_bytes, 256 << 10);
+}
+
+TEST(all_deleted) {
+  struct use use;
+  uint64_t high = 0;
+  use_begin(&use);
+  for (int round = 0; round < 30; round++) {
+    struct copse_stat stat;
+    for (unsigned i = 0; i < 300; i++) {
+      struct copse_txn *txn = begin(use.store);
+      value_set(&use, txn, i, 1 + i * i);
+      CHECK_OK(copse_txn_commit(txn, NULL));
+    }
+    emptied(&use, round % 3);
+    CHECK_OK(copse_stat(use.store, &stat));
+    if (round == 5)
+      high = stat.high_water_bytes;
+    CHECK(round < 6 || stat.high_water_bytes <= high + high / 10);
+  }
+  use_end(&use);
+}
+
+/* Maps for passing use leave nothing behind. */
+TEST(many_maps_come_and_go) {
+  struct use use;
+  struct copse_stat stat;
+  use_begin(&use);
+  for (int i = 0; i < 20000; i++) {
+    struct copse_txn *txn = begin(use.store);
+    struct copse_map *map;
+    CHECK_OK(copse_map_create(txn, "for a while", NULL, &map));
+    CHECK_OK(put_text(txn, map, "a", "b"));
+    CHECK_OK(copse_txn_commit(txn, NULL));
+    txn = begin(use.store);
+    CHECK_OK(copse_map_drop(txn, map));
+    CHECK_OK(copse_txn_commit(txn, NULL));
+    copse_map_close(map);
+  }
+  CHECK_OK(copse_stat(use.store, &stat));
+  CHECK_EQ(stat.maps, 1);
+  CHECK_LT(stat.used_bytes, 256 << 10);
+  use_end(&use);
+}
