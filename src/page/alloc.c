@@ -117,7 +117,14 @@ static int hot_refill(struct pager *pager, unsigned class) {
   return 0;
 }
 
-static int small_take(struct pager *pager, unsigned class, uint64_t *ref) {
+/* The last resort of a store that is full: reclaims what can be, and gives the free pages on hot
+ * stacks, among which other classes may hold whole segments, back to their segments. */
+static int room_make(struct pager *pager) {
+  int result = pager->reclaim ? pager->reclaim(pager->context, 1) : 0;
+  return result ? result : hot_drain(pager);
+}
+
+static int class_take(struct pager *pager, unsigned class, uint64_t *ref) {
   struct ref_list *loose = &pager->loose[class];
   if (loose->count) {
     *ref = loose->items[--loose->count].ref;
@@ -126,7 +133,7 @@ static int small_take(struct pager *pager, unsigned class, uint64_t *ref) {
   int result = 0;
   uint64_t top = books_word(pager, BOOK_HOT_TOP + class);
   if (top == 0 && pager->books->partial[class] == 0 && pager->reclaim) {
-    result = pager->reclaim(pager->context);
+    result = pager->reclaim(pager->context, 0);
     top = books_word(pager, BOOK_HOT_TOP + class);
   }
   if (result == 0)
@@ -136,11 +143,10 @@ static int small_take(struct pager *pager, unsigned class, uint64_t *ref) {
   if (top == 0) {
     result = hot_refill(pager, class);
     if (result == COPSE_E_NO_SPACE || result == COPSE_E_LIMIT || result == COPSE_E_PINNED) {
-      /* Other classes may hold whole free segments on their hot stacks. */
-      int drained = hot_drain(pager);
-      if (drained)
-        return drained;
-      result = hot_refill(pager, class);
+      int made_room = room_make(pager);
+      if (made_room)
+        return made_room;
+      result = books_word(pager, BOOK_HOT_TOP + class) ? 0 : hot_refill(pager, class);
     }
     if (result)
       return result;
@@ -169,9 +175,9 @@ static int run_alloc(struct pager *pager, uint64_t blocks, uint64_t *ref) {
   uint64_t offset;
   int result = run_take(pager, blocks, &offset);
   if (result == COPSE_E_NO_SPACE || result == COPSE_E_LIMIT || result == COPSE_E_PINNED) {
-    int drained = hot_drain(pager);
-    if (drained)
-      return drained;
+    int made_room = room_make(pager);
+    if (made_room)
+      return made_room;
     result = run_take(pager, blocks, &offset);
   }
   if (result)
@@ -181,14 +187,36 @@ static int run_alloc(struct pager *pager, uint64_t blocks, uint64_t *ref) {
   return 0;
 }
 
+/* A page of the class, or, when the store is full, of a larger class that has one, or blocks of
+ * a run. What inner nodes and map tables have left stays theirs: a commit needs some. *units
+ * receives the page's size. */
+static int small_take(struct pager *pager, unsigned class, uint64_t *ref, uint32_t *units) {
+  int result = class_take(pager, class, ref), refused = result;
+  uint32_t wanted = page_class_units[class];
+  unsigned end = class < PAGE_CLASS_INNER ? PAGE_CLASS_INNER : PAGE_CLASSES;
+  *units = wanted;
+  if (result != COPSE_E_NO_SPACE && result != COPSE_E_LIMIT && result != COPSE_E_PINNED)
+    return result;
+  for (unsigned other = 0; other < end; other++) {
+    *units = page_class_units[other];
+    if (*units > wanted && (books_word(pager, BOOK_HOT_TOP + other) ||
+                            pager->books->partial[other] || pager->loose[other].count))
+      return class_take(pager, other, ref);
+  }
+  uint64_t blocks = (wanted * FORMAT_UNIT + FORMAT_BLOCK - 1) / FORMAT_BLOCK;
+  *units = (uint32_t)(blocks * (FORMAT_BLOCK / FORMAT_UNIT));
+  if (books_word(pager, BOOK_FREE_BLOCKS) < blocks)
+    return refused;
+  return run_alloc(pager, blocks, ref);
+}
+
 int pager_alloc(struct pager *pager, uint32_t size, int inner, uint64_t *ref, void **page, uint32_t *actual) {
   uint32_t units = (size + FORMAT_UNIT - 1) / FORMAT_UNIT;
   uint64_t taken;
   int result;
   if (size <= PAGE_SMALL_MAX) {
     unsigned class = inner && units <= 16 ? PAGE_CLASS_INNER + units - 1 : page_units_class[units];
-    units = page_class_units[class];
-    result = small_take(pager, class, &taken);
+    result = small_take(pager, class, &taken, &units);
   } else {
     uint64_t blocks = (size + FORMAT_BLOCK - 1) / FORMAT_BLOCK;
     units = (uint32_t)(blocks * (FORMAT_BLOCK / FORMAT_UNIT));
@@ -214,9 +242,12 @@ int pager_alloc_extent(struct pager *pager, uint64_t size, uint64_t *ref,
                      (unsigned long long)size);
   if (bytes <= PAGE_SMALL_MAX) {
     unsigned class = page_units_class[(bytes + FORMAT_UNIT - 1) / FORMAT_UNIT];
-    result = small_take(pager, class, &taken);
+    uint32_t units;
+    result = small_take(pager, class, &taken, &units);
+    if (result == 0 && page_ref_class(taken) == PAGE_RUN)
+      blocks = units / (FORMAT_BLOCK / FORMAT_UNIT);
     if (result == 0)
-      result = head_fill(pager, taken, page_class_units[class], &page);
+      result = head_fill(pager, taken, blocks ? 0 : units, &page);
   } else {
     blocks = (bytes + FORMAT_BLOCK - 1) / FORMAT_BLOCK;
     result = run_alloc(pager, blocks, &taken);

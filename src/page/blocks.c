@@ -150,7 +150,7 @@ static int segments_extend(struct pager *pager, uint64_t count) {
 int run_take(struct pager *pager, uint64_t blocks, uint64_t *offset) {
   uint64_t room = books_word(pager, BOOK_FREE_BLOCKS) + books_word(pager, BOOK_FREE_SEGMENTS) * 64;
   if (room < blocks && pager->reclaim) {
-    int result = pager->reclaim(pager->context);
+    int result = pager->reclaim(pager->context, 0);
     if (result)
       return result;
     room = books_word(pager, BOOK_FREE_BLOCKS) + books_word(pager, BOOK_FREE_SEGMENTS) * 64;

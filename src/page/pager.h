@@ -43,7 +43,7 @@ struct pager {
   uint64_t layout_segments; /* what the file's layout was computed for: max_bytes / 256 KiB */
   uint64_t prefault_bytes;
   /* Asked to reclaim pages when nothing free is left but growing. Errors end the allocation. */
-  int (*reclaim)(void *context);
+  int (*reclaim)(void *context, int urgent); /* urgent: without it the allocation fails */
   /* Asked before the file grows: 0, or an error that refuses it. */
   int (*may_grow)(void *context);
   void *context; /* of both; both may be NULL */

@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+#define CHUNKS_FIRST 16u
+#define UNDO_FIRST 4096u
+
 void pager_init(struct pager *pager, struct region *data, struct region *writers,
                 uint64_t layout_segments) {
   memset(pager, 0, sizeof *pager);
@@ -28,10 +31,18 @@ int pager_books_create(struct pager *pager, uint64_t segment_limit) {
   int result = region_allocate(writers, BOOKS_BLOCKS, segment_limit * 8);
   if (result == 0)
     result = region_allocate(writers, table, segment_limit * sizeof(struct segment));
+  /* Lists and log for small transactions: a store that is full can still delete and commit. */
+  if (result == 0)
+    result = region_allocate(writers, books_chunks_at(pager->layout_segments),
+                             CHUNKS_FIRST * sizeof(struct chunk));
+  if (result == 0)
+    result = region_allocate(writers, BOOKS_UNDO, UNDO_FIRST * sizeof(struct undo_entry));
   if (result)
     return result;
   struct books *books = pager->books;
   memset(books, 0, sizeof *books);
+  books->chunk_limit = CHUNKS_FIRST;
+  books->undo_limit = UNDO_FIRST;
   memset(books_blocks(pager, 0), 0, segment_limit * 8);
   memset(books_segment(pager, 0), 0, segment_limit * sizeof(struct segment));
   books->segment_limit = segment_limit;

@@ -111,7 +111,7 @@ static int shape_find(struct checker *checker, uint32_t id, struct tree_shape *s
 
 static int entry_visit(void *context, uint32_t id, const struct map_entry *entry) {
   struct checker *checker = context;
-  struct tree tree = {entry->root, entry->count, {0}};
+  struct tree tree = {.root = entry->root, .count = entry->count};
   struct tree_walk walk = {.page = page_visit, .fault = fault_tree, .context = checker};
   if (shape_find(checker, id, &tree.shape)) {
     fault(checker, "map %u is in the map table and not in the catalog", id);

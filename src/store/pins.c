@@ -13,6 +13,7 @@
 #define BEGIN_STEPS 8u           /* at most so many steps */
 #define TIGHT_STEPS 1024u        /* and so many when the store is full */
 #define GROW_BUDGET 4096u        /* entries looked at before the file grows */
+#define URGENT_BUDGET 1048576u   /* when the write would fail otherwise */
 #define PROBE_NS 20000000u       /* how often dead readers are looked for at most */
 
 static int pins_gather(struct copse_store *store, size_t *count) {
@@ -86,9 +87,11 @@ int pins_reclaim_first(struct copse_store *store) {
   return 0;
 }
 
-int pins_reclaim_hook(void *context) {
+int pins_reclaim_hook(void *context, int urgent) {
   struct copse_store *store = context;
   uint64_t pending = pager_pending(&store->pager);
+  if (urgent)
+    return pins_reclaim(store, URGENT_BUDGET);
   if (pending < store->reclaim_at && !pager_has_parked(&store->pager))
     return 0;
   return pins_reclaim(store, GROW_BUDGET);

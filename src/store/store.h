@@ -196,7 +196,7 @@ int pins_reclaim(struct copse_store *store, size_t budget);
 /* Reclaims some when a transaction begins, in steps that last even if it is aborted: in a full store,
  * transactions that fail must bring nearer the one that does not. */
 int pins_reclaim_first(struct copse_store *store);
-int pins_reclaim_hook(void *context);
+int pins_reclaim_hook(void *context, int urgent);
 int pins_may_grow(void *context);
 
 /* oust.c: snapshots whose pages are copied out. */

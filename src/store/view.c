@@ -40,7 +40,7 @@ int view_tree_by_id(struct copse_view *view, uint32_t id, struct tree_shape shap
   int result = table_lookup(&view->pages, &view->root, id, &entry);
   if (result)
     return result;
-  *tree = (struct tree){entry.root, entry.count, shape};
+  *tree = (struct tree){.root = entry.root, .count = entry.count, .shape = shape};
   if (changed)
     *changed = entry.changed;
   return entry.state ? 0 : COPSE_NONE;

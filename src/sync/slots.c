@@ -293,7 +293,7 @@ int slots_announced(struct region *readers, uint8_t *writers, struct announced *
   uint32_t seen = 0, slots;
   /* B1. pairs: announce, root-publish */
   atomic_fetch_add_explicit(&commit->published, 0, memory_order_seq_cst);
-  int code = list_durable(commit, list, capacity, &n);
+  int code = 0;
   /* A slot that we count too late announces, in the total order, after our count and so after
    * B1. But a version may have been carried over to it from a slot that we then found idle:
    * having seen that, a second count sees the new slot. */
@@ -301,6 +301,9 @@ int slots_announced(struct region *readers, uint8_t *writers, struct announced *
     code = list_slots(readers, seen, slots, list, capacity, &n);
     seen = slots;
   }
+  /* Last: a sync carries its version over from a slot to these words. */
+  if (!code)
+    code = list_durable(commit, list, capacity, &n);
   if (code)
     return code;
   sort(*list, n);

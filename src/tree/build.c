@@ -170,7 +170,7 @@ int node_build(struct pager *pager, const struct items *items, uint32_t from, ui
   node->checksum = 0;
   node->zero[0] = node->zero[1] = 0;
   /* What is left over becomes room for keys like those that are there. */
-  uint32_t average = n ? (bytes - node_heads_at(prefix)) / n : actual;
+  uint32_t average = n ? (bytes - 8 - node_heads_at(prefix)) / n : actual;
   uint32_t cap = n + (actual - bytes) / (average ? average : 1);
   cap = cap > TREE_ITEMS_MAX ? TREE_ITEMS_MAX : cap;
   uint32_t values = inner ? 0 : cap * shape->stride;
@@ -218,7 +218,7 @@ static void slots_spread(uint16_t *to, const uint16_t *from, uint32_t at, uint32
 
 int node_build_inserted(struct pager *pager, const struct node *old, uint32_t at,
                         const struct item *item, const struct tree_shape *shape, uint32_t most,
-                        uint64_t *ref, struct node **out) {
+                        uint32_t want, uint64_t *ref, struct node **out) {
   uint32_t n = old->count + 1u, heap = (uint32_t)old->heap_end - old->heap, actual;
   if (old->garbage || n > TREE_ITEMS_MAX || (shape->value_size && old->vused != old->count) ||
       !prefix_fits(old, item))
@@ -229,7 +229,7 @@ int node_build_inserted(struct pager *pager, const struct node *old, uint32_t at
   if (bytes > most || values > node_size(old) - old->heap_end)
     return COPSE_NONE;
   void *page;
-  int result = pager_alloc(pager, bytes, 0, ref, &page, &actual);
+  int result = pager_alloc(pager, bytes > want ? bytes : want, 0, ref, &page, &actual);
   if (result)
     return result;
   struct node *node = page;
@@ -268,18 +268,23 @@ static void gap_close(void *array, size_t element, uint32_t at, uint32_t count) 
   memmove(p, p + element, (count - at - 1) * element);
 }
 
-int node_insert(struct node *node, uint32_t at, const struct item *item,
-                const struct tree_shape *shape) {
+int node_has_room(const struct node *node, const struct item *item,
+                  const struct tree_shape *shape) {
   int inner = node->head.level > 0;
   uint32_t size = (uint32_t)item->pre_size + item->size;
   if (node->count >= node->cap || size < node->prefix ||
       (!inner && shape->value_size &&
-       (node->vused >= node->vcap || (node->vused + 1u) * shape->stride + node->heap_end > node_size(node))))
+       (node->vused >= node->vcap ||
+        (node->vused + 1u) * shape->stride + node->heap_end > node_size(node))))
     return 0;
   uint32_t bytes = entry_bytes(item, size - node->prefix, inner, shape);
-  if (node->heap < node_arrays_end(inner, node->prefix, node->cap) + bytes)
-    return 0;
-  if (!prefix_fits(node, item))
+  return node->heap >= node_arrays_end(inner, node->prefix, node->cap) + bytes;
+}
+
+int node_insert(struct node *node, uint32_t at, const struct item *item,
+                const struct tree_shape *shape) {
+  int inner = node->head.level > 0;
+  if (!node_has_room(node, item, shape) || !prefix_fits(node, item))
     return 0;
   gap_open(node_heads(node), 4, at, node->count);
   gap_open(node_slots(node), 2, at, node->count);

@@ -47,10 +47,14 @@ int node_build(struct pager *pager, const struct items *items, uint32_t from, ui
                uint64_t *ref, struct node **out);
 
 /* Builds a leaf that is `old` with an item inserted: what node_build() would give, by copying blocks.
- * COPSE_NONE when it is not that simple: another prefix, garbage, more than `most` bytes. */
+ * COPSE_NONE when it is not that simple: another prefix, garbage, more than `most` bytes. The
+ * page has at least `want` bytes. */
 int node_build_inserted(struct pager *pager, const struct node *old, uint32_t at,
                         const struct item *item, const struct tree_shape *shape, uint32_t most,
-                        uint64_t *ref, struct node **out);
+                        uint32_t want, uint64_t *ref, struct node **out);
+
+/* 1 when the node has a place for an item with such a key (whatever its prefix). */
+int node_has_room(const struct node *node, const struct item *item, const struct tree_shape *shape);
 
 /* Inserts an item in place, if the node has the room and the prefix for it: 1; else 0. */
 int node_insert(struct node *node, uint32_t at, const struct item *item,

@@ -98,6 +98,10 @@ static int page_copy(struct edit *edit, const struct step *step, uint64_t *ref,
   *copy = page;
   (*copy)->head.birth = head.birth;
   (*copy)->head.epoch = head.epoch;
+  (*copy)->head.units = head.units;
+  uint32_t values = (uint32_t)step->node->vused * edit->tree->shape.stride;
+  if (actual > size && values <= size) /* a store that is full gives what it has: values lie at the end */
+    memcpy((uint8_t *)page + actual - values, (const uint8_t *)step->node + size - values, values);
   edit->made[edit->made_count++] = *ref;
   edit->gone[edit->gone_count++] = step->ref;
   return 0;
@@ -416,13 +420,41 @@ static int value_replace(struct edit *edit, const struct item *item, struct chan
       (size_t)(*place - (uint8_t *)node) + item->value_size > node->heap_end)
     return node_corrupt(0, "an entry's value lies outside of its node");
   if (!is_dirty(edit, node)) {
-    ptrdiff_t at = *place - (uint8_t *)node;
     result = page_copy(edit, step, &change->ref[0], &node);
-    if (result)
-      return result;
-    *place = (uint8_t *)node + at;
+    return result ? result : value_place(edit, node, step->index, place);
   }
   return 0;
+}
+
+/* 1 when a record behind the last one should begin a new leaf: this one stays as it is. */
+static int leaf_is_full(const struct edit *edit, const struct item *item, uint32_t target) {
+  const struct node *node = edit->path[0].node;
+  uint32_t used = node_size(node) - (node->heap - node_arrays_end(0, node->prefix, node->count));
+  return is_dirty(edit, node) ? node_size(node) >= target * 3 / 4 &&
+                                    !node_has_room(node, item, &edit->tree->shape)
+                              : used >= target * 7 / 8;
+}
+
+/* Begins a new leaf behind the last one with one record. */
+static int leaf_begin(struct edit *edit, const struct item *item, uint32_t target,
+                      struct change *change, uint8_t **place) {
+  const struct node *left = edit->path[0].node;
+  uint8_t key[TREE_KEY_MAX + 8];
+  uint32_t size;
+  struct items items = {.count = 1};
+  struct item last;
+  struct node *right;
+  if (left->count == 0 || node_key(left, left->count - 1u, key, &size))
+    return node_corrupt(edit->path[0].ref, "leads to a damaged leaf");
+  item_from_key(&last, key, size);
+  items.items[0] = *item;
+  *change = (struct change){.old_count = 1, .new_count = 2, .ref = {edit->path[0].ref}};
+  separator_make(edit, &last, item, &change->separator);
+  uint8_t whole[TREE_KEY_MAX + 8];
+  items.prefix_hint =
+      (uint32_t)bytes_common(whole, item_key(item, whole), node_prefix(left), left->prefix);
+  int result = edit_build(edit, &items, 0, 1, 0, 0, target, &change->ref[1], &right);
+  return result ? result : value_place(edit, right, 0, place);
 }
 
 /* Inserts or replaces at the leaf that the path has reached. */
@@ -443,10 +475,13 @@ static int leaf_put(struct edit *edit, int exact, struct item *item, int append,
   }
   struct node *holder;
   uint32_t at = step->index;
-  if (!exact && !append && !is_dirty(edit, step->node)) {
+  uint32_t target = append ? TREE_APPEND_TARGET : TREE_TARGET;
+  if (!exact && edit->rightmost && at == step->node->count && leaf_is_full(edit, item, target))
+    return leaf_begin(edit, item, target, change, place);
+  if (!exact && !is_dirty(edit, step->node)) {
     *change = (struct change){.old_count = 1, .new_count = 1};
-    result = node_build_inserted(edit->pager, step->node, at, item, &edit->tree->shape,
-                                 TREE_TARGET, &change->ref[0], &holder);
+    result = node_build_inserted(edit->pager, step->node, at, item, &edit->tree->shape, target,
+                                 append ? target : 0, &change->ref[0], &holder);
     if (result == 0) {
       edit->made[edit->made_count++] = change->ref[0];
       edit->gone[edit->gone_count++] = step->ref;
@@ -503,8 +538,39 @@ static int place_find(struct edit *edit, const uint8_t *key, uint32_t size, unsi
   return exact == 0 && flags & TREE_REPLACE ? 2 : exact;
 }
 
+/* The last leaf. */
+static struct node *tail_find(struct pager *pager, const struct tree *tree) {
+  const struct node *node;
+  int result = node_open(&pager->view, tree->root, -1, &node);
+  while (result == 0 && node->head.level > 0)
+    result = node_open(&pager->view, node_children(node)[node->count], node->head.level - 1, &node);
+  return result ? NULL : (struct node *)node;
+}
+
+/* Appends to the last leaf if the one before appended too and there is room. 1: done. */
+static int tail_append(struct pager *pager, struct tree *tree, const uint8_t *key, uint32_t size,
+                       const struct tree_value *value, uint8_t **place) {
+  struct edit edit = {.pager = pager, .tree = tree};
+  struct node *tail = tree->tail;
+  struct item item;
+  uint32_t at;
+  if (!tail || !pager_is_dirty(pager, &tail->head) ||
+      (!tree->shape.value_size && value->size > TREE_INLINE_MAX))
+    return 0;
+  item_from_key(&item, key, size);
+  item.value = value->data;
+  item.value_size = (uint16_t)value->size;
+  if (!node_has_room(tail, &item, &tree->shape) || node_search(tail, key, size, &at) != 0 ||
+      at != tail->count || !node_insert(tail, at, &item, &tree->shape))
+    return 0;
+  tree->count++;
+  return value_place(&edit, tail, at, place) == 0;
+}
+
 int tree_put(struct pager *pager, struct tree *tree, const uint8_t *key, uint32_t size,
              const struct tree_value *value, unsigned flags, uint8_t **place) {
+  if (flags == TREE_APPEND && tail_append(pager, tree, key, size, value, place))
+    return 0;
   struct edit edit;
   edit.pager = pager;
   edit.tree = tree;
@@ -543,10 +609,12 @@ int tree_put(struct pager *pager, struct tree *tree, const uint8_t *key, uint32_
   if (tree->root != root)
     root_collapse(&edit); /* an inner node that split may have joined its neighbour */
   *place = extent_data ? extent_data : at;
+  tree->tail = append ? tail_find(pager, tree) : NULL;
   return 0;
 }
 
 int tree_delete(struct pager *pager, struct tree *tree, const uint8_t *key, uint32_t size) {
+  tree->tail = NULL;
   struct edit edit;
   edit.pager = pager;
   edit.tree = tree;

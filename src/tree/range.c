@@ -135,6 +135,7 @@ int tree_delete_range(struct pager *pager, struct tree *tree, const struct tree_
   struct range_edit edit = {pager, &tree->shape, from, to, 0};
   uint64_t root = tree->root;
   *deleted = 0;
+  tree->tail = NULL;
   if (root == 0)
     return 0;
   if (!from->data && !to->data) {

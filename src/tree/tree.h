@@ -14,6 +14,7 @@ struct tree {
   uint64_t root;  /* 0: empty */
   uint64_t count; /* records */
   struct tree_shape shape;
+  struct node *tail; /* while a transaction appends: the last leaf, if it is its own; else NULL */
 };
 
 /* --- reading --------------------------------------------------------------------------- */
