@@ -280,35 +280,40 @@ int queue_append(struct pager *pager, const struct listed *listed) {
   return 0;
 }
 
-/* Appends a list of pages; units receives their sizes added up. */
-static int queue_list(struct pager *pager, const struct ref_list *list, uint64_t *units) {
+/* Appends a list of pages to the queue, and subtrees to what is to be taken apart; *count and
+ * *units receive how many went to the queue, and their sizes added up. */
+static int queue_list(struct pager *pager, const struct ref_list *list, uint64_t *count,
+                      uint64_t *units) {
   for (size_t i = 0; i < list->count; i++) {
     uint64_t ref = list->items[i].ref;
     struct listed listed = {ref, list->items[i].birth, pager->version, page_units(pager, ref)};
-    int result = queue_append(pager, &listed);
+    int result = books_undo_room(pager, 24);
+    if (result == 0 && ref & LISTED_SUBTREE) {
+      result = stack_push(pager, &pager->books->words[BOOK_CONDEMNED_CHUNK],
+                          &pager->books->words[BOOK_CONDEMNED_POS], &listed);
+    } else if (result == 0) {
+      result = queue_append(pager, &listed);
+      ++*count;
+      *units += listed.units;
+    }
     if (result)
       return result;
-    if (!(ref & LISTED_SUBTREE))
-      *units += listed.units;
   }
   return 0;
 }
 
 int pager_queue(struct pager *pager) {
-  size_t total = pager->freed.count;
   if (pager->failure)
     return pager->failure;
-  for (unsigned class = 0; class < PAGE_CLASSES; class ++)
-    total += pager->loose[class].count;
-  uint64_t units = 0;
-  int result = books_undo_room(pager, total * 7 + 64);
-  if (result == 0)
-    result = queue_list(pager, &pager->freed, &units);
+  uint64_t count = 0, units = 0;
+  int result = queue_list(pager, &pager->freed, &count, &units);
   for (unsigned class = 0; class < PAGE_CLASSES && result == 0; class ++)
-    result = queue_list(pager, &pager->loose[class], &units);
+    result = queue_list(pager, &pager->loose[class], &count, &units);
+  if (result == 0)
+    result = books_undo_room(pager, 4);
   if (result)
     return result;
-  books_add_word(pager, BOOK_PENDING_COUNT, total);
+  books_add_word(pager, BOOK_PENDING_COUNT, count);
   books_add_word(pager, BOOK_PENDING_UNITS, units);
   POINT(commit_freed);
   return 0;

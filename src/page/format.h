@@ -120,7 +120,7 @@ _Static_assert(sizeof(struct segment) == 272, "segment");
 
 /* A page in some list of the books. */
 struct listed {
-  uint64_t ref;   /* bit 63: a whole subtree (its pages' births are not known) */
+  uint64_t ref;   /* bit 63: a whole subtree, to be taken apart (its pages' births stand in them) */
   uint64_t birth;
   uint64_t freed; /* versions from this one on do not hold it */
   uint64_t units; /* its size. Not to be asked of the page again: a transaction that was undone

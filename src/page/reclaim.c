@@ -8,12 +8,14 @@
  * oldest version that holds it, and looked at again when that version is gone: at most one
  * move for each version that ever held it.
  *
- * A subtree (of a dropped map, of a deleted range) is condemned: once no pin is older than
- * its freeing, it moves to a stack of its own and is taken apart a little at a time. */
+ * A subtree (of a dropped map, of a deleted range) is condemned: each transaction takes a
+ * little of it apart, into pages that go to the pending queue, each with its own birth and the
+ * version that freed the whole. So a pin holds no more of it than what is as old as the pin. */
 #include "page/books.h"
 
-/* Beyond so many entries a held-up queue is parked rather than waited for. */
+/* Beyond so many entries, or bytes, a held-up queue is parked rather than waited for. */
 #define QUEUE_PATIENCE 4096u
+#define QUEUE_PATIENCE_UNITS ((4u << 20) / FORMAT_UNIT)
 
 struct reclaim {
   struct pager *pager;
@@ -41,11 +43,6 @@ static int is_pinned(const struct reclaim *reclaim, uint64_t version) {
   return holder_find(reclaim, version, version + 1) == version;
 }
 
-/* What an entry adds to the sizes kept: that of a subtree is not known. */
-static uint64_t units_counted(const struct listed *listed) {
-  return listed->ref & LISTED_SUBTREE ? 0 : listed->units;
-}
-
 /* The bucket for a version that holds a page; NULL when all are taken by others. */
 static struct bucket *bucket_find(struct pager *pager, uint64_t tag) {
   struct bucket *empty = NULL;
@@ -66,24 +63,19 @@ static int bucket_park(struct pager *pager, struct bucket *bucket, uint64_t tag,
     result = books_undo_room(pager, 4);
   if (result)
     return result;
-  uint64_t units = units_counted(listed);
   if (bucket->tag != tag)
     books_set(pager, &bucket->tag, tag);
-  books_set(pager, &bucket->units, bucket->units + units);
-  books_add_word(pager, BOOK_PARKED_UNITS, units);
+  books_set(pager, &bucket->units, bucket->units + listed->units);
+  books_add_word(pager, BOOK_PARKED_UNITS, listed->units);
   return 0;
 }
 
-/* Sends an entry on its way: released, condemned or parked. COPSE_NONE: it has to stay. */
+/* Sends an entry on its way: released or parked. COPSE_NONE: it has to stay. */
 static int entry_settle(const struct reclaim *reclaim, const struct listed *listed, int patient) {
   struct pager *pager = reclaim->pager;
   uint64_t holder = holder_find(reclaim, listed->birth, listed->freed);
-  if (holder == UINT64_MAX) {
-    if (listed->ref & LISTED_SUBTREE)
-      return stack_push(pager, &pager->books->words[BOOK_CONDEMNED_CHUNK],
-                        &pager->books->words[BOOK_CONDEMNED_POS], listed);
+  if (holder == UINT64_MAX)
     return release_page(pager, listed->ref, listed->units);
-  }
   if (patient || holder == reclaim->open_from)
     return COPSE_NONE;
   struct bucket *bucket = bucket_find(pager, holder);
@@ -123,14 +115,14 @@ static int queue_work(const struct reclaim *reclaim, size_t *budget) {
     if (chunk_check(pager, head) || pos >= CHUNK_ENTRIES)
       return error_set(COPSE_E_CORRUPT, "the queue of freed pages is damaged");
     struct listed listed = books_chunk(pager, head - 1)->entries[pos];
-    uint64_t units = units_counted(&listed);
-    int patient = !pager->impatient && books_word(pager, BOOK_PENDING_COUNT) < QUEUE_PATIENCE;
+    int patient = !pager->impatient && books_word(pager, BOOK_PENDING_COUNT) < QUEUE_PATIENCE &&
+                  books_word(pager, BOOK_PENDING_UNITS) < QUEUE_PATIENCE_UNITS;
     int result = entry_settle(reclaim, &listed, patient);
     if (result == 0)
       result = queue_advance(pager);
     if (result)
       return result == COPSE_NONE ? 0 : result;
-    books_add_word(pager, BOOK_PENDING_UNITS, 0 - units);
+    books_add_word(pager, BOOK_PENDING_UNITS, 0 - listed.units);
     --*budget;
     POINT(reclaim_entry);
   }
@@ -151,9 +143,8 @@ static int buckets_work(const struct reclaim *reclaim, size_t *budget) {
         result = books_undo_room(pager, 8);
       if (result)
         return result;
-      uint64_t units = units_counted(&listed);
-      books_set(pager, &bucket->units, bucket->units - units);
-      books_add_word(pager, BOOK_PARKED_UNITS, 0 - units);
+      books_set(pager, &bucket->units, bucket->units - listed.units);
+      books_add_word(pager, BOOK_PARKED_UNITS, 0 - listed.units);
       result = entry_settle(reclaim, &listed, 0);
       int stays = result == COPSE_NONE; /* no bucket for its next holder */
       if (stays)
@@ -168,32 +159,42 @@ static int buckets_work(const struct reclaim *reclaim, size_t *budget) {
   return 0;
 }
 
+/* A page that is being taken apart. */
+struct condemned {
+  struct pager *pager;
+  uint64_t freed; /* with the whole subtree */
+};
+
 static int condemn_child(void *context, uint64_t ref, int subtree) {
-  struct pager *pager = context;
-  struct listed listed = {subtree ? ref | LISTED_SUBTREE : ref, 0, 0, page_units(pager, ref)};
+  struct condemned *parent = context;
+  struct pager *pager = parent->pager;
+  struct listed listed = {subtree ? ref | LISTED_SUBTREE : ref, 0, parent->freed,
+                          page_units(pager, ref)};
   return stack_push(pager, &pager->books->words[BOOK_CONDEMNED_CHUNK],
                     &pager->books->words[BOOK_CONDEMNED_POS], &listed);
 }
 
-/* A page of a subtree that was taken apart, or a value of it. It goes to the pending queue,
- * for later transactions: when this one is undone, all of it is condemned again, and what it
+/* A page of a subtree that was taken apart, or a value of it, goes to the pending queue, for
+ * later transactions: when this one is undone, all of it is condemned again, and what it
  * holds is found by reading it. So nobody may write over it before this one is committed. */
-static int page_defer(struct pager *pager, uint64_t ref, uint64_t units) {
-  struct listed listed = {ref, pager->version, pager->version, units};
+static int page_defer(struct pager *pager, uint64_t ref, uint64_t freed) {
+  uint64_t size;
+  const struct page_head *head = page_locate(&pager->view, ref, &size);
+  if (!head)
+    return error_set(COPSE_E_CORRUPT, "a freed subtree names %llx", (unsigned long long)ref);
+  struct listed listed = {ref, head->birth, freed, size / FORMAT_UNIT};
   int result = books_undo_room(pager, 16);
   if (result == 0)
     result = queue_append(pager, &listed);
   if (result)
     return result;
   books_add_word(pager, BOOK_PENDING_COUNT, 1);
-  books_add_word(pager, BOOK_PENDING_UNITS, units);
+  books_add_word(pager, BOOK_PENDING_UNITS, listed.units);
   pager->deferred++;
   return 0;
 }
 
-static int condemned_work(const struct reclaim *reclaim, pager_children *children,
-                          size_t *budget) {
-  struct pager *pager = reclaim->pager;
+static int condemned_work(struct pager *pager, pager_children *children, size_t *budget) {
   while (*budget) {
     struct listed listed;
     int result = stack_pop(pager, &pager->books->words[BOOK_CONDEMNED_CHUNK],
@@ -201,10 +202,11 @@ static int condemned_work(const struct reclaim *reclaim, pager_children *childre
     if (result)
       return result == COPSE_NONE ? 0 : result;
     uint64_t ref = listed.ref & ~LISTED_SUBTREE;
+    struct condemned parent = {pager, listed.freed};
     if (listed.ref & LISTED_SUBTREE)
-      result = children(&pager->view, ref, condemn_child, pager);
+      result = children(&pager->view, ref, condemn_child, &parent);
     if (result == 0)
-      result = page_defer(pager, ref, listed.units);
+      result = page_defer(pager, ref, listed.freed);
     if (result)
       return result;
     --*budget;
@@ -224,7 +226,7 @@ int pager_reclaim(struct pager *pager, const struct pager_pin *pins, size_t coun
   if (result == 0)
     result = buckets_work(&reclaim, &budget);
   if (result == 0)
-    result = condemned_work(&reclaim, children, &budget);
+    result = condemned_work(pager, children, &budget);
   if (result) { /* half of a move is in the books, and the transaction may yet be committed */
     books_undo_to(pager, undo_count);
     pager->deferred = deferred;

@@ -53,7 +53,9 @@ int pins_reclaim(struct copse_store *store, size_t budget) {
   if (result == 0)
     result = pager_reclaim(pager, store->pins, count, tree_children, budget);
   uint64_t after = pager_pending(pager);
-  if (result == 0 && after && after == before && dead_reap(store)) {
+  /* Parked pages do not hold the queue up, but a dead reader must not keep them for ever. */
+  int held = (after && after == before) || pager_parked_bytes(pager);
+  if (result == 0 && held && dead_reap(store)) {
     result = pins_gather(store, &count);
     if (result == 0)
       result = pager_reclaim(pager, store->pins, count, tree_children, budget);

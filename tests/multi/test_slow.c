@@ -81,6 +81,35 @@ TEST(warn_goes_on) {
   CHECK_OK(copse_store_close(store));
 }
 
+/* An old snapshot holds what it shows. What was made and dropped since comes back. */
+TEST(an_old_snapshot_does_not_hold_younger_maps) {
+  static const char value[50000];
+  struct copse_store *store = store_new(test_shm_path("young"), COPSE_SLOW_WARN);
+  struct copse_snapshot *snapshot;
+  struct copse_stat stat;
+  CHECK_OK(copse_snapshot_open(store, 0, &snapshot));
+  for (int i = 0; i < 600; i++) {
+    struct copse_txn *txn;
+    struct copse_map *map;
+    CHECK_OK(copse_txn_begin(store, -1, &txn));
+    if (i % 2 == 0) {
+      CHECK_OK(copse_map_create(txn, "young", NULL, &map));
+      for (char key = 0; key < 20; key++)
+        CHECK_OK(copse_put(txn, map, &key, 1, value, sizeof value, 0));
+    } else {
+      CHECK_OK(copse_map_open(copse_txn_view(txn), "young", NULL, &map));
+      CHECK_OK(copse_map_drop(txn, map));
+    }
+    CHECK_OK(copse_txn_commit(txn, NULL));
+    copse_map_close(map);
+  }
+  CHECK_OK(copse_stat(store, &stat));
+  CHECK_LT(stat.high_water_bytes, 20 << 20); /* of the 300 MB that were written */
+  ledger_check(store);
+  copse_snapshot_close(snapshot);
+  CHECK_OK(copse_store_close(store));
+}
+
 TEST(refuse_and_go_on_when_the_reader_has_gone) {
   struct ledger ledger;
   struct copse_snapshot *snapshot;
