@@ -252,7 +252,7 @@ static void sort(struct announced *list, size_t count) {
 static int list_durable(const struct commit_words *commit, struct announced **list,
                         size_t *capacity, size_t *n) {
   for (int i = 0; i < 2; i++) {
-    /* relaxed: written under the writer lock, which we hold */
+    /* relaxed: what was withdrawn from a slot for their sake was seen to be, with acquire */
     uint64_t version = atomic_load_explicit(&commit->durable[i], memory_order_relaxed);
     if (!version)
       continue;
