@@ -98,7 +98,8 @@ int copse_compare_and_set(struct copse_txn *txn, struct copse_map *map, const vo
                      expected->size);
   if (result == 0 && !expected)
     return error_set(COPSE_E_CONFLICT, "the key is there, with a value of %zu bytes", now.size);
-  if (expected && (now.size != expected->size || memcmp(now.data, expected->data, now.size) != 0))
+  if (expected && (now.size != expected->size ||
+                   (now.size && memcmp(now.data, expected->data, now.size) != 0)))
     return error_set(COPSE_E_CONFLICT, "the value (%zu bytes) differs from the expected one (%zu)",
                      now.size, expected->size);
   if (value)
