@@ -121,15 +121,15 @@ int durable_mark_unclean(struct copse_store *store) {
   /* relaxed: written by the holder of the writer lock */
   if (atomic_load_explicit(&words->unclean, memory_order_relaxed))
     return 0;
-  if (store->header.durability == COPSE_DURABILITY_NONE) {
-    struct root root;
-    int result = root_read(store->writers.rw, root_published(store->writers.rw), &root);
-    if (result == 0)
-      result = durable_write(store, &root, 0);
-    if (result)
-      return result < 0 ? result
-                        : error_set(COPSE_E_CORRUPT, "the newest root record is not readable");
-  }
+  struct root root;
+  int result = root_read(store->writers.rw, root_published(store->writers.rw), &root);
+  if (result == 0)
+    result = durable_write(store, &root, 0);
+  if (result == 0 && !store->memory) /* before the kernel writes back any page that changes now */
+    result = data_sync(store);
+  if (result)
+    return result < 0 ? result
+                      : error_set(COPSE_E_CORRUPT, "the newest root record is not readable");
   /* relaxed: see above */
   atomic_store_explicit(&words->unclean, 1, memory_order_relaxed);
   return 0;
@@ -142,13 +142,14 @@ int durable_close(struct copse_store *store) {
   if (!atomic_load_explicit(&words->unclean, memory_order_relaxed))
     return 0;
   int result = sync_failed(store), lazy = store->header.durability != COPSE_DURABILITY_NONE;
+  int sync = lazy || !store->memory; /* a slot marked clean promises the pages, whatever the mode */
   if (result == 0 && root_read(store->writers.rw, root_published(store->writers.rw), &root))
     result = error_set(COPSE_E_CORRUPT, "the newest root record is not readable");
-  if (result == 0 && lazy)
+  if (result == 0 && sync)
     result = data_sync(store);
   if (result == 0)
     result = durable_write(store, &root, 1);
-  if (result == 0 && lazy)
+  if (result == 0 && sync)
     result = data_sync(store);
   if (result)
     return result;
