@@ -284,6 +284,8 @@ static int slot_release(struct pager *pager, uint64_t ref) {
     books_add_word(pager, BOOK_FREE_SEGMENTS, 1);
     if (segment < books_word(pager, BOOK_SEGMENT_HINT))
       books_set_word(pager, BOOK_SEGMENT_HINT, segment);
+    if (segment < books_word(pager, BOOK_RUN_HINT))
+      books_set_word(pager, BOOK_RUN_HINT, segment);
     return 0;
   }
   books_set(pager, &s->free[slot / 64], s->free[slot / 64] | UINT64_C(1) << slot % 64);

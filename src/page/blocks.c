@@ -1,8 +1,7 @@
 /* page/blocks.c - segments and runs of 4 KiB blocks: the block map, growth of the file.
  *
  * The block map has one word per segment, one bit per block. A segment of small pages is all
- * ones. Runs of up to 64 blocks lie within one segment; longer ones begin at a segment's
- * start, cover whole segments and the first blocks of one more. */
+ * ones. Runs lie anywhere among the other segments, across their bounds too. */
 #include "page/books.h"
 
 #define CHUNK_MIN 4u   /* segments by which the file grows at first: 1 MiB */
@@ -92,6 +91,8 @@ static void blocks_change(struct pager *pager, uint64_t segment, uint64_t mask, 
   books_add_word(pager, BOOK_FREE_BLOCKS, free_after - free_before);
   if (before == 0)
     books_add_word(pager, BOOK_FREE_SEGMENTS, (uint64_t)-1);
+  if (!use && segment < books_word(pager, BOOK_RUN_HINT))
+    books_set_word(pager, BOOK_RUN_HINT, segment);
   if (after == 0) {
     books_add_word(pager, BOOK_FREE_SEGMENTS, 1);
     if (segment < books_word(pager, BOOK_SEGMENT_HINT))
@@ -99,32 +100,24 @@ static void blocks_change(struct pager *pager, uint64_t segment, uint64_t mask, 
   }
 }
 
-/* Looks for a run among segments from `from` to `to` (exclusive). */
+/* Looks for a run among segments from `from` to `to` (exclusive): *block receives its first block,
+ * counted from the file's start. Otherwise COPSE_NONE, and *row how many free blocks end it. */
 static int run_search(struct pager *pager, uint64_t blocks, uint64_t from, uint64_t to,
-                      uint64_t *segment, unsigned *first) {
-  uint64_t whole = blocks / 64, rest = blocks % 64, row = 0;
+                      uint64_t *block, uint64_t *row) {
+  *row = 0;
   for (uint64_t i = from; i < to; i++) {
     uint64_t word = *books_blocks(pager, i);
-    if (blocks <= 64) {
-      unsigned at = zeros_find(word, (unsigned)blocks);
-      if (at < 64) {
-        *segment = i;
-        *first = at;
-        return 0;
-      }
-      continue;
-    }
-    if (row >= whole && (word & ones(rest)) == 0) {
-      *segment = i - whole;
-      *first = 0;
+    uint64_t low = word ? (uint64_t)__builtin_ctzll(word) : 64;
+    unsigned at = blocks <= 64 ? zeros_find(word, (unsigned)blocks) : 64;
+    if (*row + low >= blocks) {
+      *block = i * 64 - *row;
       return 0;
     }
-    row = word == 0 ? row + 1 : 0;
-    if (row == whole && rest == 0) {
-      *segment = i + 1 - whole;
-      *first = 0;
+    if (at < 64) {
+      *block = i * 64 + at;
       return 0;
     }
+    *row = word ? (uint64_t)__builtin_clzll(word) : *row + 64;
   }
   return COPSE_NONE;
 }
@@ -147,48 +140,44 @@ static int segments_extend(struct pager *pager, uint64_t count) {
   return 0;
 }
 
+/* Finds a run, extending the used segments when there is none. */
+static int run_find(struct pager *pager, uint64_t blocks, uint64_t *block) {
+  uint64_t used = books_word(pager, BOOK_SEGMENT_USED), hint = books_word(pager, BOOK_RUN_HINT);
+  uint64_t room = books_word(pager, BOOK_FREE_BLOCKS) + books_word(pager, BOOK_FREE_SEGMENTS) * 64;
+  uint64_t row = 0;
+  int result = COPSE_NONE;
+  while (hint < used && *books_blocks(pager, hint) == ~UINT64_C(0))
+    hint++;
+  books_set_word(pager, BOOK_RUN_HINT, hint);
+  if (room >= blocks) /* the first that fits: large runs are found again where they were */
+    result = run_search(pager, blocks, hint, used, block, &row);
+  if (result != COPSE_NONE)
+    return result;
+  /* Free blocks at the end of the used segments count towards the run. Growing may reclaim, and
+   * so make the row longer: it never becomes shorter. */
+  result = segments_extend(pager, (blocks - row + 63) / 64);
+  *block = used * 64 - row;
+  return result;
+}
+
 int run_take(struct pager *pager, uint64_t blocks, uint64_t *offset) {
   uint64_t room = books_word(pager, BOOK_FREE_BLOCKS) + books_word(pager, BOOK_FREE_SEGMENTS) * 64;
-  if (room < blocks && pager->reclaim) {
-    int result = pager->reclaim(pager->context, 0);
-    if (result)
-      return result;
-    room = books_word(pager, BOOK_FREE_BLOCKS) + books_word(pager, BOOK_FREE_SEGMENTS) * 64;
-  }
-  uint64_t used = books_word(pager, BOOK_SEGMENT_USED), hint = books_word(pager, BOOK_RUN_HINT);
-  uint64_t segments = (blocks + 63) / 64, segment = 0;
-  unsigned first = 0;
-  int result = books_undo_room(pager, segments * 2 + 64);
+  uint64_t block, log = (blocks / 64 + 2) * 2 + 64;
+  int result = room < blocks && pager->reclaim ? pager->reclaim(pager->context, 0) : 0;
+  if (result == 0)
+    result = books_undo_room(pager, log);
+  if (result == 0)
+    result = run_find(pager, blocks, &block);
+  if (result == 0)
+    result = books_undo_room(pager, log);
   if (result)
     return result;
-  result = COPSE_NONE;
-  if (room >= blocks) {
-    hint = hint < used ? hint : 0;
-    result = run_search(pager, blocks, hint, used, &segment, &first);
-    if (result == COPSE_NONE && hint)
-      result = run_search(pager, blocks, 0, used, &segment, &first);
-  }
-  if (result == COPSE_NONE) {
-    /* Free segments at the end of the used ones count towards the run. */
-    uint64_t tail = 0;
-    while (tail < segments && tail < used && *books_blocks(pager, used - 1 - tail) == 0)
-      tail++;
-    result = segments_extend(pager, segments - (tail < segments ? tail : segments - 1));
-    if (result == 0)
-      result = books_undo_room(pager, segments * 2 + 64);
-    if (result)
-      return result;
-    segment = books_word(pager, BOOK_SEGMENT_USED) - segments;
-    first = 0;
-  }
-  if (result)
-    return result;
-  *offset = segment * FORMAT_SEGMENT + (uint64_t)first * FORMAT_BLOCK;
-  books_set_word(pager, BOOK_RUN_HINT, segment);
-  for (uint64_t left = blocks, i = segment; left; i++) {
-    uint64_t take = left < 64 ? left : 64;
-    blocks_change(pager, i, ones(take) << (i == segment ? first : 0), 1);
-    left -= take;
+  *offset = block * FORMAT_BLOCK;
+  while (blocks) {
+    uint64_t first = block % 64, take = blocks < 64 - first ? blocks : 64 - first;
+    blocks_change(pager, block / 64, ones(take) << first, 1);
+    block += take;
+    blocks -= take;
   }
   return 0;
 }

@@ -77,7 +77,7 @@ enum book_word {
   BOOK_SEGMENT_USED,  /* segments ever used: the high-water mark */
   BOOK_FREE_SEGMENTS, /* of those, how many are wholly free */
   BOOK_SEGMENT_HINT,  /* no wholly free segment below */
-  BOOK_RUN_HINT,      /* where the search for a run begins */
+  BOOK_RUN_HINT,      /* no free block below this segment */
   BOOK_FREE_BLOCKS,   /* free blocks in segments used for runs */
   BOOK_CONDEMNED_CHUNK,
   BOOK_CONDEMNED_POS,

@@ -129,6 +129,7 @@ int pager_has_parked(const struct pager *pager);
 int pager_has_condemned(const struct pager *pager);
 /* Bytes that wait for older versions: parked ones, and together with the pending queue. */
 uint64_t pager_parked_bytes(const struct pager *pager);
+uint64_t pager_pending_bytes(const struct pager *pager);
 uint64_t pager_waiting_bytes(const struct pager *pager);
 /* Bytes kept from reuse whose oldest holder is this version. */
 uint64_t pager_held_bytes(const struct books *books, uint64_t version);

@@ -254,8 +254,12 @@ uint64_t pager_parked_bytes(const struct pager *pager) {
   return books_word(pager, BOOK_PARKED_UNITS) * FORMAT_UNIT;
 }
 
+uint64_t pager_pending_bytes(const struct pager *pager) {
+  return books_word(pager, BOOK_PENDING_UNITS) * FORMAT_UNIT;
+}
+
 uint64_t pager_waiting_bytes(const struct pager *pager) {
-  return pager_parked_bytes(pager) + books_word(pager, BOOK_PENDING_UNITS) * FORMAT_UNIT;
+  return pager_parked_bytes(pager) + pager_pending_bytes(pager);
 }
 
 uint64_t pager_held_bytes(const struct books *books, uint64_t version) {

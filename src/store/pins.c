@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 
+#define RECLAIM_BYTES 524288u    /* the same in bytes */
 #define RECLAIM_STEP 96u         /* freed pages that are worth a look at all readers */
 #define BEGIN_BUDGET 128u        /* entries looked at in a step when a transaction begins */
 #define BEGIN_STEPS 8u           /* at most so many steps */
@@ -65,6 +66,7 @@ int pins_reclaim(struct copse_store *store, size_t budget) {
    * pages are left, every transaction does a little. */
   uint64_t more = pager_has_parked(pager) ? 1 : RECLAIM_STEP;
   store->reclaim_at = (after < before ? 0 : after) + more;
+  store->reclaim_bytes_at = pager_pending_bytes(pager) + RECLAIM_BYTES;
   return result;
 }
 
@@ -73,7 +75,8 @@ int pins_reclaim_first(struct copse_store *store) {
   for (unsigned steps = pager->tight ? TIGHT_STEPS : BEGIN_STEPS; steps; steps--) {
     uint64_t before = pager_pending(pager);
     int condemned = pager_has_condemned(pager);
-    if (!condemned && before < (pager->tight ? 1 : store->reclaim_at))
+    if (!condemned && before < (pager->tight ? 1 : store->reclaim_at) &&
+        pager_pending_bytes(pager) < store->reclaim_bytes_at)
       return 0;
     int result = pins_reclaim(store, BEGIN_BUDGET);
     if (result == COPSE_E_NO_SPACE || result == COPSE_E_LIMIT) {
@@ -94,7 +97,8 @@ int pins_reclaim_hook(void *context, int urgent) {
   uint64_t pending = pager_pending(&store->pager);
   if (urgent)
     return pins_reclaim(store, URGENT_BUDGET);
-  if (pending < store->reclaim_at && !pager_has_parked(&store->pager))
+  if (pending < store->reclaim_at && !pager_has_parked(&store->pager) &&
+      pager_pending_bytes(&store->pager) < store->reclaim_bytes_at)
     return 0;
   return pins_reclaim(store, GROW_BUDGET);
 }

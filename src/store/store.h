@@ -102,6 +102,7 @@ struct copse_store {
   struct announced *announced;
   size_t announced_capacity;
   uint64_t reclaim_at;    /* pending pages from which on reclaiming is worth a look */
+  uint64_t reclaim_bytes_at; /* or bytes in them */
   uint64_t probed_ns;     /* when dead readers were last looked for */
 
   struct client_passage passage; /* while forking */
