@@ -18,7 +18,9 @@ struct copse_watch {
   struct copse_map *map;
   struct copse_range asked;        /* its bounds point into memory */
   uint8_t *memory;
-  struct copse_snapshot *seen, *now;
+  struct copse_snapshot *seen;     /* the state that changes are looked for against */
+  struct copse_snapshot *now;      /* the state of the last event, until the next call; else NULL */
+  uint64_t last;                   /* version reported last, or at the beginning */
   struct copse_diff *diff;         /* of the last event */
   struct copse_change first;       /* the first change, found while deciding to wake */
   int has_first;
@@ -81,13 +83,12 @@ int copse_watch_open(struct copse_store *store, struct copse_map *map,
   if (result == 0)
     result = copse_snapshot_open(store, 0, &watch->seen);
   if (result == 0)
-    result = copse_snapshot_open(store, 0, &watch->now);
-  if (result == 0)
     result = view_tree(&watch->seen->view, map, &tree);
   if (result) {
     watch_free(watch);
     return result;
   }
+  watch->last = watch->seen->view.root.version;
   /* relaxed: no thread reads it yet */
   atomic_store_explicit(&watch->reported, watch->seen->view.root.version, memory_order_relaxed);
   pthread_mutex_lock(&store->mutex);
@@ -97,15 +98,15 @@ int copse_watch_open(struct copse_store *store, struct copse_map *map,
   return 0;
 }
 
-/* What was reported becomes the state that the next event starts from. */
-static void event_end(struct copse_watch *watch) {
-  if (!watch->diff)
+/* The newer snapshot becomes the state that the next event starts from. */
+static void state_advance(struct copse_watch *watch) {
+  if (!watch->now)
     return;
   copse_diff_close(watch->diff);
   watch->diff = NULL;
-  struct copse_snapshot *seen = watch->seen;
+  copse_snapshot_close(watch->seen);
   watch->seen = watch->now;
-  watch->now = seen;
+  watch->now = NULL;
 }
 
 /* Looks whether a key of the range changed between the two snapshots. 1: yes. */
@@ -127,36 +128,44 @@ static int event_look(struct copse_watch *watch) {
   return result == COPSE_NONE ? 0 : result;
 }
 
+/* A forked child shares the descriptor, and leaves it to its parent. */
+static void descriptor_drain(struct copse_watch *watch) {
+  uint64_t drained;
+  if (watch->descriptor >= 0 && watch->process == getpid() &&
+      read(watch->descriptor, &drained, sizeof drained) < 0)
+    return; /* nothing was there */
+}
+
 int copse_watch_next(struct copse_watch *watch, int64_t timeout_ns,
                      struct copse_watch_event *event) {
   uint64_t deadline = deadline_from(timeout_ns), version;
   int result = fork_check();
-  event_end(watch);
-  uint64_t after = watch->seen->view.root.version;
+  if (watch->diff)
+    watch->last = watch->now->view.root.version;
+  state_advance(watch);
   while (result == 0) {
-    result = wait_published(&watch->store->readers, watch->store->writers.ro, after, deadline,
-                            &watch->cancelled, &version);
+    result = wait_published(&watch->store->readers, watch->store->writers.ro,
+                            watch->seen->view.root.version, deadline, &watch->cancelled, &version);
     if (result)
       return result;
-    result = copse_snapshot_refresh(watch->now);
-    if (result == COPSE_NONE)
-      result = 0;
-    if (result == 0)
-      result = event_look(watch);
-    after = watch->now->view.root.version;
+    descriptor_drain(watch); /* before looking: what comes after must make it readable again */
+    result = copse_snapshot_open(watch->store, 0, &watch->now);
+    if (result)
+      return result;
+    result = event_look(watch);
     /* relaxed: tells the thread what it need not wake for; a late value wakes once too often */
-    atomic_store_explicit(&watch->reported, after, memory_order_relaxed);
+    atomic_store_explicit(&watch->reported, watch->now->view.root.version, memory_order_relaxed);
+    if (result == 0)
+      state_advance(watch); /* nothing in the range changed: older pages need not be kept for it */
   }
-  if (result != 1)
+  if (result != 1) {
+    copse_snapshot_close(watch->now);
+    watch->now = NULL;
     return result;
-  event->version = watch->now->view.root.version;
-  event->since = watch->seen->view.root.version;
-  event->commits = event->version - event->since;
-  if (watch->descriptor >= 0) {
-    uint64_t drained;
-    if (read(watch->descriptor, &drained, sizeof drained) < 0)
-      drained = 0; /* nothing was there */
   }
+  event->version = watch->now->view.root.version;
+  event->since = watch->last;
+  event->commits = event->version - event->since;
   return 0;
 }
 
@@ -230,6 +239,5 @@ void copse_watch_close(struct copse_watch *watch) {
   pthread_mutex_lock(&watch->store->mutex);
   watch->store->watches_open--;
   pthread_mutex_unlock(&watch->store->mutex);
-  event_end(watch);
   watch_free(watch);
 }
