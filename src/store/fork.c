@@ -15,7 +15,7 @@ static volatile uint32_t *canary; /* 1 in a process that may use its handles; 0 
 
 static void snapshots_duplicate(struct copse_store *store) {
   for (struct copse_snapshot *s = store->snapshots; s; s = s->next) {
-    s->child_slot = UINT32_MAX;
+    s->child_slot = SLOT_NONE;
     uint32_t slot;
     if (store->passage.fd < 0 || !s->view.open ||
         slot_take_above(&store->passage.client, s->slot, &slot))
@@ -64,7 +64,7 @@ static void store_adopt(struct copse_store *store) {
   store->cache = NULL;
   for (struct copse_snapshot *s = store->snapshots; s; s = s->next) {
     s->slot = s->child_slot;
-    if (s->slot == UINT32_MAX)
+    if (s->slot == SLOT_NONE)
       s->view.open = 0; /* no slot was to be had: reading it fails with STATE */
   }
   if (store->txn.active)

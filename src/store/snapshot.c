@@ -109,6 +109,8 @@ int copse_snapshot_refresh(struct copse_snapshot *snapshot) {
   if (result)
     return result;
   store_tell(snapshot->view.store);
+  if (snapshot->slot == SLOT_NONE)
+    return error_set(COPSE_E_FORKED, "the snapshot could not be kept when the process was forked");
   uint64_t before = snapshot->view.root.version;
   int was_open = snapshot->view.open;
   if (was_open && root_published(snapshot->view.store->writers.ro) == before &&
@@ -127,7 +129,9 @@ void copse_snapshot_close(struct copse_snapshot *snapshot) {
     return;
   struct copse_store *store = snapshot->view.store;
   store_tell(store);
-  slot_withdraw(readers_slot(&store->readers, snapshot->slot));
+  int keep = snapshot->slot != SLOT_NONE;
+  if (keep)
+    slot_withdraw(readers_slot(&store->readers, snapshot->slot));
   snapshot->view.open = 0;
   pthread_mutex_lock(&store->mutex);
   if (snapshot->previous)
@@ -136,9 +140,15 @@ void copse_snapshot_close(struct copse_snapshot *snapshot) {
     store->snapshots = snapshot->next;
   if (snapshot->next)
     snapshot->next->previous = snapshot->previous;
-  snapshot->next = store->cache;
-  store->cache = snapshot;
+  if (keep) {
+    snapshot->next = store->cache;
+    store->cache = snapshot;
+  }
   pthread_mutex_unlock(&store->mutex);
+  if (!keep) {
+    oust_free(snapshot);
+    free(snapshot);
+  }
 }
 
 uint64_t copse_snapshot_version(const struct copse_snapshot *snapshot) {

@@ -262,6 +262,8 @@ void client_detach(struct client *client) {
 }
 
 void client_tell_namespace(struct client *client) {
+  if (!client->live_page)
+    return; /* a forked child that could not attach */
   struct reader_client *entry = readers_client(client->readers, client->index);
   /* relaxed: for people */
   atomic_store_explicit(&entry->pid_namespace, os_pid_namespace(), memory_order_relaxed);

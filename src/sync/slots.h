@@ -19,6 +19,8 @@
 
 #include "sync/client.h"
 
+#define SLOT_NONE UINT32_MAX /* no slot: none was to be had for a forked child */
+
 /* Takes a free slot for the client; the table's storage grows as needed. hint: where to begin to look (0 or the last one
  * used). Errors: TOO_MANY, NO_SPACE, DESCRIPTOR. */
 int slot_take(struct client *client, uint32_t hint, uint32_t *slot);
