@@ -82,7 +82,7 @@ COPSE_CHECKED int copse_store_remove(const char *path);
 
 /* Makes everything committed so far durable (file-backed stores; nothing to do in memory).
  * version (may be NULL) receives the version that is durable. Waits for the disk.
- * Errors: READ_ONLY, IO, SYNC_FAILED, TIMEOUT (the write lock was not to be had). */
+ * Errors: READ_ONLY, IO, SYNC_FAILED, DESCRIPTOR, and those of copse_snapshot_open(). */
 COPSE_CHECKED int copse_store_sync(struct copse_store *store, uint64_t *version);
 
 /* The path it was opened by; NULL for an anonymous store. Lent until close. */

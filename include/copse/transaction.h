@@ -29,13 +29,15 @@ enum copse_snapshot_flag {
 };
 
 /* Opens a snapshot of the newest version. Takes no lock and never waits for anybody.
- * Errors: MEMORY, TOO_MANY, TRUNCATED, FORKED, NO_SPACE (for a further reader slot). */
+ * Errors: MEMORY, TOO_MANY, TRUNCATED, FORKED, NO_SPACE (for a further reader slot), DESCRIPTOR,
+ * ADDRESS_SPACE (the store has outgrown what this process reserved), CORRUPT. */
 COPSE_CHECKED int copse_snapshot_open(struct copse_store *store, uint32_t flags,
                                       struct copse_snapshot **snapshot);
 
 /* Moves the snapshot to the newest version: some nanoseconds, no allocation. Cursors of the
  * snapshot must be positioned anew. 0: moved; COPSE_NONE: nothing newer.
- * Errors: FORKED, TRUNCATED. */
+ * Errors: FORKED, TRUNCATED, ADDRESS_SPACE, CORRUPT: the snapshot then shows nothing until a
+ * refresh succeeds. */
 COPSE_CHECKED int copse_snapshot_refresh(struct copse_snapshot *snapshot);
 
 /* Ends it. Its cursors must be closed before. */

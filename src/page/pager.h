@@ -142,6 +142,8 @@ int pager_each_listed(struct pager *pager,
                       int (*visit)(void *context, enum pager_listed_kind kind, uint64_t ref,
                                    uint64_t units),
                       void *context);
+/* 1 when the books have the page's place as in use: its segment is of its class, its blocks are taken. */
+int pager_is_booked(const struct pager *pager, uint64_t ref);
 /* Calls visit for every page-sized place of the used segments: for small pages each slot
  * (size of the class), for run segments each block in use. */
 int pager_each_place(struct pager *pager,

@@ -212,6 +212,20 @@ int pager_each_listed(struct pager *pager, listed_visit *visit, void *context) {
   return result;
 }
 
+int pager_is_booked(const struct pager *pager, uint64_t ref) {
+  uint64_t offset = page_ref_offset(ref), units = page_units(pager, ref);
+  uint64_t segment = offset / FORMAT_SEGMENT;
+  if (units == 0 || segment >= pager->books->segment_limit)
+    return 0;
+  if (page_ref_class(ref) != PAGE_RUN)
+    return SEGMENT_CLASS(books_segment(pager, segment)->info) == page_ref_class(ref) + 1;
+  for (uint64_t block = offset / FORMAT_BLOCK; block < (offset + units * FORMAT_UNIT) / FORMAT_BLOCK;
+       block++)
+    if (!(*books_blocks(pager, block / 64) >> block % 64 & 1))
+      return 0;
+  return 1;
+}
+
 int pager_each_place(struct pager *pager,
                      int (*visit)(void *context, uint64_t offset, uint32_t size), void *context) {
   uint64_t used = books_word(pager, BOOK_SEGMENT_USED);

@@ -50,7 +50,7 @@ _Static_assert(offsetof(struct data_header, nonce) == 64, "offset");
 _Static_assert(offsetof(struct data_header, crc) == 4092, "offset");
 
 /* What a version of the store is: all that a reader needs. Also the payload of the root
- * records in the writers' file (store/format.h). */
+ * records in the writers' file (sync/format.h). */
 struct root {
   uint64_t version;
   uint64_t table;    /* page reference of the map table; 0: no maps */

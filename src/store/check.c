@@ -74,6 +74,9 @@ static int page_visit(void *context, uint64_t ref, int level, uint64_t bytes) {
     checker->progress(checker->context, checker->found.page_bytes,
                       checker->pager->books->words[BOOK_USED_UNITS] * FORMAT_UNIT);
   page_mark(checker, ref, "used");
+  if (!pager_is_booked(checker->pager, ref))
+    fault(checker, "page %llx is in use, and the books have its place as free",
+          (unsigned long long)ref);
   return 0;
 }
 

@@ -14,6 +14,7 @@
 
 static _Atomic(struct copse_store *) guarded[GUARDED_MAX];
 static struct sigaction before;
+static size_t page_size; /* of the kernel; set before the handler is installed */
 
 static int inside(const struct region *region, const uint8_t *at, const uint8_t *base) {
   return base && at >= base && at < base + region->reserved;
@@ -21,11 +22,11 @@ static int inside(const struct region *region, const uint8_t *at, const uint8_t 
 
 /* Maps zeros over the page; its protection is that of the mapping it stands in for. */
 static int patch(const struct region *region, const uint8_t *at) {
-  uintptr_t page = (uintptr_t)at & ~(uintptr_t)4095;
+  uintptr_t page = (uintptr_t)at & ~(uintptr_t)(page_size - 1);
   int writable = inside(region, at, region->rw);
   if (!writable && !inside(region, at, region->ro))
     return 0;
-  return mmap((void *)page, 4096, PROT_READ | (writable ? PROT_WRITE : 0),
+  return mmap((void *)page, page_size, PROT_READ | (writable ? PROT_WRITE : 0),
               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
 }
 
@@ -55,6 +56,7 @@ static int install_result;
 static void install(void) {
   struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
   sigemptyset(&action.sa_mask);
+  page_size = (size_t)sysconf(_SC_PAGESIZE);
   install_result = sigaction(SIGBUS, &action, &before);
 }
 
@@ -64,14 +66,15 @@ int guard_install(void) {
   return install_result ? error_set(COPSE_E_IO, "the SIGBUS guard could not be installed") : 0;
 }
 
-void guard_add(struct copse_store *store) {
-  for (unsigned i = 0; store->flags & COPSE_SIGBUS_GUARD && i < GUARDED_MAX; i++) {
+int guard_add(struct copse_store *store) {
+  for (unsigned i = 0; i < GUARDED_MAX; i++) {
     struct copse_store *none = NULL;
     /* pairs: guard-list */
     if (atomic_compare_exchange_strong_explicit(&guarded[i], &none, store, memory_order_release,
                                                 memory_order_relaxed))
-      return;
+      return 0;
   }
+  return error_set(COPSE_E_TOO_MANY, "%u stores are open with the SIGBUS guard", GUARDED_MAX);
 }
 
 void guard_remove(struct copse_store *store) {

@@ -282,11 +282,13 @@ int copse_store_open(const char *path, const struct copse_store_options *options
   if (result)
     goto fail;
   store->pager.prefault_bytes = options->prefault_bytes;
-  if (options->flags & COPSE_SIGBUS_GUARD)
+  if (options->flags & COPSE_SIGBUS_GUARD) {
     result = guard_install();
+    if (result == 0)
+      result = guard_add(store);
+  }
   if (result)
     goto fail;
-  guard_add(store);
   fork_register(store);
   *out = store;
   return 0;

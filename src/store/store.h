@@ -123,7 +123,7 @@ void fork_unregister(struct copse_store *store);
 
 /* guard.c: turns faults on truncated files into zero pages and sets store->truncated. */
 int guard_install(void);
-void guard_add(struct copse_store *store);
+int guard_add(struct copse_store *store);
 void guard_remove(struct copse_store *store);
 /* The error for a failure that truncation explains: TRUNCATED instead of CORRUPT. */
 int store_fault(const struct copse_store *store, int result);

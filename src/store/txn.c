@@ -192,7 +192,7 @@ static void saves_free(struct copse_txn *txn) {
 
 /* --- commit and abort ------------------------------------------------------------------ */
 
-static void counters_add(struct commit_words *words, const struct copse_txn *txn, int woken) {
+static void counters_add(struct commit_words *words, const struct copse_txn *txn) {
   /* relaxed: statistics, written under the lock: no read-modify-write is needed */
 #define COUNT(word, n)                                                                             \
   atomic_store_explicit(&words->word,                                                              \
@@ -203,8 +203,6 @@ static void counters_add(struct commit_words *words, const struct copse_txn *txn
     COUNT(puts, txn->puts);
   if (txn->deletes)
     COUNT(deletes, txn->deletes);
-  if (woken)
-    COUNT(wakes, 1);
 #undef COUNT
 }
 
@@ -245,9 +243,9 @@ int copse_txn_commit(struct copse_txn *txn, uint64_t *version) {
   root_write(store->writers.rw, &root);
   root_publish(store->writers.rw, root.version);
   POINT(commit_published);
-  int woken = wait_wake(&store->readers, store->writers.rw);
+  (void)wait_wake(&store->readers, store->writers.rw);
   POINT(commit_woken);
-  counters_add(store_words(store), txn, woken);
+  counters_add(store_words(store), txn);
   if (version)
     *version = root.version;
   writer_end(store);

@@ -1,7 +1,8 @@
 /* store/watch.c - watching a key range: wait for a commit, then diff.
  *
- * A watch holds two snapshots: the state last reported (`seen`), and the one being reported
- * (`now`); after an event they change places. The descriptor form has a thread that waits for
+ * A watch holds a snapshot of the state that it knows (`seen`). A commit makes it open another
+ * (`now`) and compare; `now` then takes the place of `seen`: at once when nothing in the range
+ * changed, else when the program asks for the next event. The descriptor form has a thread that waits for
  * commits and writes to an eventfd; it touches nothing else of the watch. */
 #include "store/store.h"
 
