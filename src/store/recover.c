@@ -3,6 +3,7 @@
 
 struct rebuild {
   struct pager *pager;
+  unsigned depth; /* of the node in its tree: a damaged file may have chains without end */
 };
 
 static int page_mark(void *context, uint64_t ref) {
@@ -13,8 +14,13 @@ static int page_mark(void *context, uint64_t ref) {
 static int child_mark(void *context, uint64_t ref, int subtree) {
   struct rebuild *rebuild = context;
   int result = pager_books_mark(rebuild->pager, ref);
-  if (result == 0 && subtree)
-    result = tree_children(&rebuild->pager->view, ref, child_mark, context);
+  if (result || !subtree)
+    return result;
+  if (rebuild->depth == TREE_DEPTH_MAX)
+    return node_corrupt(ref, "lies deeper than a tree may be");
+  rebuild->depth++;
+  result = tree_children(&rebuild->pager->view, ref, child_mark, context);
+  rebuild->depth--;
   return result;
 }
 
@@ -25,7 +31,7 @@ static int entry_mark(void *context, uint32_t id, const struct map_entry *entry)
 
 int books_rebuild(struct copse_store *store, const struct root *root) {
   struct pager pager;
-  struct rebuild rebuild = {&pager};
+  struct rebuild rebuild = {&pager, 0};
   int fd;
   uint64_t size;
   int result = region_descriptor(&store->data, &fd);

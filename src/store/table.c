@@ -5,8 +5,9 @@
 
 static uint32_t levels_for(uint64_t next_map) {
   uint32_t levels = 1;
-  for (uint64_t reach = TABLE_FANOUT; reach < next_map; reach *= TABLE_FANOUT)
-    levels++;
+  for (uint64_t reach = TABLE_FANOUT; reach < next_map && levels <= TABLE_LEVELS_MAX;
+       reach *= TABLE_FANOUT)
+    levels++; /* one too many for a count that makes no sense */
   return levels;
 }
 
@@ -33,10 +34,13 @@ static int table_open(struct page_view *pages, uint64_t ref, uint32_t level,
 int table_lookup(struct page_view *pages, const struct root *root, uint32_t id,
                  struct map_entry *entry) {
   uint64_t ref = root->table;
+  uint32_t levels = levels_for(root->next_map);
   memset(entry, 0, sizeof *entry);
   if (id >= root->next_map || ref == 0)
     return 0;
-  for (uint32_t level = levels_for(root->next_map); level-- > 0;) {
+  if (levels > TABLE_LEVELS_MAX)
+    return node_corrupt(ref, "belongs to a root that counts too many maps");
+  for (uint32_t level = levels; level-- > 0;) {
     const struct table_page *page;
     uint32_t places, at = id >> (4 * level) & (TABLE_FANOUT - 1);
     int result = table_open(pages, ref, level, &page, &places);
