@@ -415,5 +415,9 @@ int store_size_check(struct copse_store *store, const struct root *root) {
   /* relaxed: likewise */
   atomic_store_explicit(&store->size_checked_ns, now, memory_order_relaxed);
   int result = region_verify_size(&store->data, root->limit);
+  if (result == COPSE_E_TRUNCATED) {
+    /* relaxed: see above. Not to be forgotten until the next look. */
+    atomic_store_explicit(&store->truncated, 1, memory_order_relaxed);
+  }
   return result == COPSE_E_DESCRIPTOR ? 0 : result; /* reading needs no descriptor */
 }
