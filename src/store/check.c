@@ -73,11 +73,12 @@ static int page_visit(void *context, uint64_t ref, int level, uint64_t bytes) {
   if (checker->progress && checker->found.pages % PROGRESS_PAGES == 0)
     checker->progress(checker->context, checker->found.page_bytes,
                       checker->pager->books->words[BOOK_USED_UNITS] * FORMAT_UNIT);
-  page_mark(checker, ref, "used");
+  int twice = page_mark(checker, ref, "used");
   if (!pager_is_booked(checker->pager, ref))
     fault(checker, "page %llx is in use, and the books have its place as free",
           (unsigned long long)ref);
-  return 0;
+  /* Pages that refer to one another would keep the walk busy for ever. */
+  return twice ? COPSE_NONE : 0;
 }
 
 static int table_visit(void *context, uint64_t ref) {
@@ -99,7 +100,9 @@ static int shape_find(struct checker *checker, uint32_t id, struct tree_shape *s
   if (view_tree_by_id(checker->catalog, CATALOG_ID, (struct tree_shape){0}, &tree, NULL))
     return COPSE_NONE;
   cursor_init(&cursor, &checker->view, &tree);
-  for (int result = cursor_first(&cursor); result == 0; result = cursor_next(&cursor)) {
+  uint64_t left = tree.count; /* more there cannot be, unless pages refer to one another */
+  for (int result = cursor_first(&cursor); result == 0 && left; result = cursor_next(&cursor)) {
+    left--;
     struct tree_value value;
     struct catalog_record record;
     if (cursor_record(&cursor, NULL, &value) || catalog_parse(&value, &record))

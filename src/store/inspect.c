@@ -145,9 +145,20 @@ int copse_readers(struct copse_store *store,
 
 /* --- one map --------------------------------------------------------------------------- */
 
+struct stat_walk {
+  struct copse_map_stat stat;
+  uint64_t limit; /* bytes of the store: a walk that meets more goes round */
+  int damaged;
+};
+
 static int page_count(void *context, uint64_t ref, int level, uint64_t bytes) {
-  struct copse_map_stat *stat = context;
-  (void)ref;
+  struct stat_walk *walk = context;
+  struct copse_map_stat *stat = &walk->stat;
+  if (stat->extent_bytes + stat->leaf_bytes + stat->inner_bytes + bytes > walk->limit) {
+    if (!walk->damaged++)
+      error_detail_set("page %llx and others are in use twice", (unsigned long long)ref);
+    return COPSE_NONE;
+  }
   if (level < 0) {
     stat->value_extents++;
     stat->extent_bytes += bytes;
@@ -163,11 +174,6 @@ static int page_count(void *context, uint64_t ref, int level, uint64_t bytes) {
   return 0;
 }
 
-struct stat_walk {
-  struct copse_map_stat stat; /* first: page_count() is given its address */
-  int damaged;
-};
-
 static void fault_note(void *context, const char *sentence) {
   struct stat_walk *walk = context;
   if (!walk->damaged++)
@@ -176,7 +182,7 @@ static void fault_note(void *context, const char *sentence) {
 
 int copse_map_stat(struct copse_view *view, struct copse_map *map, struct copse_map_stat *stat) {
   struct tree tree;
-  struct stat_walk walked = {0};
+  struct stat_walk walked = {.limit = view->pages.limit};
   struct tree_walk walk = {.page = page_count, .fault = fault_note, .context = &walked};
   int result = view_check(view);
   if (result == 0)

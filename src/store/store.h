@@ -158,7 +158,8 @@ int table_lookup(struct page_view *pages, const struct root *root, uint32_t id,
                  struct map_entry *entry);
 int table_write(struct pager *pager, struct root *root, const struct txn_map *maps,
                 uint32_t map_count, uint64_t next_map);
-/* Calls visit for each page of the table, and for each entry in use. Either may be NULL. */
+/* Calls visit for each page of the table (COPSE_NONE: what hangs on it is left out), and for
+ * each entry in use. Either may be NULL. */
 int table_walk(struct page_view *pages, const struct root *root,
                int (*page)(void *context, uint64_t ref),
                int (*entry)(void *context, uint32_t id, const struct map_entry *entry),

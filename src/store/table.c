@@ -175,6 +175,8 @@ static int page_walk(struct table_walker *walker, uint64_t ref, uint32_t level, 
   int result = table_open(walker->pages, ref, level, &page, &places);
   if (result == 0 && walker->page)
     result = walker->page(walker->context, ref);
+  if (result == COPSE_NONE)
+    return 0;
   for (uint32_t i = 0; i < places && result == 0; i++) {
     uint32_t id = first + (i << (4 * level));
     if (level && page->children[i])

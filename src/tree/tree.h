@@ -88,7 +88,7 @@ int tree_children(struct page_view *view, uint64_t ref,
                   int (*visit)(void *context, uint64_t ref, int subtree), void *context);
 
 struct tree_walk {
-  /* Called for each page, extents included; nonzero ends the walk. level: of the node, -1 for an extent. */
+  /* Called for each page, extents included. COPSE_NONE: it was met before, what hangs on it is left out; an error ends the walk. level: of the node, -1 for an extent. */
   int (*page)(void *context, uint64_t ref, int level, uint64_t bytes);
   /* Called for each fault found; the walk goes on. */
   void (*fault)(void *context, const char *sentence);

@@ -86,7 +86,7 @@ static int leaf_walk(struct walker *walker, uint64_t ref, const struct node *nod
         continue;
       memcpy(&place, (const uint8_t *)node + at, sizeof place);
       int result = page_note(walker, place.ref, -1);
-      if (result)
+      if (result < 0)
         return result;
     }
   }
@@ -103,7 +103,7 @@ static int node_walk(struct walker *walker, uint64_t ref, int level) {
   }
   int result = page_note(walker, ref, node->head.level);
   if (result)
-    return result;
+    return result == COPSE_NONE ? 0 : result;
   if (node->head.level == 0) {
     if (node->count == 0)
       fault(walker, "leaf %llx is empty", (unsigned long long)ref);
