@@ -143,6 +143,16 @@ void pager_drop_subtree(struct pager *pager, uint64_t ref) {
   list_add(pager, &pager->freed, ref | LISTED_SUBTREE, 0);
 }
 
+/* What the books say has storage must lie within the file. */
+static int storage_check(struct region *region, uint64_t end) {
+  uint64_t reach;
+  int result = region_reach(region, end, &reach);
+  if (result == 0 && reach < end)
+    return error_set(COPSE_E_CORRUPT, "the books speak of %llu bytes of %s, which has %llu",
+                     (unsigned long long)end, region->path, (unsigned long long)reach);
+  return result;
+}
+
 int pager_check(const struct pager *pager) {
   const struct books *books = pager->books;
   uint64_t room = pager->writers_region->reserved - books_chunks_at(pager->layout_segments);
@@ -153,7 +163,19 @@ int pager_check(const struct pager *pager) {
   if (books->undo_limit > BOOKS_UNDO_BYTES / sizeof(struct undo_entry) ||
       books->words[BOOK_SEGMENT_USED] > books->segment_limit)
     return error_set(COPSE_E_CORRUPT, "the books in the writers' file make no sense");
-  return 0;
+  uint64_t segments_end = books_segments_at(pager->layout_segments) +
+                          books->segment_limit * sizeof(struct segment);
+  uint64_t chunks_end =
+      books_chunks_at(pager->layout_segments) + books->chunk_limit * sizeof(struct chunk);
+  int result = storage_check(pager->writers_region, segments_end);
+  if (result == 0 && books->chunk_limit)
+    result = storage_check(pager->writers_region, chunks_end);
+  if (result == 0)
+    result = storage_check(pager->writers_region,
+                           BOOKS_UNDO + books->undo_limit * sizeof(struct undo_entry));
+  if (result == 0)
+    result = storage_check(pager->data_region, books->segment_limit * FORMAT_SEGMENT);
+  return result;
 }
 
 int chunk_check(const struct pager *pager, uint64_t index) {
