@@ -249,7 +249,14 @@ static int seek_up(struct copse_cursor *cursor, enum copse_seek how, const struc
       return COPSE_NONE;
     }
   }
-  return finish(cursor, result, 1, key, value);
+  result = finish(cursor, result, 1, key, value);
+  if (result == COPSE_NONE && !below &&
+      (!to->data || bytes_compare(wanted->data, wanted->size, to->data, to->size) < 0)) {
+    gap_mark(cursor, wanted);
+    if (how == COPSE_SEEK_GT) /* the gap begins right behind the key */
+      cursor->mark[cursor->mark_size++] = 0;
+  }
+  return result;
 }
 
 static int seek_down(struct copse_cursor *cursor, enum copse_seek how,

@@ -26,7 +26,7 @@ int items_from_node(struct items *items, const struct node *node, const struct t
   const uint32_t *heads = node_heads(node);
   const uint64_t *children = inner ? node_children(node) : NULL;
   items->count = node->count;
-  items->prefix_hint = 0;
+  items->prefix_hint = items->average_hint = 0;
   items->first_child = inner ? children[0] : 0;
   for (uint32_t i = 0; i < node->count; i++) {
     struct item *item = &items->items[i];
@@ -171,6 +171,8 @@ int node_build(struct pager *pager, const struct items *items, uint32_t from, ui
   node->zero[0] = node->zero[1] = 0;
   /* What is left over becomes room for keys like those that are there. */
   uint32_t average = n ? (bytes - 8 - node_heads_at(prefix)) / n : actual;
+  if (items->average_hint && (inner || shape->stride == 0))
+    average = items->average_hint;
   uint32_t cap = n + (actual - bytes) / (average ? average : 1);
   cap = cap > TREE_ITEMS_MAX ? TREE_ITEMS_MAX : cap;
   uint32_t values = inner ? 0 : cap * shape->stride;

@@ -24,6 +24,7 @@ struct items {
   uint64_t first_child; /* inner nodes */
   uint32_t count;
   uint32_t prefix_hint; /* the prefix of a node that is built of one item alone */
+  uint32_t average_hint; /* bytes that further items will take each; 0: as those that are there */
   struct item items[TREE_ITEMS_MAX + 2];
 };
 

@@ -439,20 +439,23 @@ static int leaf_is_full(const struct edit *edit, const struct item *item, uint32
 static int leaf_begin(struct edit *edit, const struct item *item, uint32_t target,
                       struct change *change, uint8_t **place) {
   const struct node *left = edit->path[0].node;
-  uint8_t key[TREE_KEY_MAX + 8];
-  uint32_t size;
+  uint8_t key[TREE_KEY_MAX + 8], first[TREE_KEY_MAX + 8], whole[TREE_KEY_MAX + 8];
+  uint32_t size, first_size;
   struct items items = {.count = 1};
   struct item last;
   struct node *right;
-  if (left->count == 0 || node_key(left, left->count - 1u, key, &size))
+  if (left->count == 0 || node_key(left, left->count - 1u, key, &size) ||
+      node_key(left, 0, first, &first_size))
     return node_corrupt(edit->path[0].ref, "leads to a damaged leaf");
   item_from_key(&last, key, size);
   items.items[0] = *item;
   *change = (struct change){.old_count = 1, .new_count = 2, .ref = {edit->path[0].ref}};
   separator_make(edit, &last, item, &change->separator);
-  uint8_t whole[TREE_KEY_MAX + 8];
-  items.prefix_hint =
-      (uint32_t)bytes_common(whole, item_key(item, whole), node_prefix(left), left->prefix);
+  /* What the last leaf's keys share, the new one's are likely to. */
+  uint32_t shared = (uint32_t)bytes_common(first, first_size, key, size);
+  items.prefix_hint = (uint32_t)bytes_common(whole, item_key(item, whole), key, shared);
+  /* Sizes vary: room for some more keys than the last leaf's average asks for. */
+  items.average_hint = (node_size(left) - left->heap + 6u * left->count) / left->count * 7 / 8;
   int result = edit_build(edit, &items, 0, 1, 0, 0, target, &change->ref[1], &right);
   return result ? result : value_place(edit, right, 0, place);
 }
