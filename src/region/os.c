@@ -156,6 +156,12 @@ int os_identity(int fd, const char *path, struct os_identity *identity) {
   return 0;
 }
 
+int os_is_at(int fd, const char *path) {
+  struct stat at, open;
+  return fstat(fd, &open) == 0 && stat(path, &at) == 0 && at.st_dev == open.st_dev &&
+         at.st_ino == open.st_ino;
+}
+
 int os_size(int fd, const char *path, uint64_t *size) {
   struct stat st;
   if (fstat(fd, &st) < 0)

@@ -27,6 +27,8 @@ int os_reopen(int fd, const char *path, unsigned flags, int *new_fd);
 void os_close(int fd);
 
 int os_identity(int fd, const char *path, struct os_identity *identity);
+/* 1 when path names the open file, 0 when it names another one or nothing. */
+int os_is_at(int fd, const char *path);
 int os_size(int fd, const char *path, uint64_t *size);
 /* Refuses file systems that are not on the list (tmpfs, ext4, xfs) with FILE_SYSTEM, naming
  * what it is; *memory is 1 on tmpfs and memfd. */

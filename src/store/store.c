@@ -18,6 +18,7 @@
 #include "base/clock.h"
 
 #define ATTACH_BYTE (UINT64_C(1) << 41)
+#define ATTEMPTS_MAX 100 /* to open what others keep removing */
 #define PRESENCE_BYTE ((UINT64_C(1) << 41) + 1)
 
 static const char *name_of(const struct copse_store *store) {
@@ -212,7 +213,7 @@ static int paths_make(struct copse_store *store, const char *path) {
 static int data_open(struct copse_store *store, const char *path,
                      const struct copse_store_options *options, int *fd) {
   unsigned access = store->flags & COPSE_READ_ONLY ? 0 : OS_WRITE;
-  for (int attempt = 0; attempt < 3; attempt++) {
+  for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     int result = os_open(path, access, 0, fd);
     if (result == 0 && options->flags & COPSE_EXCLUSIVE) {
       os_close(*fd);
@@ -228,6 +229,34 @@ static int data_open(struct copse_store *store, const char *path,
       if (result != COPSE_E_NO_STORE)
         return result;
     }
+  }
+  return error_set(COPSE_E_NO_STORE, "%s keeps being removed by somebody", path);
+}
+
+/* Opens the data file and holds ATTACH_BYTE. While that was waited for, the file may have been
+ * removed, and another be at the path: its coordination files are not for this one to make. */
+static int data_lock(struct copse_store *store, const char *path,
+                     const struct copse_store_options *options, int *out) {
+  for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    int fd, result = path ? data_open(store, path, options, &fd)
+                          : store_create_anonymous(options, &fd);
+    if (result)
+      return result;
+    store->memory = 1;
+    if (path)
+      result = os_check_file_system(fd, path, &store->memory);
+    if (result == 0)
+      result = header_read(store, fd);
+    if (result == 0)
+      result = os_lock_byte_wait(fd, name_of(store), ATTACH_BYTE,
+                                 !(store->flags & COPSE_READ_ONLY));
+    if (result == 0 && (!path || os_is_at(fd, path))) {
+      *out = fd;
+      return 0;
+    }
+    os_close(fd);
+    if (result)
+      return result;
   }
   return error_set(COPSE_E_NO_STORE, "%s keeps being removed by somebody", path);
 }
@@ -257,27 +286,12 @@ int copse_store_open(const char *path, const struct copse_store_options *options
   store->flags = options->flags;
   store->mode = options->mode ? options->mode : 0666;
   pthread_mutex_init(&store->mutex, NULL);
-  if (path) {
+  if (path)
     result = paths_make(store, path);
-    if (result == 0)
-      result = data_open(store, path, options, &fd);
-  } else {
-    result = store_create_anonymous(options, &fd);
-  }
+  if (result == 0)
+    result = data_lock(store, path, options, &fd);
   if (result)
     goto fail;
-  if (path)
-    result = os_check_file_system(fd, path, &store->memory);
-  else
-    store->memory = 1;
-  if (result == 0)
-    result = header_read(store, fd);
-  if (result == 0)
-    result = os_lock_byte_wait(fd, name_of(store), ATTACH_BYTE, !(store->flags & COPSE_READ_ONLY));
-  if (result) {
-    os_close(fd);
-    goto fail;
-  }
   result = attach_locked(store, fd, options->reserve_bytes);
   if (result)
     goto fail;
@@ -355,6 +369,8 @@ int copse_store_close(struct copse_store *store) {
   return result;
 }
 
+/* Holds ATTACH_BYTE, so that nobody opens what is going, and takes the data file away last, so
+ * that a new store's coordination files are never met at the path. */
 int copse_store_remove(const char *path) {
   struct copse_store files = {0};
   int fd = -1, alone = 0, result = os_open(path, OS_WRITE, 0, &fd);
@@ -366,15 +382,19 @@ int copse_store_remove(const char *path) {
   if (result == COPSE_E_VERSION || result == COPSE_E_CORRUPT || result == COPSE_E_TRUNCATED)
     result = 0; /* ours, if of no use: may go */
   if (result == 0)
+    result = os_lock_byte_wait(fd, path, ATTACH_BYTE, 1);
+  if (result == 0 && !os_is_at(fd, path))
+    result = error_set(COPSE_E_NO_STORE, "%s was removed by somebody else", path);
+  if (result == 0)
     result = os_lock_byte(fd, path, PRESENCE_BYTE, 1, &alone);
   if (result == 0 && !alone)
     result = error_set(COPSE_E_STATE, "%s is in use; see 'copse readers'", path);
-  if (result == 0)
-    result = os_unlink(path);
   for (int i = 0; i < 2 && result == 0; i++) {
     result = os_unlink(i ? files.writers_path : files.readers_path);
     result = result == COPSE_E_NO_STORE ? 0 : result;
   }
+  if (result == 0)
+    result = os_unlink(path);
   os_close(fd);
   free(files.path);
   free(files.readers_path);
