@@ -108,3 +108,46 @@ TEST(a_full_store) {
   ledger_close(&ledger);
   CHECK_OK(copse_store_close(store));
 }
+
+/* A map of a great many pages is dropped at once, and comes back a bounded part at a time. */
+TEST(a_large_map_is_taken_apart_in_steps) {
+  enum { RECORDS = 40000, STEP_PAGES = 4096, PAGE_LARGEST = 16384 };
+  static const char value[900];
+  struct copse_store *store = store_new("large", (struct copse_store_options){0});
+  struct copse_txn *txn;
+  struct copse_map *map, *other;
+  struct copse_stat stat;
+  uint8_t key[8];
+  CHECK_OK(copse_txn_begin(store, -1, &txn));
+  CHECK_OK(copse_map_create(txn, "large", NULL, &map));
+  CHECK_OK(copse_map_create(txn, "other", NULL, &other));
+  for (uint64_t i = 0; i < RECORDS; i++) {
+    copse_key_u64(i, key);
+    CHECK_OK(copse_put(txn, map, key, 8, value, sizeof value, COPSE_APPEND));
+  }
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  CHECK_OK(copse_txn_begin(store, -1, &txn));
+  CHECK_OK(copse_map_drop(txn, map));
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  CHECK_OK(copse_stat(store, &stat));
+  uint64_t used = stat.used_bytes, commits = 0;
+  CHECK_GT(used, RECORDS * sizeof value);
+  while (used > 1 << 20) {
+    CHECK_LT(commits, 10000);
+    CHECK_OK(copse_txn_begin(store, -1, &txn));
+    CHECK_OK(copse_put(txn, other, "k", 1, &commits, sizeof commits, 0));
+    CHECK_OK(copse_txn_commit(txn, NULL));
+    CHECK_OK(copse_stat(store, &stat));
+    CHECK(stat.used_bytes >= used || used - stat.used_bytes <= STEP_PAGES * PAGE_LARGEST);
+    used = stat.used_bytes;
+    if (commits++ % 8 == 0)
+      ledger_check(store);
+  }
+  CHECK_GT(commits, 4);
+  CHECK_EQ(stat.pinned_bytes, 0);
+  test_note(__FILE__, __LINE__, "it took %llu commits", (unsigned long long)commits);
+  copse_map_close(map);
+  copse_map_close(other);
+  ledger_check(store);
+  CHECK_OK(copse_store_close(store));
+}
