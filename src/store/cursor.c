@@ -118,6 +118,8 @@ static int finish(struct copse_cursor *cursor, int result, int forward, struct c
     result = record_give(cursor, forward, key, value);
   if (result == COPSE_NONE)
     cursor->place = forward ? PLACE_BEHIND : PLACE_BEFORE;
+  else if (result < 0)
+    cursor->place = PLACE_BEFORE; /* the tree cursor may stand nowhere */
   return store_fault(cursor->view->store, result);
 }
 

@@ -7,6 +7,7 @@
 
 struct copse_diff {
   struct copse_view *before, *after;
+  uint64_t moves[2]; /* of the views when it was opened */
   struct range range;
   struct tree_diff tree;
 };
@@ -57,6 +58,8 @@ int copse_diff_open(struct copse_view *before, struct copse_view *after, struct 
     return error_set(COPSE_E_MEMORY, "no memory for a diff");
   diff->before = before;
   diff->after = after;
+  diff->moves[0] = before->moves;
+  diff->moves[1] = after->moves;
   result = diff_begin(diff, map, range);
   if (result) {
     range_free(&diff->range);
@@ -79,7 +82,15 @@ int copse_diff_next(struct copse_diff *diff, struct copse_change *change) {
   enum tree_change kind;
   struct tree_key key;
   struct tree_value before, after;
-  int result = diff_next(&diff->tree, &kind, &key, &before, &after);
+  int result = view_check(diff->before);
+  if (result == 0)
+    result = view_check(diff->after);
+  if (result == 0 &&
+      (diff->moves[0] != diff->before->moves || diff->moves[1] != diff->after->moves))
+    result = error_set(COPSE_E_STATE, "a view of the diff was refreshed or written to: open it anew");
+  if (result)
+    return result;
+  result = diff_next(&diff->tree, &kind, &key, &before, &after);
   if (result)
     return store_fault(diff->before->store, result);
   change->kind = (enum copse_change_kind)kind;

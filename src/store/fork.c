@@ -17,12 +17,19 @@ static void snapshots_duplicate(struct copse_store *store) {
   for (struct copse_snapshot *s = store->snapshots; s; s = s->next) {
     s->child_slot = SLOT_NONE;
     uint32_t slot;
-    if (store->passage.fd < 0 || !s->view.open ||
+    if (store->passage.fd < 0 || !view_is_open(&s->view) ||
         slot_take_above(&store->passage.client, s->slot, &slot))
       continue;
-    slot_carry_over(readers_slot(&store->readers, s->slot), readers_slot(&store->readers, slot),
-                    s->view.root.version);
-    s->child_slot = slot;
+    struct reader_slot *from = readers_slot(&store->readers, s->slot);
+    uint64_t version = s->view.root.version;
+    slot_carry_over(from, readers_slot(&store->readers, slot), version);
+    /* Another thread may be refreshing it: then there was no version to carry over.
+     * pairs: announce */
+    uint64_t word = atomic_load_explicit(&from->word, memory_order_acquire);
+    if (view_is_open(&s->view) && SLOT_VERSION(word) == version)
+      s->child_slot = slot;
+    else
+      slot_give(&store->passage.client, slot);
   }
 }
 
@@ -65,7 +72,7 @@ static void store_adopt(struct copse_store *store) {
   for (struct copse_snapshot *s = store->snapshots; s; s = s->next) {
     s->slot = s->child_slot;
     if (s->slot == SLOT_NONE)
-      s->view.open = 0; /* no slot was to be had: reading it fails with STATE */
+      view_open_set(&s->view, 0); /* no slot was to be had: reading it fails with STATE */
   }
   if (store->txn.active)
     store->txn.forked = 1;
@@ -80,13 +87,17 @@ static void after_fork_child(void) {
   after_unlock();
 }
 
+static int install_failed;
+
 static void handlers_install(void) {
   void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (page == MAP_FAILED || madvise(page, 4096, MADV_WIPEONFORK))
+  if (page == MAP_FAILED || madvise(page, 4096, MADV_WIPEONFORK) ||
+      pthread_atfork(before_fork, after_fork_parent, after_fork_child)) {
+    install_failed = 1;
     return;
+  }
   *(volatile uint32_t *)page = 1;
   canary = page;
-  pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 
 int fork_check(void) {
@@ -96,13 +107,16 @@ int fork_check(void) {
   return 0;
 }
 
-void fork_register(struct copse_store *store) {
+int fork_register(struct copse_store *store) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, handlers_install);
+  if (install_failed)
+    return error_set(COPSE_E_MEMORY, "no memory for the handlers that forks need");
   pthread_mutex_lock(&list_mutex);
   store->next = stores;
   stores = store;
   pthread_mutex_unlock(&list_mutex);
+  return 0;
 }
 
 void fork_unregister(struct copse_store *store) {

@@ -143,14 +143,18 @@ int copse_map_create(struct copse_txn *txn, const char *name,
     entry.layout_size = (uint32_t)needed;
     entry.layout_hash = options->layout->hash;
   }
+  struct txn_map *own; /* its place first: what comes after the catalog's entry must not fail */
+  if (result == 0)
+    result = txn_map_find(txn, entry.id, map_shape(entry.value_size, entry.layout_size > 0), &own);
   if (result == 0)
     result = catalog_put(txn, name, &entry, layout);
   free(layout);
-  struct txn_map *own;
   if (result == 0)
     result = txn_map_find(txn, entry.id, map_shape(entry.value_size, entry.layout_size > 0), &own);
   if (result)
     return result;
+  /* A creation that failed may have left a place of another shape for this id. */
+  own->tree = (struct tree){.shape = map_shape(entry.value_size, entry.layout_size > 0)};
   own->dropped = 0;
   own->dirty = 1;
   txn->next_map++;
@@ -381,6 +385,7 @@ static int catalog_take(struct copse_txn *txn, struct copse_map *map, struct cat
     return result == COPSE_NONE ? COPSE_E_CORRUPT : result;
   }
   catalog->dirty = 1;
+  txn->view.pages.limit = txn->view.store->pager.view.limit;
   txn->view.moves++;
   return 0;
 }

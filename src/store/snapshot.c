@@ -91,7 +91,7 @@ int copse_snapshot_open(struct copse_store *store, uint32_t flags, struct copse_
     handle_cache(snapshot);
     return result;
   }
-  snapshot->view.open = 1;
+  view_open_set(&snapshot->view, 1);
   snapshot->view.moves++;
   pthread_mutex_lock(&store->mutex);
   snapshot->previous = NULL;
@@ -112,12 +112,13 @@ int copse_snapshot_refresh(struct copse_snapshot *snapshot) {
   if (snapshot->slot == SLOT_NONE)
     return error_set(COPSE_E_FORKED, "the snapshot could not be kept when the process was forked");
   uint64_t before = snapshot->view.root.version;
-  int was_open = snapshot->view.open;
+  int was_open = view_is_open(&snapshot->view);
   if (was_open && root_published(snapshot->view.store->writers.ro) == before &&
       !(snapshot->flags & COPSE_SNAPSHOT_OUSTABLE))
     return COPSE_NONE;
+  view_open_set(&snapshot->view, 0); /* a fork in the middle of it must not take it for announced */
   result = announce(snapshot);
-  snapshot->view.open = result == 0;
+  view_open_set(&snapshot->view, result == 0);
   snapshot->view.moves++;
   if (result)
     return result;
@@ -132,7 +133,7 @@ void copse_snapshot_close(struct copse_snapshot *snapshot) {
   int keep = snapshot->slot != SLOT_NONE;
   if (keep)
     slot_withdraw(readers_slot(&store->readers, snapshot->slot));
-  snapshot->view.open = 0;
+  view_open_set(&snapshot->view, 0);
   pthread_mutex_lock(&store->mutex);
   if (snapshot->previous)
     snapshot->previous->next = snapshot->next;

@@ -301,9 +301,12 @@ int copse_store_open(const char *path, const struct copse_store_options *options
     if (result == 0)
       result = guard_add(store);
   }
-  if (result)
+  if (result == 0)
+    result = fork_register(store);
+  if (result) {
+    guard_remove(store);
     goto fail;
-  fork_register(store);
+  }
   *out = store;
   return 0;
 fail:

@@ -32,7 +32,7 @@ struct copse_view {
   struct page_view pages;
   uint64_t moves;         /* rises with each refresh and write: cursors look */
   const void *copied_for; /* oustable: the cursor whose pages lie in the copies; NULL: others' */
-  int open;               /* 0: announces nothing (cached handle, refresh failed) */
+  _Atomic int open;               /* 0: announces nothing (cached handle, refresh failed) */
 };
 
 struct copse_snapshot {
@@ -109,6 +109,16 @@ struct copse_store {
   struct copse_store *next; /* all open stores of the process */
 };
 
+/* Whether a view announces its version. A fork in another thread looks at it, too. */
+static inline int view_is_open(const struct copse_view *view) {
+  /* pairs: view-open */
+  return atomic_load_explicit(&view->open, memory_order_acquire);
+}
+static inline void view_open_set(struct copse_view *view, int open) {
+  /* pairs: view-open */
+  atomic_store_explicit(&view->open, open, memory_order_release);
+}
+
 static inline struct commit_words *store_words(const struct copse_store *store) {
   return (struct commit_words *)(store->writers.rw + WRITERS_COMMIT);
 }
@@ -118,7 +128,7 @@ static inline const struct commit_words *store_words_ro(const struct copse_store
 
 /* fork.c: 0 if this process may use its handles; FORKED in a raw clone. */
 int fork_check(void);
-void fork_register(struct copse_store *store);
+int fork_register(struct copse_store *store);
 void fork_unregister(struct copse_store *store);
 
 /* guard.c: turns faults on truncated files into zero pages and sets store->truncated. */

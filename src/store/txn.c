@@ -89,7 +89,8 @@ static int base_load(struct copse_store *store) {
 static void writer_end(struct copse_store *store) {
   if (store->map_floor < store->txn.next_map)
     store->map_floor = store->txn.next_map;
-  store->txn.active = store->txn.view.open = 0;
+  store->txn.active = 0;
+  view_open_set(&store->txn.view, 0);
   /* relaxed: compared by the thread that set it only */
   atomic_store_explicit(&store->writer_thread, 0, memory_order_relaxed);
   lock_release(&store->client, store->writers.rw);
@@ -128,7 +129,8 @@ int copse_txn_begin(struct copse_store *store, int64_t timeout_ns, struct copse_
   }
   txn->view.store = store;
   txn->view.txn = txn;
-  txn->view.open = txn->active = 1;
+  txn->active = 1;
+  view_open_set(&txn->view, 1);
   txn->forked = 0; /* a forked child's own one takes the place of the parent's */
   txn->view.moves++;
   *out = txn;

@@ -2,7 +2,7 @@
 #include "store/store.h"
 
 int view_check(const struct copse_view *view) {
-  if (__builtin_expect(!view->open, 0))
+  if (__builtin_expect(!view_is_open(view), 0))
     return error_set(COPSE_E_STATE, "the snapshot or transaction has ended");
   if (__builtin_expect(view->txn && view->txn->forked, 0))
     return error_set(COPSE_E_FORKED, "the write transaction belongs to the parent process");
