@@ -186,6 +186,18 @@ int copse_cursor_next(struct copse_cursor *cursor, struct copse_bytes *key,
   int result = step_check(cursor);
   if (result)
     return result;
+  if (cursor->place == PLACE_ON && !cursor->range.to.data && !by_mark(cursor) && key && value) {
+    struct tree_key found; /* the plain walk of a snapshot: nothing else to look at */
+    struct tree_value data;
+    result = cursor_next(&cursor->tree);
+    if (result == 0)
+      result = cursor_record(&cursor->tree, &found, &data);
+    if (result)
+      return finish(cursor, result, 1, key, value);
+    *key = (struct copse_bytes){found.data, found.size};
+    *value = (struct copse_bytes){data.data, data.size};
+    return 0;
+  }
   if (cursor->place == PLACE_BEFORE)
     return copse_cursor_first(cursor, key, value);
   if (cursor->place == PLACE_BEHIND)

@@ -124,9 +124,9 @@ static void suffix_write(const struct item *item, uint32_t skip, uint32_t *head,
   memcpy(rest, key + skip + 4, entry_rest(suffix));
 }
 
-/* Writes entry `at` of a node at heap offset node->heap - bytes; arrays have their places. */
-static void entry_write(struct node *node, uint32_t at, const struct item *item,
-                        const struct tree_shape *shape) {
+/* Gives where the value is. Writes entry `at` of a node at heap offset node->heap - bytes; arrays have their places. */
+static uint8_t *entry_write(struct node *node, uint32_t at, const struct item *item,
+                            const struct tree_shape *shape) {
   int inner = node->head.level > 0;
   uint32_t suffix = (uint32_t)item->pre_size + item->size - node->prefix;
   node->heap = (uint16_t)(node->heap - entry_bytes(item, suffix, inner, shape));
@@ -137,7 +137,7 @@ static void entry_write(struct node *node, uint32_t at, const struct item *item,
   if (inner) {
     memcpy(entry, words, 2);
     node_children(node)[at + 1] = item->child;
-    return;
+    return entry;
   }
   uint8_t *value;
   if (shape->value_size) {
@@ -150,6 +150,7 @@ static void entry_write(struct node *node, uint32_t at, const struct item *item,
   memcpy(entry, words, 4);
   if (item->value)
     memcpy(value, item->value, item->value_size);
+  return value;
 }
 
 int node_build(struct pager *pager, const struct items *items, uint32_t from, uint32_t to,
@@ -263,7 +264,8 @@ int node_build_inserted(struct pager *pager, const struct node *old, uint32_t at
 /* Opens a gap in an array of `count` elements. */
 static void gap_open(void *array, size_t element, uint32_t at, uint32_t count) {
   uint8_t *p = (uint8_t *)array + at * element;
-  memmove(p + element, p, (count - at) * element);
+  if (at < count)
+    memmove(p + element, p, (count - at) * element);
 }
 static void gap_close(void *array, size_t element, uint32_t at, uint32_t count) {
   uint8_t *p = (uint8_t *)array + at * element;
@@ -283,18 +285,17 @@ int node_has_room(const struct node *node, const struct item *item,
   return node->heap >= node_arrays_end(inner, node->prefix, node->cap) + bytes;
 }
 
-int node_insert(struct node *node, uint32_t at, const struct item *item,
+uint8_t *node_insert(struct node *node, uint32_t at, const struct item *item,
                 const struct tree_shape *shape) {
   int inner = node->head.level > 0;
   if (!node_has_room(node, item, shape) || !prefix_fits(node, item))
-    return 0;
+    return NULL;
   gap_open(node_heads(node), 4, at, node->count);
   gap_open(node_slots(node), 2, at, node->count);
   if (inner)
     gap_open(node_children(node), 8, at + 1, node->count + 1u);
   node->count++;
-  entry_write(node, at, item, shape);
-  return 1;
+  return entry_write(node, at, item, shape);
 }
 
 void node_remove(struct node *node, uint32_t at, const struct tree_shape *shape) {

@@ -57,8 +57,9 @@ int node_build_inserted(struct pager *pager, const struct node *old, uint32_t at
 /* 1 when the node has a place for an item with such a key (whatever its prefix). */
 int node_has_room(const struct node *node, const struct item *item, const struct tree_shape *shape);
 
-/* Inserts an item in place, if the node has the room and the prefix for it: 1; else 0. */
-int node_insert(struct node *node, uint32_t at, const struct item *item,
+/* Inserts an item in place, if the node has the room and the prefix for it: gives where its value
+ * is (inner nodes: its entry); else NULL. */
+uint8_t *node_insert(struct node *node, uint32_t at, const struct item *item,
                 const struct tree_shape *shape);
 /* Removes entry `at` in place (of inner nodes: separator `at` and the child to its right). */
 void node_remove(struct node *node, uint32_t at, const struct tree_shape *shape);

@@ -5,7 +5,7 @@
  * the cursor crosses to it: a leaf that is not costs as much as reading some fifty records. */
 #include "tree/tree.h"
 
-#define LEAD_MAX 8u /* leaves that the scout is ahead at most */
+#define LEAD_MAX 4u /* leaves that the scout is ahead at most */
 
 void cursor_init(struct tree_cursor *cursor, struct page_view *view, const struct tree *tree) {
   cursor->view = view;
@@ -189,21 +189,27 @@ int cursor_prev(struct tree_cursor *cursor) {
   return result;
 }
 
+/* What all records of a leaf share: looked up once for each leaf. */
+static void leaf_take(struct tree_cursor *cursor, const struct node *node) {
+  memcpy(cursor->key, node_prefix(node), node->prefix);
+  cursor->key_node = node;
+  cursor->heads = node_heads(node);
+  cursor->slots = node_slots(node);
+}
+
 int cursor_record(struct tree_cursor *cursor, struct tree_key *key, struct tree_value *value) {
   const struct tree_level *leaf = &cursor->levels[0];
   const struct node *node = leaf->node;
   struct entry entry;
-  if (entry_read(node, node_slots(node), 0, leaf->index, &entry) ||
+  if (__builtin_expect(cursor->key_node != node || cursor->view->copy != NULL, 0))
+    leaf_take(cursor, node);
+  if (entry_read(node, cursor->slots, 0, leaf->index, &entry) ||
       node->prefix + entry.size > TREE_KEY_MAX)
     return node_corrupt(0, "an entry reaches outside of its node");
   if (key) {
-    if (cursor->key_node != node || cursor->view->copy) { /* a leaf's prefix is copied once */
-      memcpy(cursor->key, node_prefix(node), node->prefix);
-      cursor->key_node = node;
-    }
     uint8_t *suffix = cursor->key + node->prefix;
     uint32_t rest = entry_rest(entry.size);
-    bytes_store_be32(suffix, node_heads(node)[leaf->index]);
+    bytes_store_be32(suffix, cursor->heads[leaf->index]);
     if (__builtin_expect(rest <= 16 && entry.at + 20u <= node_size(node), 1))
       memcpy(suffix + 4, entry.rest, 16); /* a fixed size is one instruction; the buffer has room */
     else

@@ -471,10 +471,11 @@ static int leaf_put(struct edit *edit, int exact, struct item *item, int append,
       memcpy(*place, item->value, item->value_size);
     if (result != COPSE_NONE)
       return result;
-  } else if (is_dirty(edit, step->node) &&
-             node_insert(step->node, step->index, item, &edit->tree->shape)) {
+  } else if (is_dirty(edit, step->node)) {
+    *place = node_insert(step->node, step->index, item, &edit->tree->shape);
     *change = (struct change){.old_count = 1, .new_count = 1, .ref = {step->ref}};
-    return value_place(edit, step->node, step->index, place);
+    if (*place)
+      return 0;
   }
   struct node *holder;
   uint32_t at = step->index;
@@ -553,21 +554,23 @@ static struct node *tail_find(struct pager *pager, const struct tree *tree) {
 /* Appends to the last leaf if the one before appended too and there is room. 1: done. */
 static int tail_append(struct pager *pager, struct tree *tree, const uint8_t *key, uint32_t size,
                        const struct tree_value *value, uint8_t **place) {
-  struct edit edit = {.pager = pager, .tree = tree};
   struct node *tail = tree->tail;
   struct item item;
-  uint32_t at;
-  if (!tail || !pager_is_dirty(pager, &tail->head) ||
+  if (!tail || !pager_is_dirty(pager, &tail->head) || tail->count == 0 || size < tail->prefix ||
       (!tree->shape.value_size && value->size > TREE_INLINE_MAX))
+    return 0;
+  /* A greater head is a greater key, if the prefix is the node's; anything else is looked at properly. */
+  if (node_heads(tail)[tail->count - 1] >= key_head(key + tail->prefix, size - tail->prefix))
     return 0;
   item_from_key(&item, key, size);
   item.value = value->data;
   item.value_size = (uint16_t)value->size;
-  if (!node_has_room(tail, &item, &tree->shape) || node_search(tail, key, size, &at) != 0 ||
-      at != tail->count || !node_insert(tail, at, &item, &tree->shape))
+  uint8_t *at = node_insert(tail, tail->count, &item, &tree->shape);
+  if (!at)
     return 0;
   tree->count++;
-  return value_place(&edit, tail, at, place) == 0;
+  *place = at;
+  return 1;
 }
 
 int tree_put(struct pager *pager, struct tree *tree, const uint8_t *key, uint32_t size,

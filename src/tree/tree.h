@@ -64,7 +64,9 @@ struct tree_cursor {
   struct tree_level levels[TREE_DEPTH_MAX]; /* [0] is the leaf */
   unsigned lead;                     /* leaves that the scout is ahead; 0: it has no place */
   struct tree_level scout[TREE_DEPTH_MAX]; /* inner levels of the leaf to be asked for next */
-  const struct node *key_node;       /* whose prefix is in the buffer */
+  const struct node *key_node;       /* whose prefix is in the buffer, and whose arrays these are */
+  const uint32_t *heads;
+  const uint16_t *slots;
   uint8_t key[TREE_KEY_MAX + 24];    /* assembled key: a prefix of all of it, a head, 16 bytes of rest */
 };
 
