@@ -19,7 +19,7 @@
 #define WORKERS 4
 #define JOBS 1000
 
-enum { TODO, RUNNING, DONE, MAPS };
+enum { WAITING, RUNNING, DONE, MAPS };
 
 struct queue {
   struct copse_store *store;
@@ -95,11 +95,11 @@ static void worker(const char *path, uint64_t dies_after) {
   queue_open(&queue, path);
   for (uint64_t taken = 1;; taken++) {
     struct copse_txn *txn = begin(&queue);
-    if (first(&queue, copse_txn_view(txn), TODO, 0, job) == COPSE_NONE) {
+    if (first(&queue, copse_txn_view(txn), WAITING, 0, job) == COPSE_NONE) {
       copse_txn_abort(txn);
       break;
     }
-    move(&queue, txn, job, TODO, RUNNING, (uint64_t)getpid());
+    move(&queue, txn, job, WAITING, RUNNING, (uint64_t)getpid());
     check(copse_txn_commit(txn, NULL), "commit");
     uint64_t result = work(copse_key_to_u64(job));
     if (taken == dies_after)
@@ -125,7 +125,7 @@ static uint64_t put_back(struct queue *queue, pid_t pid) {
   uint64_t jobs = 0;
   struct copse_txn *txn = begin(queue);
   for (; first(queue, copse_txn_view(txn), RUNNING, (uint64_t)pid, job) == 0; jobs++)
-    move(queue, txn, job, RUNNING, TODO, 0);
+    move(queue, txn, job, RUNNING, WAITING, 0);
   check(copse_txn_commit(txn, NULL), "commit");
   return jobs;
 }
@@ -139,7 +139,7 @@ int main(int argc, char **argv) {
     uint8_t job[8];
     uint64_t nothing = 0;
     copse_key_u64(i, job);
-    check(copse_put(txn, queue.map[TODO], job, 8, &nothing, 8, 0), "put");
+    check(copse_put(txn, queue.map[WAITING], job, 8, &nothing, 8, 0), "put");
   }
   check(copse_txn_commit(txn, NULL), "commit");
 
@@ -159,9 +159,9 @@ int main(int argc, char **argv) {
   for (int i = 0; i < MAPS; i++)
     check(copse_count(copse_snapshot_view(snapshot), queue.map[i], &left[i]), "count");
   copse_snapshot_close(snapshot);
-  printf("todo %llu, running %llu, done %llu of %d\n", (unsigned long long)left[TODO],
+  printf("todo %llu, running %llu, done %llu of %d\n", (unsigned long long)left[WAITING],
          (unsigned long long)left[RUNNING], (unsigned long long)left[DONE], JOBS);
   queue_close(&queue);
   check(copse_store_remove(path), "remove");
-  return left[TODO] + left[RUNNING] == 0 && left[DONE] == JOBS ? 0 : 1;
+  return left[WAITING] + left[RUNNING] == 0 && left[DONE] == JOBS ? 0 : 1;
 }
