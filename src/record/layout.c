@@ -82,9 +82,13 @@ int copse_layout_init(struct copse_layout *layout) {
   int result = record_layout_check(layout, COPSE_E_ARGUMENT);
   if (result != 0)
     return result;
-  /* Several threads may complete a static layout at once: all of them write the same value.
+  /* Several threads may complete a static layout at once: the first one writes, and nobody writes
+   * again over what another thread may be reading. A layout that was changed is completed anew.
    * pairs: layout-hash (the acquiring load in COPSE_RECORD) */
-  __atomic_store_n(&layout->hash, record_layout_hash(layout), __ATOMIC_RELEASE);
+  uint64_t hash = record_layout_hash(layout), seen = __atomic_load_n(&layout->hash, __ATOMIC_ACQUIRE);
+  while (seen != hash && !__atomic_compare_exchange_n(&layout->hash, &seen, hash, 0,
+                                                      __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
+    ;
   return 0;
 }
 
