@@ -85,10 +85,11 @@ int copse_layout_init(struct copse_layout *layout) {
   /* Several threads may complete a static layout at once: the first one writes, and nobody writes
    * again over what another thread may be reading. A layout that was changed is completed anew.
    * pairs: layout-hash (the acquiring load in COPSE_RECORD) */
-  uint64_t hash = record_layout_hash(layout), seen = __atomic_load_n(&layout->hash, __ATOMIC_ACQUIRE);
-  while (seen != hash && !__atomic_compare_exchange_n(&layout->hash, &seen, hash, 0,
-                                                      __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
-    ;
+  uint64_t hash = record_layout_hash(layout), seen;
+  /* pairs: layout-hash */
+  while ((seen = __atomic_load_n(&layout->hash, __ATOMIC_ACQUIRE)) != hash)
+    /* pairs: layout-hash */
+    __atomic_compare_exchange_n(&layout->hash, &seen, hash, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
   return 0;
 }
 
