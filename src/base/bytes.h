@@ -17,11 +17,6 @@ static inline void bytes_store_be32(void *p, uint32_t x) {
   memcpy(p, &x, 4);
 }
 
-/* align is a power of two. */
-static inline uint64_t bytes_round_up(uint64_t n, uint64_t align) {
-  return (n + align - 1) & ~(align - 1);
-}
-
 static inline size_t bytes_min(size_t a, size_t b) { return a < b ? a : b; }
 
 /* Order of byte strings as by memcmp, a proper prefix first: < 0, 0, > 0. */
