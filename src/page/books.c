@@ -271,9 +271,9 @@ uint64_t page_units(const struct pager *pager, uint64_t ref) {
   return page_locate(&pager->view, ref & ~LISTED_SUBTREE, &size) ? size / FORMAT_UNIT : 0;
 }
 
-int queue_append(struct pager *pager, const struct listed *listed) {
-  uint64_t tail = books_word(pager, BOOK_PENDING_TAIL_CHUNK);
-  uint64_t pos = books_word(pager, BOOK_PENDING_TAIL_POS);
+int queue_append(struct pager *pager, unsigned queue, const struct listed *listed) {
+  uint64_t tail = books_word(pager, queue + QUEUE_TAIL_CHUNK);
+  uint64_t pos = books_word(pager, queue + QUEUE_TAIL_POS);
   if (tail == 0 || pos >= CHUNK_ENTRIES) {
     uint64_t index;
     int result = chunk_take(pager, &index);
@@ -283,10 +283,10 @@ int queue_append(struct pager *pager, const struct listed *listed) {
     if (tail) {
       books_set(pager, &books_chunk(pager, tail - 1)->next, index);
     } else {
-      books_set_word(pager, BOOK_PENDING_HEAD_CHUNK, index);
-      books_set_word(pager, BOOK_PENDING_HEAD_POS, 0);
+      books_set_word(pager, queue + QUEUE_HEAD_CHUNK, index);
+      books_set_word(pager, queue + QUEUE_HEAD_POS, 0);
     }
-    books_set_word(pager, BOOK_PENDING_TAIL_CHUNK, index);
+    books_set_word(pager, queue + QUEUE_TAIL_CHUNK, index);
     tail = index;
     pos = 0;
   }
@@ -298,7 +298,7 @@ int queue_append(struct pager *pager, const struct listed *listed) {
   books_set(pager, &entry->birth, listed->birth);
   books_set(pager, &entry->freed, listed->freed);
   books_set(pager, &entry->units, listed->units);
-  books_set_word(pager, BOOK_PENDING_TAIL_POS, pos + 1);
+  books_set_word(pager, queue + QUEUE_TAIL_POS, pos + 1);
   return 0;
 }
 
@@ -314,7 +314,7 @@ static int queue_list(struct pager *pager, const struct ref_list *list, uint64_t
       result = stack_push(pager, &pager->books->words[BOOK_CONDEMNED_CHUNK],
                           &pager->books->words[BOOK_CONDEMNED_POS], &listed);
     } else if (result == 0) {
-      result = queue_append(pager, &listed);
+      result = queue_append(pager, BOOK_PENDING, &listed);
       ++*count;
       *units += listed.units;
     }

@@ -76,11 +76,15 @@ int chunk_check(const struct pager *pager, uint64_t index);
 int stack_push(struct pager *pager, uint64_t *top, uint64_t *pos, const struct listed *listed);
 int stack_pop(struct pager *pager, uint64_t *top, uint64_t *pos, struct listed *listed);
 
+/* Calls visit for every entry that is parked: in the buckets and in the crowd. */
+typedef int entry_visit(void *context, const struct listed *listed);
+int parked_each(struct pager *pager, entry_visit *visit, void *context);
+
 /* Puts a page back among the free ones of its class, or its blocks among the free blocks. */
 int release_page(struct pager *pager, uint64_t ref, uint64_t units);
-/* Appends one entry to the pending queue, whose count and size the caller raises. Room for six
- * undo entries must have been made. */
-int queue_append(struct pager *pager, const struct listed *listed);
+/* Appends one entry to a queue, whose count and size the caller raises. Room for six undo entries
+ * must have been made. */
+int queue_append(struct pager *pager, unsigned queue, const struct listed *listed);
 int release_run(struct pager *pager, uint64_t offset, uint64_t blocks);
 /* Takes a wholly free segment. COPSE_NONE when there is none without growing. */
 int segment_take(struct pager *pager, uint64_t *segment);

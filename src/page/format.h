@@ -61,14 +61,21 @@ _Static_assert(BLOCKS_PER_SEGMENT == 64, "a segment's blocks are one word");
 #define HOT_DEPTH 256u
 #define BUCKETS 64u
 
+/* The words of a queue of listed pages: a list of chunks, filled at its tail. */
+enum queue_word {
+  QUEUE_TAIL_CHUNK, /* index + 1 */
+  QUEUE_TAIL_POS,   /* entries in it */
+  QUEUE_HEAD_CHUNK,
+  QUEUE_HEAD_POS,   /* entries already taken from it */
+  QUEUE_COUNT,
+  QUEUE_WORDS,
+};
+
 /* Words that change in most transactions: logged once per transaction and savepoint. */
 enum book_word {
   BOOK_HOT_TOP = 0, /* 40 words: how many pages each hot stack holds */
-  BOOK_PENDING_TAIL_CHUNK = PAGE_CLASSES,
-  BOOK_PENDING_TAIL_POS,
-  BOOK_PENDING_HEAD_CHUNK,
-  BOOK_PENDING_HEAD_POS,
-  BOOK_PENDING_COUNT,
+  BOOK_PENDING = PAGE_CLASSES, /* a queue */
+  BOOK_PENDING_COUNT = BOOK_PENDING + QUEUE_COUNT,
   BOOK_PENDING_UNITS,
   BOOK_PARKED_UNITS,
   BOOK_USED_UNITS,    /* units of all pages not free: live, pending or parked */
@@ -81,6 +88,7 @@ enum book_word {
   BOOK_FREE_BLOCKS,   /* free blocks in segments used for runs */
   BOOK_CONDEMNED_CHUNK,
   BOOK_CONDEMNED_POS,
+  BOOK_CROWD, /* a queue: pages that are held, and have no bucket */
   BOOK_WORDS = 64,
 };
 
@@ -104,6 +112,7 @@ struct books {
   struct bucket buckets[BUCKETS];
 };
 _Static_assert(offsetof(struct books, words) == 64, "offset");
+_Static_assert(BOOK_CROWD + QUEUE_WORDS <= BOOK_WORDS, "a bit for each word");
 
 struct undo_entry {
   uint64_t offset; /* of the word in the writers' file */

@@ -123,6 +123,11 @@ typedef int pager_children(struct page_view *view, uint64_t ref,
  * `budget` of them. pins are sorted by version. Errors: NO_SPACE (for lists), CORRUPT, MEMORY. */
 int pager_reclaim(struct pager *pager, const struct pager_pin *pins, size_t count,
                   pager_children *children, size_t budget);
+/* What would come back of the parked pages if only the pins in `firm`, some of `pins`, were left: how
+ * many bytes, and the oldest version that keeps any of them. COPSE_NONE: nothing. */
+int pager_yield(struct pager *pager, const struct pager_pin *pins, size_t count,
+                const struct pager_pin *firm, size_t firm_count, uint64_t *bytes,
+                uint64_t *oldest);
 /* How many freed pages wait in the pending queue, and whether any are parked or condemned. */
 uint64_t pager_pending(const struct pager *pager);
 int pager_has_parked(const struct pager *pager);

@@ -137,17 +137,15 @@ void pager_books_finish(struct pager *pager) {
   books->words[BOOK_FREE_BLOCKS] = free_blocks;
 }
 
-typedef int listed_visit(void *context, enum pager_listed_kind kind, uint64_t ref, uint64_t units);
-
-static int each_in_chunks(struct pager *pager, uint64_t top, uint64_t pos, listed_visit *visit,
-                          void *context) {
+static int each_in_stack(struct pager *pager, uint64_t top, uint64_t pos, entry_visit *visit,
+                         void *context) {
   uint64_t bound = pager->books->chunk_limit;
   while (top) {
     if (chunk_check(pager, top) || pos > CHUNK_ENTRIES || bound-- == 0)
       return error_set(COPSE_E_CORRUPT, "a list in the writers' file is damaged");
     const struct chunk *chunk = books_chunk(pager, top - 1);
     for (uint64_t i = 0; i < pos; i++) {
-      int result = visit(context, PAGER_PENDING, chunk->entries[i].ref, chunk->entries[i].units);
+      int result = visit(context, &chunk->entries[i]);
       if (result)
         return result;
     }
@@ -157,14 +155,14 @@ static int each_in_chunks(struct pager *pager, uint64_t top, uint64_t pos, liste
   return 0;
 }
 
-static int each_pending(struct pager *pager, listed_visit *visit, void *context) {
-  uint64_t head = books_word(pager, BOOK_PENDING_HEAD_CHUNK);
-  uint64_t pos = books_word(pager, BOOK_PENDING_HEAD_POS);
-  for (uint64_t left = books_word(pager, BOOK_PENDING_COUNT); left; left--) {
+static int each_in_queue(struct pager *pager, unsigned queue, entry_visit *visit, void *context) {
+  uint64_t head = books_word(pager, queue + QUEUE_HEAD_CHUNK);
+  uint64_t pos = books_word(pager, queue + QUEUE_HEAD_POS);
+  for (uint64_t left = books_word(pager, queue + QUEUE_COUNT); left; left--) {
     if (chunk_check(pager, head) || pos >= CHUNK_ENTRIES)
-      return error_set(COPSE_E_CORRUPT, "the queue of freed pages is damaged");
+      return error_set(COPSE_E_CORRUPT, "a queue of freed pages is damaged");
     const struct chunk *chunk = books_chunk(pager, head - 1);
-    int result = visit(context, PAGER_PENDING, chunk->entries[pos].ref, chunk->entries[pos].units);
+    int result = visit(context, &chunk->entries[pos]);
     if (result)
       return result;
     if (++pos == CHUNK_ENTRIES) {
@@ -173,6 +171,26 @@ static int each_pending(struct pager *pager, listed_visit *visit, void *context)
     }
   }
   return 0;
+}
+
+int parked_each(struct pager *pager, entry_visit *visit, void *context) {
+  int result = each_in_queue(pager, BOOK_CROWD, visit, context);
+  for (unsigned i = 0; i < BUCKETS && result == 0; i++)
+    result = each_in_stack(pager, pager->books->buckets[i].top, pager->books->buckets[i].pos, visit,
+                           context);
+  return result;
+}
+
+typedef int listed_visit(void *context, enum pager_listed_kind kind, uint64_t ref, uint64_t units);
+
+struct listing {
+  listed_visit *visit;
+  void *context;
+};
+
+static int pending_visit(void *context, const struct listed *listed) {
+  const struct listing *listing = context;
+  return listing->visit(listing->context, PAGER_PENDING, listed->ref, listed->units);
 }
 
 static int each_free(struct pager *pager, listed_visit *visit, void *context) {
@@ -200,15 +218,15 @@ static int each_free(struct pager *pager, listed_visit *visit, void *context) {
 }
 
 int pager_each_listed(struct pager *pager, listed_visit *visit, void *context) {
+  struct listing listing = {visit, context};
   int result = each_free(pager, visit, context);
   if (result == 0)
-    result = each_pending(pager, visit, context);
+    result = each_in_queue(pager, BOOK_PENDING, pending_visit, &listing);
   if (result == 0)
-    result = each_in_chunks(pager, books_word(pager, BOOK_CONDEMNED_CHUNK),
-                            books_word(pager, BOOK_CONDEMNED_POS), visit, context);
-  for (unsigned i = 0; i < BUCKETS && result == 0; i++)
-    result = each_in_chunks(pager, pager->books->buckets[i].top, pager->books->buckets[i].pos,
-                            visit, context);
+    result = each_in_stack(pager, books_word(pager, BOOK_CONDEMNED_CHUNK),
+                           books_word(pager, BOOK_CONDEMNED_POS), pending_visit, &listing);
+  if (result == 0)
+    result = parked_each(pager, pending_visit, &listing);
   return result;
 }
 

@@ -8,6 +8,10 @@
  * oldest version that holds it, and looked at again when that version is gone: at most one
  * move for each version that ever held it.
  *
+ * There are more held versions than buckets at times. Then the bucket of another version that
+ * holds the page will do, and where none has one, the entry joins the crowd, a queue that goes
+ * round: each reclaiming looks at some of its entries.
+ *
  * A subtree (of a dropped map, of a deleted range) is condemned: each transaction takes a
  * little of it apart, into pages that go to the pending queue, each with its own birth and the
  * version that freed the whole. So a pin holds no more of it than what is as old as the pin. */
@@ -23,6 +27,14 @@ struct reclaim {
   size_t count;
   uint64_t open_from; /* everything from this version on is pinned; UINT64_MAX: nothing */
 };
+
+static struct reclaim reclaim_make(struct pager *pager, const struct pager_pin *pins, size_t count) {
+  struct reclaim reclaim = {pager, pins, count, UINT64_MAX};
+  for (size_t i = 0; i < count; i++)
+    if (pins[i].open_ended && pins[i].version < reclaim.open_from)
+      reclaim.open_from = pins[i].version;
+  return reclaim;
+}
 
 /* The oldest pin in [birth, freed), or UINT64_MAX. */
 static uint64_t holder_find(const struct reclaim *reclaim, uint64_t birth, uint64_t freed) {
@@ -43,17 +55,20 @@ static int is_pinned(const struct reclaim *reclaim, uint64_t version) {
   return holder_find(reclaim, version, version + 1) == version;
 }
 
-/* The bucket for a version that holds a page; NULL when all are taken by others. */
-static struct bucket *bucket_find(struct pager *pager, uint64_t tag) {
-  struct bucket *empty = NULL;
+/* The bucket of a page's oldest holder, an empty one for it, or that of another version which
+ * holds the page; NULL when all are taken by others. */
+static struct bucket *bucket_find(const struct reclaim *reclaim, uint64_t holder, uint64_t freed) {
+  struct bucket *empty = NULL, *shared = NULL;
   for (unsigned i = 0; i < BUCKETS; i++) {
-    struct bucket *bucket = &pager->books->buckets[i];
+    struct bucket *bucket = &reclaim->pager->books->buckets[i];
     if (bucket->top == 0)
       empty = bucket;
-    else if (bucket->tag == tag)
+    else if (bucket->tag == holder)
       return bucket;
+    else if (bucket->tag > holder && bucket->tag < freed && is_pinned(reclaim, bucket->tag))
+      shared = bucket;
   }
-  return empty;
+  return empty ? empty : shared;
 }
 
 static int bucket_park(struct pager *pager, struct bucket *bucket, uint64_t tag,
@@ -70,6 +85,17 @@ static int bucket_park(struct pager *pager, struct bucket *bucket, uint64_t tag,
   return 0;
 }
 
+static int crowd_join(struct pager *pager, const struct listed *listed) {
+  int result = books_undo_room(pager, 16);
+  if (result == 0)
+    result = queue_append(pager, BOOK_CROWD, listed);
+  if (result)
+    return result;
+  books_add_word(pager, BOOK_CROWD + QUEUE_COUNT, 1);
+  books_add_word(pager, BOOK_PARKED_UNITS, listed->units);
+  return 0;
+}
+
 /* Sends an entry on its way: released or parked. COPSE_NONE: it has to stay. */
 static int entry_settle(const struct reclaim *reclaim, const struct listed *listed, int patient) {
   struct pager *pager = reclaim->pager;
@@ -78,28 +104,39 @@ static int entry_settle(const struct reclaim *reclaim, const struct listed *list
     return release_page(pager, listed->ref, listed->units);
   if (patient || holder == reclaim->open_from)
     return COPSE_NONE;
-  struct bucket *bucket = bucket_find(pager, holder);
-  return bucket ? bucket_park(pager, bucket, holder, listed) : COPSE_NONE;
+  struct bucket *bucket = bucket_find(reclaim, holder, listed->freed);
+  if (!bucket)
+    return crowd_join(pager, listed);
+  return bucket_park(pager, bucket, bucket->top ? bucket->tag : holder, listed);
 }
 
-/* Moves the head of the pending queue on by one entry. */
-static int queue_advance(struct pager *pager) {
-  uint64_t head = books_word(pager, BOOK_PENDING_HEAD_CHUNK);
-  uint64_t pos = books_word(pager, BOOK_PENDING_HEAD_POS) + 1;
+static int queue_head(const struct pager *pager, unsigned queue, struct listed *listed) {
+  uint64_t head = books_word(pager, queue + QUEUE_HEAD_CHUNK);
+  uint64_t pos = books_word(pager, queue + QUEUE_HEAD_POS);
+  if (chunk_check(pager, head) || pos >= CHUNK_ENTRIES)
+    return error_set(COPSE_E_CORRUPT, "a queue of freed pages is damaged");
+  *listed = books_chunk(pager, head - 1)->entries[pos];
+  return 0;
+}
+
+/* Moves the head of a queue on by one entry. */
+static int queue_advance(struct pager *pager, unsigned queue) {
+  uint64_t head = books_word(pager, queue + QUEUE_HEAD_CHUNK);
+  uint64_t pos = books_word(pager, queue + QUEUE_HEAD_POS) + 1;
   int result = books_undo_room(pager, 16);
   if (result)
     return result;
-  books_add_word(pager, BOOK_PENDING_COUNT, (uint64_t)-1);
+  books_add_word(pager, queue + QUEUE_COUNT, (uint64_t)-1);
   if (pos < CHUNK_ENTRIES) {
-    books_set_word(pager, BOOK_PENDING_HEAD_POS, pos);
+    books_set_word(pager, queue + QUEUE_HEAD_POS, pos);
     return 0;
   }
   uint64_t next = books_chunk(pager, head - 1)->next;
-  books_set_word(pager, BOOK_PENDING_HEAD_CHUNK, next);
-  books_set_word(pager, BOOK_PENDING_HEAD_POS, 0);
+  books_set_word(pager, queue + QUEUE_HEAD_CHUNK, next);
+  books_set_word(pager, queue + QUEUE_HEAD_POS, 0);
   if (next == 0) {
-    books_set_word(pager, BOOK_PENDING_TAIL_CHUNK, 0);
-    books_set_word(pager, BOOK_PENDING_TAIL_POS, 0);
+    books_set_word(pager, queue + QUEUE_TAIL_CHUNK, 0);
+    books_set_word(pager, queue + QUEUE_TAIL_POS, 0);
   }
   chunk_give(pager, head);
   POINT(reclaim_chunk);
@@ -110,16 +147,14 @@ static int queue_work(const struct reclaim *reclaim, size_t *budget) {
   struct pager *pager = reclaim->pager;
   /* What this transaction put there stays: see page_defer(). */
   while (*budget && books_word(pager, BOOK_PENDING_COUNT) > pager->deferred) {
-    uint64_t head = books_word(pager, BOOK_PENDING_HEAD_CHUNK);
-    uint64_t pos = books_word(pager, BOOK_PENDING_HEAD_POS);
-    if (chunk_check(pager, head) || pos >= CHUNK_ENTRIES)
-      return error_set(COPSE_E_CORRUPT, "the queue of freed pages is damaged");
-    struct listed listed = books_chunk(pager, head - 1)->entries[pos];
+    struct listed listed;
     int patient = !pager->impatient && books_word(pager, BOOK_PENDING_COUNT) < QUEUE_PATIENCE &&
                   books_word(pager, BOOK_PENDING_UNITS) < QUEUE_PATIENCE_UNITS;
-    int result = entry_settle(reclaim, &listed, patient);
+    int result = queue_head(pager, BOOK_PENDING, &listed);
     if (result == 0)
-      result = queue_advance(pager);
+      result = entry_settle(reclaim, &listed, patient);
+    if (result == 0)
+      result = queue_advance(pager, BOOK_PENDING);
     if (result)
       return result == COPSE_NONE ? 0 : result;
     books_add_word(pager, BOOK_PENDING_UNITS, 0 - listed.units);
@@ -146,7 +181,7 @@ static int buckets_work(const struct reclaim *reclaim, size_t *budget) {
       books_set(pager, &bucket->units, bucket->units - listed.units);
       books_add_word(pager, BOOK_PARKED_UNITS, 0 - listed.units);
       result = entry_settle(reclaim, &listed, 0);
-      int stays = result == COPSE_NONE; /* no bucket for its next holder */
+      int stays = result == COPSE_NONE; /* everything is held, for a moment */
       if (stays)
         result = bucket_park(pager, bucket, bucket->tag, &listed);
       if (result)
@@ -155,6 +190,27 @@ static int buckets_work(const struct reclaim *reclaim, size_t *budget) {
         break;
       --*budget;
     }
+  }
+  return 0;
+}
+
+/* Once round at most. */
+static int crowd_work(const struct reclaim *reclaim, size_t *budget) {
+  struct pager *pager = reclaim->pager;
+  for (uint64_t left = books_word(pager, BOOK_CROWD + QUEUE_COUNT); left && *budget; left--) {
+    struct listed listed;
+    int result = queue_head(pager, BOOK_CROWD, &listed);
+    if (result == 0)
+      result = queue_advance(pager, BOOK_CROWD);
+    if (result)
+      return result;
+    books_add_word(pager, BOOK_PARKED_UNITS, 0 - listed.units);
+    result = entry_settle(reclaim, &listed, 0);
+    if (result == COPSE_NONE)
+      result = crowd_join(pager, &listed);
+    if (result)
+      return result;
+    --*budget;
   }
   return 0;
 }
@@ -185,7 +241,7 @@ static int page_defer(struct pager *pager, uint64_t ref, uint64_t freed) {
   struct listed listed = {ref, head->birth, freed, size / FORMAT_UNIT};
   int result = books_undo_room(pager, 16);
   if (result == 0)
-    result = queue_append(pager, &listed);
+    result = queue_append(pager, BOOK_PENDING, &listed);
   if (result)
     return result;
   books_add_word(pager, BOOK_PENDING_COUNT, 1);
@@ -216,23 +272,57 @@ static int condemned_work(struct pager *pager, pager_children *children, size_t 
 
 int pager_reclaim(struct pager *pager, const struct pager_pin *pins, size_t count,
                   pager_children *children, size_t budget) {
-  struct reclaim reclaim = {pager, pins, count, UINT64_MAX};
+  struct reclaim reclaim = reclaim_make(pager, pins, count);
   uint64_t undo_count = pager->books->undo_count, deferred = pager->deferred;
+  /* A part of its own for the crowd, no more: it is never done with. */
+  size_t crowd = books_word(pager, BOOK_CROWD + QUEUE_COUNT);
+  size_t for_crowd = crowd < budget / 4 ? crowd : budget / 4;
   pager->logged = 0; /* so that what follows can be undone by itself */
-  for (size_t i = 0; i < count; i++)
-    if (pins[i].open_ended && pins[i].version < reclaim.open_from)
-      reclaim.open_from = pins[i].version;
+  budget -= for_crowd;
   int result = queue_work(&reclaim, &budget);
   if (result == 0)
     result = buckets_work(&reclaim, &budget);
   if (result == 0)
     result = condemned_work(pager, children, &budget);
+  budget += for_crowd;
+  if (result == 0)
+    result = crowd_work(&reclaim, &budget);
   if (result) { /* half of a move is in the books, and the transaction may yet be committed */
     books_undo_to(pager, undo_count);
     pager->deferred = deferred;
     pager->logged = 0;
   }
   return result;
+}
+
+struct yield {
+  struct reclaim all, firm;
+  uint64_t units, oldest;
+};
+
+static int yield_add(void *context, const struct listed *listed) {
+  struct yield *yield = context;
+  if (holder_find(&yield->firm, listed->birth, listed->freed) != UINT64_MAX)
+    return 0;
+  uint64_t holder = holder_find(&yield->all, listed->birth, listed->freed);
+  yield->units += listed->units;
+  if (holder < yield->oldest)
+    yield->oldest = holder;
+  return 0;
+}
+
+int pager_yield(struct pager *pager, const struct pager_pin *pins, size_t count,
+                const struct pager_pin *firm, size_t firm_count, uint64_t *bytes,
+                uint64_t *oldest) {
+  struct yield yield = {.all = reclaim_make(pager, pins, count),
+                        .firm = reclaim_make(pager, firm, firm_count),
+                        .oldest = UINT64_MAX};
+  int result = parked_each(pager, yield_add, &yield);
+  if (result)
+    return result;
+  *bytes = yield.units * FORMAT_UNIT;
+  *oldest = yield.oldest;
+  return yield.oldest == UINT64_MAX ? COPSE_NONE : 0;
 }
 
 uint64_t pager_pending(const struct pager *pager) { return books_word(pager, BOOK_PENDING_COUNT); }
@@ -242,12 +332,7 @@ int pager_has_condemned(const struct pager *pager) {
 }
 
 int pager_has_parked(const struct pager *pager) {
-  if (pager_has_condemned(pager))
-    return 1;
-  for (unsigned i = 0; i < BUCKETS; i++)
-    if (pager->books->buckets[i].top)
-      return 1;
-  return 0;
+  return pager_has_condemned(pager) || books_word(pager, BOOK_PARKED_UNITS) != 0;
 }
 
 uint64_t pager_parked_bytes(const struct pager *pager) {

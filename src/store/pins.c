@@ -22,8 +22,8 @@ static int pins_gather(struct copse_store *store, size_t *count) {
                                &store->announced_capacity, count);
   if (result)
     return result;
-  if (*count > store->pin_capacity) {
-    struct pager_pin *pins = realloc(store->pins, store->announced_capacity * sizeof *pins);
+  if (*count > store->pin_capacity) { /* room for all, and for those of them that are firm */
+    struct pager_pin *pins = realloc(store->pins, store->announced_capacity * 2 * sizeof *pins);
     if (!pins)
       return error_set(COPSE_E_MEMORY, "no memory for %zu announced versions", *count);
     store->pins = pins;
@@ -103,26 +103,34 @@ int pins_reclaim_hook(void *context, int urgent) {
   return pins_reclaim(store, GROW_BUDGET);
 }
 
-/* Ousts the oldest snapshot that may be; 1 when there was one. */
-static int oldest_oust(struct copse_store *store) {
-  size_t count;
-  if (pins_gather(store, &count))
-    return 0;
-  for (size_t i = 0; i < count; i++) {
-    if (store->announced[i].slot == UINT32_MAX)
-      continue;
-    struct reader_slot *slot = readers_slot(&store->readers, store->announced[i].slot);
-    /* pairs: announce */
-    uint64_t seen = atomic_load_explicit(&slot->word, memory_order_acquire);
-    if (SLOT_KIND(seen) != SLOT_OUSTED && slot_oust(slot, seen))
-      return 1;
-  }
-  return 0;
-}
-
 static void refusal_count(struct copse_store *store) {
   /* relaxed: statistics */
   atomic_fetch_add_explicit(&store_words(store)->refusals, 1, memory_order_relaxed);
+}
+
+/* Ousts the oldest snapshots that keep something which no others but oustable ones keep: 1 when there
+ * were such. None if ousting all that may be ousted would leave more than `bound` bytes held: who
+ * is ousted then would lose its snapshot, and nobody win. */
+static int holder_oust(struct copse_store *store, uint64_t bound) {
+  size_t count, firm_count = 0;
+  uint64_t bytes, version;
+  if (pins_gather(store, &count))
+    return 0;
+  struct pager_pin *firm = store->pins + count;
+  for (size_t i = 0; i < count; i++)
+    if (!(store->announced[i].word & SLOT_OUSTABLE) || store->announced[i].pending)
+      firm[firm_count++] = store->pins[i];
+  if (pager_yield(&store->pager, store->pins, count, firm, firm_count, &bytes, &version) ||
+      pager_parked_bytes(&store->pager) > bound + bytes)
+    return 0;
+  /* One that changed since it was listed is left alone: it holds something else by now. */
+  for (size_t i = 0; i < count; i++) {
+    const struct announced *announced = &store->announced[i];
+    if (announced->version == version &&
+        slot_oust(readers_slot(&store->readers, announced->slot), announced->word))
+      refusal_count(store);
+  }
+  return 1;
 }
 
 static int held_park(struct copse_store *store) {
@@ -143,9 +151,8 @@ int pins_may_grow(void *context) {
   int result = held_park(store);
   while (result == 0 && pager_parked_bytes(&store->pager) > bound) {
     if (dead_reap(store) == 0) {
-      if (store->header.slow_reader != COPSE_SLOW_OUST || !oldest_oust(store))
+      if (store->header.slow_reader != COPSE_SLOW_OUST || !holder_oust(store, bound))
         break;
-      refusal_count(store);
     }
     result = held_park(store);
   }

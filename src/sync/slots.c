@@ -281,7 +281,10 @@ static int list_slots(const struct region *readers, uint32_t from, uint32_t to,
     if (code)
       return code;
     (*list)[(*n)++] = (struct announced){
-        .version = SLOT_VERSION(word), .slot = i, .pending = SLOT_KIND(word) == SLOT_PENDING};
+        .version = SLOT_VERSION(word),
+        .slot = i,
+        .pending = SLOT_KIND(word) == SLOT_PENDING,
+        .word = word};
   }
   return 0;
 }

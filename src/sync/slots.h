@@ -51,6 +51,7 @@ struct announced {
   uint64_t version;
   uint32_t slot; /* UINT32_MAX: a durable root, not a slot */
   uint32_t pending; /* 1: everything from version on; 0: exactly version */
+  uint64_t word;    /* of the slot, as it was found; 0: a durable root */
 };
 /* B1 and B2: all announced versions, sorted by version, duplicates kept. *list is (re)allocated: free() it; *capacity is its room.
  * Errors: MEMORY. */

@@ -1,5 +1,6 @@
 /* test_slow.c - slow readers: what the policies do about them, and that whatever happens to a
  * reader, it never sees wrong data. */
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -331,6 +332,96 @@ TEST(cursors_of_an_oustable_snapshot_do_not_mix) {
     copse_map_close(maps[m]);
   }
   copse_snapshot_close(snapshot);
+  CHECK_OK(copse_store_close(store));
+}
+
+/* --- very many --------------------------------------------------------------------------- */
+
+enum { CROWD_PROCESSES = 3, CROWD_THREADS = 2, CROWD_EACH = 80 };
+
+struct crowd {
+  struct copse_store *store;
+  struct counts *counts;
+  uint64_t seed;
+};
+
+/* Opens snapshots, each at a version that this thread did not have, holds all of them while the writer
+ * goes on, and looks at what they show. */
+static void *crowd_thread(void *context) {
+  struct crowd *crowd = context;
+  struct ledger ledger;
+  struct ledger_head head;
+  struct copse_snapshot *held[CROWD_EACH];
+  uint64_t version = 0;
+  ledger_open(&ledger, crowd->store, crowd->seed);
+  for (int i = 0; i < CROWD_EACH; i++) {
+    while (copse_store_version(crowd->store) <= version)
+      sched_yield();
+    CHECK_OK(copse_snapshot_open(crowd->store, 0, &held[i]));
+    version = copse_snapshot_version(held[i]);
+  }
+  atomic_fetch_add(&crowd->counts->ready, 1);
+  wait_for(&crowd->counts->stop, 1);
+  for (int i = 0; i < CROWD_EACH; i++) {
+    CHECK_OK(ledger_read(&ledger, copse_snapshot_view(held[i]), &head));
+    CHECK_EQ(head.version, copse_snapshot_version(held[i]));
+    copse_snapshot_close(held[i]);
+  }
+  ledger_close(&ledger);
+  return NULL;
+}
+
+static void crowd_process(const char *path, struct counts *counts, uint64_t seed) {
+  struct crowd crowds[CROWD_THREADS];
+  pthread_t threads[CROWD_THREADS];
+  struct copse_store *store;
+  CHECK_OK(copse_store_open(path, NULL, &store));
+  for (uint64_t i = 0; i < CROWD_THREADS; i++) {
+    crowds[i] = (struct crowd){store, counts, seed + i};
+    CHECK_EQ(pthread_create(&threads[i], NULL, crowd_thread, &crowds[i]), 0);
+  }
+  for (int i = 0; i < CROWD_THREADS; i++)
+    CHECK_EQ(pthread_join(threads[i], NULL), 0);
+  CHECK_OK(copse_store_close(store));
+}
+
+/* Hundreds of snapshots of as many versions: what none of them holds comes back all the same. */
+TEST(hundreds_of_snapshots) {
+  struct ledger ledger;
+  struct copse_stat held, stat;
+  struct counts *counts = counts_new();
+  pid_t pids[CROWD_PROCESSES];
+  const char *path = test_shm_path("crowd");
+  struct copse_store *store = store_new(path, COPSE_SLOW_WARN);
+  grow = false;
+  ledger_open(&ledger, store, test_seed());
+  change_much(&ledger, 300, 0);
+  for (uint64_t i = 0; i < CROWD_PROCESSES; i++) {
+    pids[i] = test_fork();
+    if (pids[i] == 0) {
+      crowd_process(path, counts, test_seed() + 10 * i);
+      exit(0);
+    }
+  }
+  while (atomic_load(&counts->ready) < CROWD_PROCESSES * CROWD_THREADS)
+    change_much(&ledger, 1, 0);
+  change_much(&ledger, 3000, 0); /* until what they all have is theirs alone */
+  CHECK_OK(copse_stat(store, &held));
+  CHECK_GE(held.snapshots, CROWD_PROCESSES * CROWD_THREADS * CROWD_EACH);
+  change_much(&ledger, 6000, 0);
+  CHECK_OK(copse_stat(store, &stat));
+  CHECK_LT(stat.used_bytes, held.used_bytes + (8 << 20));
+  CHECK_LT(stat.pending_bytes, 8 << 20);
+  ledger_check(store);
+  atomic_store(&counts->stop, 1);
+  for (int i = 0; i < CROWD_PROCESSES; i++)
+    CHECK_CHILD_OK(pids[i]);
+  change_much(&ledger, 300, 0);
+  CHECK_OK(copse_stat(store, &stat));
+  CHECK_EQ(stat.pinned_bytes, 0);
+  ledger_verify(&ledger);
+  ledger_check(store);
+  ledger_close(&ledger);
   CHECK_OK(copse_store_close(store));
 }
 

@@ -19,6 +19,17 @@ static uint64_t alloc(struct page_fixture *f, uint32_t size) {
   return ref;
 }
 
+static void audit_live(struct page_fixture *f, const uint64_t *refs, size_t count) {
+  struct page_audit audit;
+  uint64_t live = 0;
+  audit_begin(&audit, &f->pager);
+  for (size_t i = 0; i < count; i++) {
+    audit_mark(&audit, refs[i], page_units(&f->pager, refs[i]));
+    live += page_units(&f->pager, refs[i]);
+  }
+  audit_end(&audit, live);
+}
+
 TEST(classes_fit) {
   struct page_fixture f;
   page_fixture_open(&f, 64 << 20);
@@ -108,6 +119,49 @@ TEST(held_versions) {
     }
 }
 
+/* Far more versions are held than there are buckets, each the only holder of some pages: those that
+ * nobody holds come back all the time, and every held one when its version goes. */
+TEST(many_held_versions) {
+  enum { HELD = 500, PAGES = 10 };
+  static struct pager_pin pins[HELD];
+  struct page_fixture f;
+  struct test_random random = {test_seed()};
+  uint64_t refs[PAGES], held = 0, high = 0;
+  page_fixture_open(&f, 64 << 20);
+  for (int i = 0; i < 4 * HELD; i++) {
+    page_begin(&f);
+    CHECK_OK(pager_reclaim(&f.pager, pins, held, no_children, 64));
+    for (int j = 0; j < PAGES; j++) {
+      if (i)
+        pager_drop(&f.pager, refs[j]);
+      refs[j] = alloc(&f, 1000);
+    }
+    page_commit(&f);
+    if (held < HELD)
+      pins[held++].version = f.published;
+    if (i == HELD + 100)
+      high = books_word(&f.pager, BOOK_USED_UNITS);
+  }
+  CHECK_LT(books_word(&f.pager, BOOK_USED_UNITS), high + high / 4);
+  CHECK_GE(pager_waiting_bytes(&f.pager), UINT64_C(1024) * HELD * PAGES);
+  page_begin(&f); /* what none of them holds waits no longer than the queue is patient */
+  f.pager.impatient = 1;
+  CHECK_OK(pager_reclaim(&f.pager, pins, held, no_children, 100000));
+  CHECK_EQ(pager_pending(&f.pager), 0);
+  CHECK_EQ(pager_parked_bytes(&f.pager), UINT64_C(1024) * HELD * PAGES);
+  page_commit(&f);
+  while (held) {
+    uint64_t gone = test_random_below(&random, held);
+    memmove(&pins[gone], &pins[gone + 1], (--held - gone) * sizeof *pins);
+    page_begin(&f);
+    CHECK_OK(pager_reclaim(&f.pager, pins, held, no_children, 100000));
+    CHECK_EQ(pager_parked_bytes(&f.pager), 1024 * held * PAGES);
+    page_commit(&f);
+  }
+  audit_live(&f, refs, PAGES);
+  page_fixture_close(&f);
+}
+
 TEST(large_runs_are_found_again) {
   struct page_fixture f;
   page_fixture_open(&f, 64 << 20);
@@ -188,12 +242,6 @@ static uint64_t branch_make(struct page_fixture *f, unsigned level) {
   return ref;
 }
 
-static void audit_nothing_live(struct page_fixture *f) {
-  struct page_audit audit;
-  audit_begin(&audit, &f->pager);
-  audit_end(&audit, 0);
-}
-
 TEST(subtree_is_taken_apart_in_parts) {
   struct page_fixture f;
   struct test_random random = {test_seed()};
@@ -234,7 +282,7 @@ TEST(subtree_is_taken_apart_in_parts) {
   }
   CHECK_EQ(pager_pending(&f.pager), 0);
   CHECK(!pager_has_parked(&f.pager));
-  audit_nothing_live(&f);
+  audit_live(&f, NULL, 0);
   page_fixture_close(&f);
 }
 

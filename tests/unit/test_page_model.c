@@ -4,7 +4,7 @@
 #include "test_page_fixture.h"
 
 #define PAGES_MAX 4000
-#define HELD_MAX 70
+#define HELD_MAX 100 /* more than there are buckets */
 
 struct live {
   uint64_t ref, stamp;
@@ -86,6 +86,7 @@ static void reclaim(struct world *world, size_t budget) {
     pins[i] = (struct pager_pin){world->held[i].version, 0};
   if (world->held_count && below(world, 20) == 0)
     pins[below(world, world->held_count)].open_ended = 1;
+  world->f.pager.impatient = below(world, 2) == 0;
   CHECK_OK(pager_reclaim(&world->f.pager, pins, world->held_count, no_children, budget));
 }
 
@@ -159,7 +160,7 @@ static void transaction(struct world *world, struct books_image *image) {
 }
 
 static void hold(struct world *world) {
-  if (world->held_count < HELD_MAX && below(world, 3) == 0) {
+  if (world->held_count < HELD_MAX && below(world, 2) == 0) {
     struct list *list = malloc(sizeof *list);
     CHECK(list != NULL);
     *list = world->committed;
@@ -191,7 +192,7 @@ static void rebuild(struct world *world) {
   struct pager *pager = &world->f.pager;
   while (world->held_count)
     free(world->held[--world->held_count].list);
-  for (int i = 0; i < 3 || pager_pending(pager); i++) {
+  for (int i = 0; i < 3 || pager_waiting_bytes(pager); i++) {
     page_begin(&world->f);
     reclaim(world, 1000000);
     page_commit(&world->f);

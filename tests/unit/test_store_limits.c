@@ -336,6 +336,39 @@ TEST(slow_reader_refused) {
   CHECK_OK(copse_store_close(store));
 }
 
+/* What a snapshot keeps that may not be ousted does not come back by ousting others. */
+TEST(nobody_is_ousted_in_vain) {
+  struct copse_store *store = slow_store(COPSE_SLOW_OUST);
+  struct copse_map *map = map_new(store, "m");
+  struct copse_snapshot *before, *firm, *same, *after;
+  struct copse_stat stat;
+  set_text(store, map, "a", "1");
+  CHECK_OK(churn(store, map, 2000));
+  CHECK_OK(copse_snapshot_open(store, COPSE_SNAPSHOT_OUSTABLE, &before));
+  set_text(store, map, "a", "2");
+  firm = snapshot_new(store);
+  CHECK_OK(copse_snapshot_open(store, COPSE_SNAPSHOT_OUSTABLE, &same));
+  set_text(store, map, "a", "3");
+  CHECK_OK(copse_snapshot_open(store, COPSE_SNAPSHOT_OUSTABLE, &after));
+  FAILS(churn(store, map, 6000), COPSE_E_PINNED, "slow_reader_bytes");
+  text_is(copse_snapshot_view(before), map, "a", "1");
+  text_is(copse_snapshot_view(firm), map, "a", "2");
+  text_is(copse_snapshot_view(same), map, "a", "2");
+  text_is(copse_snapshot_view(after), map, "a", "3");
+  copse_snapshot_close(firm);
+  CHECK_OK(churn(store, map, 6000)); /* now it is they who keep it, and ousting helps */
+  struct copse_bytes value;
+  FAILS(copse_get(copse_snapshot_view(same), map, "a", 1, &value), COPSE_E_OUSTED, "version");
+  CHECK_OK(copse_stat(store, &stat));
+  CHECK_LT(stat.high_water_bytes, 64 << 20);
+  copse_snapshot_close(before);
+  copse_snapshot_close(same);
+  copse_snapshot_close(after);
+  store_sound(store);
+  copse_map_close(map);
+  CHECK_OK(copse_store_close(store));
+}
+
 TEST(slow_reader_ousted) {
   struct copse_store *store = slow_store(COPSE_SLOW_OUST);
   struct copse_map *map = map_new(store, "m");
