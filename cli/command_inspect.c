@@ -138,6 +138,8 @@ void stat_to_text(struct text *out, struct json_writer *w, const struct copse_st
   const struct stat_line lines[] = {
       {"version", UNIT_COUNT, st->version},
       {"durable_version", UNIT_COUNT, st->durable_version},
+      {"recovered_version", UNIT_COUNT, st->recovered_version},
+      {"timeline", UNIT_COUNT, st->timeline},
       {"maps", UNIT_COUNT, st->maps},
       {"file_bytes", UNIT_BYTES, st->file_bytes},
       {"high_water_bytes", UNIT_BYTES, st->high_water_bytes},
@@ -160,6 +162,7 @@ void stat_to_text(struct text *out, struct json_writer *w, const struct copse_st
       {"takeovers", UNIT_COUNT, st->takeovers},
       {"reaped", UNIT_COUNT, st->reaped},
       {"wakes", UNIT_COUNT, st->wakes},
+      {"syncs", UNIT_COUNT, st->syncs},
       {"refusals", UNIT_COUNT, st->refusals},
   };
 

@@ -19,6 +19,10 @@ struct copse_stat {
   uint64_t pinned_bytes;     /* freed, kept for older snapshots or the durable version */
   uint64_t max_bytes;        /* the store's bound */
   uint64_t durable_version;  /* survives a power cut; 0 without durability */
+  uint64_t timeline;         /* another number after each recovery: versions of two timelines may
+                                be equal and differ in content */
+  uint64_t recovered_version; /* the version that a recovery led to when the coordination files
+                                were created; 0: the store had been closed cleanly */
   uint32_t durability;       /* of enum copse_durability */
   uint32_t processes;        /* attached now */
   uint32_t snapshots;        /* open now, in all processes */
@@ -32,6 +36,7 @@ struct copse_stat {
   uint64_t takeovers;        /* write locks taken from dead processes */
   uint64_t reaped;           /* dead processes cleaned up after */
   uint64_t wakes;            /* commits that had to wake a waiter */
+  uint64_t syncs;            /* times that a version was made durable */
   uint64_t refusals;         /* writes refused and snapshots ousted because of slow readers */
 };
 

@@ -6,8 +6,12 @@
  * this process and its forked children see). There is no server: each process
  * that opens it maps it. A store handle may be used by all threads of a process.
  *
+ * A process that writes to a lazy store has one thread for making commits durable (see
+ * COPSE_NO_SYNC_THREAD), from its first commit until copse_store_close(). It blocks all
+ * signals. exit() needs no care for it.
+ *
  * After fork() the child may go on using its inherited store handle and
- * snapshots; write transactions stay with the parent. */
+ * snapshots; write transactions and the thread stay with the parent. */
 #ifndef COPSE_STORE_H
 #define COPSE_STORE_H
 
@@ -30,14 +34,18 @@ enum copse_open_flag {
                           file must still be writable. */
   COPSE_SIGBUS_GUARD = 8, /* turn a fault inside the library on a file that an outsider
                              truncated into COPSE_E_TRUNCATED; chains to the former handler */
+  COPSE_NO_SYNC_THREAD = 16, /* no thread in this process that keeps sync_interval_ms and
+                                sync_bytes: commits look at both, and wait for the disk when one
+                                has passed; nobody looks while nobody commits */
 };
 
 enum copse_durability {
   COPSE_DURABILITY_DEFAULT = 0, /* none on tmpfs and anonymous memory, lazy elsewhere */
   COPSE_DURABILITY_NONE = 1,    /* survives every process; after a power cut of a store that
                                    was in use it must be created anew (COPSE_E_UNCLEAN) */
-  COPSE_DURABILITY_LAZY = 2,    /* survives power cuts too, at a committed state not older
-                                   than the last copse_store_sync() or clean close */
+  COPSE_DURABILITY_LAZY = 2,    /* survives power cuts too, at a committed state: commits become
+                                   durable within sync_interval_ms and sync_bytes, by
+                                   copse_store_sync() and by a clean close */
 };
 
 /* What a write does when slow readers keep more than slow_reader_bytes from reuse. */
@@ -47,8 +55,8 @@ enum copse_slow_reader {
   COPSE_SLOW_OUST = 2,   /* end the oldest snapshots opened with COPSE_SNAPSHOT_OUSTABLE */
 };
 
-/* Options for opening; all zero is a sane choice. durability, max_bytes, mode and the
- * slow reader settings are fixed at creation and ignored when an existing store is opened. */
+/* Options for opening; all zero is a sane choice. durability, max_bytes, mode, the sync
+ * and the slow reader settings are fixed at creation and ignored when an existing store is opened. */
 struct copse_store_options {
   uint32_t flags;             /* of enum copse_open_flag */
   uint32_t durability;        /* of enum copse_durability */
@@ -60,6 +68,9 @@ struct copse_store_options {
   uint64_t slow_reader_bytes; /* 0: no bound */
   uint64_t prefault_bytes;    /* keep this much of the data file allocated and mapped ahead of
                                  need, beyond the chunks by which it grows; 0: none */
+  uint64_t sync_bytes;        /* lazy: bytes of pages that commits write between two syncs; at twice
+                                 as many commits wait for the disk; 0: 256 MiB */
+  uint32_t sync_interval_ms;  /* lazy: time between two syncs; 0: one second */
 };
 
 /* Opens the store at path (NULL: creates an anonymous one). options may be NULL.

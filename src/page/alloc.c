@@ -166,6 +166,7 @@ static int head_fill(struct pager *pager, uint64_t ref, uint64_t units, void **p
       page_ref_offset(ref) + units * FORMAT_UNIT > pager->view.limit)
     return error_set(COPSE_E_CORRUPT, "the writers' file lists a page outside of the store");
   struct page_head *head = pager_page(pager, ref);
+  pager->taken_units += units;
   *head = (struct page_head){.birth = pager->version, .epoch = pager->epoch, .units = (uint16_t)units};
   *page = head;
   return 0;

@@ -64,6 +64,7 @@ void pager_begin(struct pager *pager, uint64_t version, uint64_t published) {
   books->undo_version = version;
   pager->version = version;
   pager->epoch = 0;
+  pager->taken_units = 0;
   pager->failure = 0;
   pager->logged = 0;
   pager->deferred = 0;

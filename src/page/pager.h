@@ -51,6 +51,7 @@ struct pager {
   /* this transaction */
   uint64_t version;       /* that it would commit */
   uint32_t epoch;         /* rises with each savepoint */
+  uint64_t taken_units;   /* of the pages that it took */
   int failure;            /* what went wrong in a drop: the commit fails with it */
   uint64_t deferred;      /* entries at the end of the pending queue that it put there by itself */
   int impatient;          /* 1: what is held up in the pending queue is parked at once */

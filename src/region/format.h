@@ -42,7 +42,9 @@ struct data_header {
   uint32_t slow_reader;   /*  84 enum copse_slow_reader */
   uint64_t slow_reader_bytes; /* 88 */
   uint64_t created_ns;    /*  96 wall clock */
-  uint8_t zero[FORMAT_BLOCK - 104 - 4];
+  uint64_t sync_bytes;    /* 104 bytes of pages written between two durable roots; 0: 256 MiB */
+  uint32_t sync_interval_ms; /* 112 time between them; 0: one second */
+  uint8_t zero[FORMAT_BLOCK - 116 - 4];
   uint32_t crc;           /* 4092 CRC-32C of all before */
 };
 _Static_assert(sizeof(struct data_header) == FORMAT_BLOCK, "header is one block");
@@ -57,7 +59,7 @@ struct root {
   uint64_t next_map; /* ids below have been given out; also gives the table's depth */
   uint64_t limit;    /* bytes of the data file that references may point into */
   uint64_t time_ns;  /* wall clock at commit */
-  uint64_t timeline; /* rises with each recovery */
+  uint64_t timeline; /* 1 in a new store, another random number after each recovery */
 };
 
 struct root_slot {

@@ -27,6 +27,7 @@
 
 #define ALLOCATE_PIECE (UINT64_C(64) << 20) /* per system call, so that a signal costs little */
 #define ALLOCATE_PIECE_MIN (UINT64_C(256) << 10)
+#define WRITE_BACK_PIECE (UINT64_C(8) << 20)
 
 #ifdef COPSE_TESTS
 int (*os_hook)(enum os_call call, const char *path, uint64_t offset, uint64_t size);
@@ -334,6 +335,23 @@ int os_sync(int fd, const char *path) {
     result = fdatasync(fd);
   while (result < 0 && errno == EINTR);
   return result < 0 ? fail(errno, "sync", path) : 0;
+}
+
+int os_write_back(int fd, const char *path, uint64_t offset, uint64_t size) {
+  int errnum = OS_HOOK(OS_CALL_WRITE_BACK, path, offset, size);
+  for (uint64_t at = 0; at < size + WRITE_BACK_PIECE && !errnum; at += WRITE_BACK_PIECE) {
+    /* One piece is being written while the next is begun. */
+    if (at < size && sync_file_range(fd, (off_t)(offset + at), (off_t)bytes_min(WRITE_BACK_PIECE, size - at),
+                                     SYNC_FILE_RANGE_WRITE) < 0)
+      errnum = errno;
+    if (at && !errnum &&
+        sync_file_range(fd, (off_t)(offset + at - WRITE_BACK_PIECE), (off_t)WRITE_BACK_PIECE,
+                        SYNC_FILE_RANGE_WAIT_BEFORE) < 0)
+      errnum = errno;
+  }
+  if (errnum && errnum != ENOSYS && errnum != ESPIPE && errnum != EINVAL)
+    return fail(errnum, "write back", path);
+  return 0;
 }
 
 int os_unlink(const char *path) {

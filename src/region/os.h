@@ -40,6 +40,9 @@ int os_allocate(int fd, const char *path, uint64_t offset, uint64_t size);
 int os_pread(int fd, const char *path, void *data, size_t size, uint64_t offset); /* short: TRUNCATED */
 int os_pwrite(int fd, const char *path, const void *data, size_t size, uint64_t offset);
 int os_sync(int fd, const char *path); /* fdatasync */
+/* Has a range's changed pages written, a bounded part at a time; what is left for os_sync() then is
+ * little. An error is one of the disk's, as os_sync() would give it. */
+int os_write_back(int fd, const char *path, uint64_t offset, uint64_t size);
 int os_unlink(const char *path);       /* NO_STORE when it is not there */
 int os_link(const char *from, const char *to); /* STORE_EXISTS when `to` is there */
 
@@ -87,6 +90,7 @@ enum os_call {
   OS_CALL_READ,
   OS_CALL_WRITE,
   OS_CALL_SYNC,
+  OS_CALL_WRITE_BACK,
   OS_CALL_UNLINK,
   OS_CALL_LINK,
   OS_CALL_LOCK,

@@ -41,6 +41,8 @@ static int header_fill(const struct copse_store_options *options, int memory, in
       .slow_reader = options->slow_reader,
       .slow_reader_bytes = options->slow_reader_bytes,
       .created_ns = clock_wall_ns(),
+      .sync_bytes = options->sync_bytes,
+      .sync_interval_ms = options->sync_interval_ms,
   };
   if (header->durability == COPSE_DURABILITY_DEFAULT)
     header->durability = memory ? COPSE_DURABILITY_NONE : COPSE_DURABILITY_LAZY;
@@ -155,6 +157,11 @@ static void root_install(struct copse_store *store, const struct root_slot *slot
   root_publish(store->writers.rw, root->version);
   /* relaxed: nobody else is attached, and attaching takes a lock of the kernel's */
   atomic_store_explicit(&words->durable_sequence, slot->sequence, memory_order_relaxed);
+  atomic_store_explicit(&words->synced_ns, clock_coarse_ns(), memory_order_relaxed); /* relaxed: too */
+  if (!slot->clean) {
+    /* relaxed: likewise */
+    atomic_store_explicit(&words->recovered, root->version, memory_order_relaxed);
+  }
   if (store->header.durability != COPSE_DURABILITY_NONE) {
     /* relaxed: likewise */
     atomic_store_explicit(&words->durable[0], root->version, memory_order_relaxed);
@@ -191,8 +198,8 @@ int coordination_create(struct copse_store *store, int data_fd) {
   if (result == 0)
     result = heads_fill(store, nonce);
   struct root root = slot.root;
-  if (result == 0 && !slot.clean)
-    root.timeline++; /* versions after this one are issued again with other content */
+  if (result == 0 && !slot.clean) /* versions after this one are issued again with other content */
+    result = os_random(&root.timeline, sizeof root.timeline);
   if (result == 0)
     result = books_rebuild(store, &root);
   if (result)

@@ -2,12 +2,14 @@
  *
  * Order: the version's pages are on disk, then its root slot is written over the older of
  * the two, then that is on disk, and only then do older pages lose their protection (the
- * words `durable` in the writers' file count as announced versions). The version is kept by a
- * snapshot meanwhile, so that writers go on. A sync that failed latches: what the kernel still
- * holds of the file is unknown from then on. */
+ * words `durable` in the writers' file count as announced versions). The version is announced in
+ * a slot meanwhile, so that writers go on. A sync that failed latches: what the kernel still
+ * holds of the file is unknown from then on. Who has the store alone then begins anew at the
+ * durable root. */
 #include "store/store.h"
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/points.h"
 
 #define SYNC_BYTE ((UINT64_C(1) << 41) + 2) /* locked by the process that writes root slots */
@@ -46,18 +48,21 @@ int durable_write(struct copse_store *store, const struct root *root, int clean)
   return 0;
 }
 
+/* Says that a sync failed, for good. What the kernel still holds of the file is unknown from then on. */
+static int sync_failure(struct copse_store *store, int result) {
+  /* pairs: sync-failed */
+  atomic_store_explicit(&store_words(store)->sync_failed, 1, memory_order_release);
+  return result;
+}
+
 static int data_sync(struct copse_store *store) {
   int fd, result = region_descriptor(&store->data, &fd);
   if (result == 0)
     result = os_sync(fd, store->data.path);
-  if (result) {
-    /* pairs: sync-failed */
-    atomic_store_explicit(&store_words(store)->sync_failed, 1, memory_order_release);
-  }
-  return result;
+  return result ? sync_failure(store, result) : 0;
 }
 
-static int sync_failed(const struct copse_store *store) {
+int durable_failed(const struct copse_store *store) {
   /* pairs: sync-failed */
   if (!atomic_load_explicit(&store_words_ro(store)->sync_failed, memory_order_acquire))
     return 0;
@@ -65,14 +70,54 @@ static int sync_failed(const struct copse_store *store) {
                    "then open it again", store->data.path);
 }
 
+/* Announces the newest version in a slot of its own: a snapshot would be duplicated by a fork in
+ * another thread, and nobody would close the child's. */
+static int version_pin(struct copse_store *store, uint32_t *slot, struct root *root) {
+  int result = slot_take(&store->client, 0, slot);
+  if (result)
+    return result;
+  result = slot_announce(readers_slot(&store->readers, *slot), store->writers.ro, root);
+  if (result)
+    slot_give(&store->client, *slot);
+  return result;
+}
+
+/* SYNC_BYTE, by a description of its own. It is unlocked before it is closed, since a fork in another
+ * thread may have copied the descriptor. */
+static int sync_lock(struct copse_store *store, int *fd) {
+  int result = region_fresh_descriptor(&store->data, fd);
+  if (result)
+    return result;
+  result = os_lock_byte_wait(*fd, store->data.path, SYNC_BYTE, 1);
+  if (result)
+    os_close(*fd);
+  return result;
+}
+
+static int sync_unlock(struct copse_store *store, int fd) {
+  int result = os_unlock_byte(fd, store->data.path, SYNC_BYTE);
+  os_close(fd);
+  return result;
+}
+
+static int data_write_back(struct copse_store *store, uint64_t limit) {
+  int fd, result = store->memory ? 0 : region_descriptor(&store->data, &fd);
+  if (result == 0 && !store->memory)
+    result = os_write_back(fd, store->data.path, FORMAT_FIRST_PAGE, limit - FORMAT_FIRST_PAGE);
+  return result ? sync_failure(store, result) : 0;
+}
+
 /* Makes a pinned version durable; the caller holds SYNC_BYTE. */
-static int root_sync(struct copse_store *store, const struct root *root) {
+static int root_sync(struct copse_store *store, const struct root *root, uint64_t written_units) {
   struct commit_words *words = store_words(store);
+  uint64_t now = clock_coarse_ns();
   /* relaxed: written under SYNC_BYTE only */
   uint64_t newest = atomic_load_explicit(&words->durable[0], memory_order_relaxed);
   if (newest >= root->version)
     return 0;
-  int result = sync_failed(store);
+  int result = durable_failed(store);
+  if (result == 0)
+    result = data_write_back(store, root->limit);
   if (result == 0)
     result = data_sync(store);
   POINT(durable_data_synced);
@@ -84,35 +129,51 @@ static int root_sync(struct copse_store *store, const struct root *root) {
   POINT(durable_root_synced);
   if (result)
     return result;
-  /* The version is announced by the caller's snapshot until both words stand. pairs: announce */
+  /* The version is announced by the caller's slot until both words stand. pairs: announce */
   atomic_store_explicit(&words->durable[1], newest, memory_order_release);
   atomic_store_explicit(&words->durable[0], root->version, memory_order_release); /* pairs: announce */
+  /* relaxed: a committer that sees old ones asks for a sync too early */
+  atomic_store_explicit(&words->synced_units, written_units, memory_order_relaxed);
+  atomic_store_explicit(&words->synced_ns, now, memory_order_relaxed); /* relaxed: likewise */
+  /* relaxed: statistics */
+  atomic_fetch_add_explicit(&words->syncs, 1, memory_order_relaxed);
   return 0;
 }
 
+int durable_checkpoint(struct copse_store *store, uint64_t *version) {
+  struct root root;
+  uint32_t slot;
+  /* relaxed: before the version is chosen, which then has at least these pages */
+  uint64_t written = atomic_load_explicit(&store_words(store)->written_units, memory_order_relaxed);
+  int fd, result = version_pin(store, &slot, &root);
+  if (result)
+    return result;
+  result = sync_lock(store, &fd);
+  if (result == 0) {
+    result = root_sync(store, &root, written);
+    int unlocked = sync_unlock(store, fd);
+    result = result ? result : unlocked;
+  }
+  slot_give(&store->client, slot);
+  if (result == 0)
+    *version = root.version;
+  return result;
+}
+
 int copse_store_sync(struct copse_store *store, uint64_t *version) {
-  struct copse_snapshot *snapshot;
-  int fd, result = fork_check();
+  uint64_t durable;
+  int result = fork_check();
   if (result)
     return result;
   if (store->flags & COPSE_READ_ONLY)
     return error_set(COPSE_E_READ_ONLY, "the store was opened read-only");
-  result = copse_snapshot_open(store, 0, &snapshot);
-  if (result)
-    return result;
-  const struct root root = snapshot->view.root;
-  if (store->header.durability != COPSE_DURABILITY_NONE) {
-    result = region_fresh_descriptor(&store->data, &fd);
-    if (result == 0) {
-      result = os_lock_byte_wait(fd, store->data.path, SYNC_BYTE, 1);
-      if (result == 0)
-        result = root_sync(store, &root);
-      os_close(fd);
-    }
-  }
-  copse_snapshot_close(snapshot);
+  if (!store->client.live_page)
+    return error_set(COPSE_E_FORKED, "this child could not attach when it was forked");
+  durable = root_published(store->writers.ro);
+  if (store->header.durability != COPSE_DURABILITY_NONE)
+    result = durable_checkpoint(store, &durable);
   if (result == 0 && version)
-    *version = root.version;
+    *version = durable;
   return result;
 }
 
@@ -141,7 +202,7 @@ int durable_close(struct copse_store *store) {
   /* relaxed: nobody else is attached */
   if (!atomic_load_explicit(&words->unclean, memory_order_relaxed))
     return 0;
-  int result = sync_failed(store), lazy = store->header.durability != COPSE_DURABILITY_NONE;
+  int result = durable_failed(store), lazy = store->header.durability != COPSE_DURABILITY_NONE;
   int sync = lazy || !store->memory; /* a slot marked clean promises the pages, whatever the mode */
   if (result == 0 && root_read(store->writers.rw, root_published(store->writers.rw), &root))
     result = error_set(COPSE_E_CORRUPT, "the newest root record is not readable");

@@ -61,6 +61,7 @@ static void after_fork_parent(void) {
 static void store_adopt(struct copse_store *store) {
   client_passage_child(&store->passage);
   store->client = store->passage.client;
+  syncer_forget(store);
   /* relaxed: this process has one thread now */
   atomic_store_explicit(&store->told, 0, memory_order_relaxed);
   for (struct copse_snapshot *s = store->cache, *next; s; s = next) {

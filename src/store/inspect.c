@@ -33,6 +33,8 @@ static void words_stat(const struct copse_store *store, struct copse_stat *stat)
   stat->reaped = READ(words->reaped);
   stat->wakes = READ(words->wakes);
   stat->refusals = READ(words->refusals);
+  stat->syncs = READ(words->syncs);
+  stat->recovered_version = READ(words->recovered);
   stat->durable_version = READ(words->durable[0]);
 }
 
@@ -41,15 +43,16 @@ static uint32_t lock_owner(const struct copse_store *store) {
   return LOCK_OWNER(READ(store_words_ro(store)->lock));
 }
 
-static int maps_count(struct copse_store *store, uint64_t *version, uint64_t *maps) {
+static int root_stat(struct copse_store *store, struct copse_stat *stat) {
   struct copse_snapshot *snapshot;
   struct map_entry catalog;
   int result = copse_snapshot_open(store, 0, &snapshot);
   if (result)
     return result;
-  *version = snapshot->view.root.version;
+  stat->version = snapshot->view.root.version;
+  stat->timeline = snapshot->view.root.timeline;
   result = table_lookup(&snapshot->view.pages, &snapshot->view.root, CATALOG_ID, &catalog);
-  *maps = catalog.count;
+  stat->maps = catalog.count;
   copse_snapshot_close(snapshot);
   return result;
 }
@@ -67,7 +70,7 @@ int copse_stat(struct copse_store *store, struct copse_stat *out) {
   for (uint32_t i = 0; result == 0 && i < clients; i++)
     stat.processes += READ(readers_client(&store->readers, i)->state) == CLIENT_USED;
   if (result == 0)
-    result = maps_count(store, &stat.version, &stat.maps);
+    result = root_stat(store, &stat);
   if (result)
     return store_fault(store, result);
   books_stat(store, &stat);

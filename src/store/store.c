@@ -122,6 +122,12 @@ static int coordinate(struct copse_store *store, int fd, int alone) {
   int result = COPSE_NONE;
   if (store->path && store->header.nonce)
     result = coordination_open(store);
+  if (result == 0 && alone && store->header.durability != COPSE_DURABILITY_NONE &&
+      durable_failed(store)) { /* what the disk has is known of the durable root only */
+    region_close(&store->readers);
+    region_close(&store->writers);
+    result = COPSE_NONE;
+  }
   if (result != COPSE_NONE)
     return result;
   if (store->flags & COPSE_READ_ONLY)
@@ -188,6 +194,8 @@ static void store_release(struct copse_store *store) {
     free(s);
   }
   pthread_mutex_destroy(&store->mutex);
+  pthread_mutex_destroy(&store->syncer.mutex);
+  pthread_cond_destroy(&store->syncer.wake);
   free(store->txn.maps);
   free(store->pins);
   free(store->announced);
@@ -286,6 +294,7 @@ int copse_store_open(const char *path, const struct copse_store_options *options
   store->flags = options->flags;
   store->mode = options->mode ? options->mode : 0666;
   pthread_mutex_init(&store->mutex, NULL);
+  syncer_init(store);
   if (path)
     result = paths_make(store, path);
   if (result == 0)
@@ -364,6 +373,7 @@ int copse_store_close(struct copse_store *store) {
   if (left)
     return error_set(COPSE_E_STATE, "close %s of the store first", left);
   int result = 0;
+  syncer_stop(store);
   guard_remove(store);
   fork_unregister(store);
   if (store->path && !(store->flags & COPSE_READ_ONLY) && store->client.live_page)

@@ -73,6 +73,16 @@ struct copse_txn {
   uint64_t puts, deletes;
 };
 
+/* Makes durable without being asked; the thread of a process that writes. */
+struct syncer {
+  pthread_mutex_t mutex;
+  pthread_cond_t wake;
+  pthread_t thread;
+  _Atomic int running; /* 1: there is a thread; -1: none was to be had */
+  _Atomic int asked;   /* too many bytes were written: not to wait for the interval's end */
+  int ends;
+};
+
 struct copse_store {
   char *path;             /* NULL: anonymous */
   char *readers_path, *writers_path;
@@ -105,6 +115,7 @@ struct copse_store {
   uint64_t reclaim_bytes_at; /* or bytes in them */
   uint64_t probed_ns;     /* when dead readers were last looked for */
 
+  struct syncer syncer;
   struct client_passage passage; /* while forking */
   struct copse_store *next; /* all open stores of the process */
 };
@@ -157,8 +168,20 @@ int durable_read(int fd, const char *path, struct root_slot *slot);
 int durable_write(struct copse_store *store, const struct root *root, int clean);
 /* Marks the file as in use before the first write after a clean close. */
 int durable_mark_unclean(struct copse_store *store);
+/* Makes the newest version durable by a root slot. Errors: IO, SYNC_FAILED, DESCRIPTOR, TOO_MANY. */
+int durable_checkpoint(struct copse_store *store, uint64_t *version);
+/* SYNC_FAILED when a sync failed since the coordination files were made. */
+int durable_failed(const struct copse_store *store);
 /* Leaves the file complete and marked clean; for the last process to close. */
 int durable_close(struct copse_store *store);
+
+/* syncer.c: makes durable without being asked. */
+void syncer_init(struct copse_store *store);
+void syncer_stop(struct copse_store *store);
+/* In a forked child, which has no such thread yet. */
+void syncer_forget(struct copse_store *store);
+/* After a commit, without the lock. */
+void syncer_committed(struct copse_store *store);
 
 /* recover.c: books rebuilt from the pages that root reaches. */
 int books_rebuild(struct copse_store *store, const struct root *root);

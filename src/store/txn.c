@@ -72,6 +72,8 @@ static int base_load(struct copse_store *store) {
   if (root.limit > store->data.reserved)
     return error_set(COPSE_E_ADDRESS_SPACE, "the store is larger than what this process reserved");
   result = pager_check(&store->pager);
+  if (result == 0 && store->header.durability != COPSE_DURABILITY_NONE)
+    result = durable_failed(store);
   if (result == 0)
     result = durable_mark_unclean(store);
   if (result)
@@ -205,6 +207,7 @@ static void counters_add(struct commit_words *words, const struct copse_txn *txn
     COUNT(puts, txn->puts);
   if (txn->deletes)
     COUNT(deletes, txn->deletes);
+  COUNT(written_units, txn->view.store->pager.taken_units);
 #undef COUNT
 }
 
@@ -251,6 +254,8 @@ int copse_txn_commit(struct copse_txn *txn, uint64_t *version) {
   if (version)
     *version = root.version;
   writer_end(store);
+  if (store->header.durability != COPSE_DURABILITY_NONE)
+    syncer_committed(store);
   return 0;
 }
 

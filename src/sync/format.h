@@ -133,12 +133,18 @@ struct commit_words {
   _Atomic uint64_t durable_sequence;
   _Atomic uint32_t sync_failed; /* 1: a sync failed, no durable root may be written again */
   _Atomic uint32_t unclean;     /* 1: the file's last root slot is no longer marked clean */
-  uint64_t zero4[4];
+  _Atomic uint64_t synced_units; /* `written_units` when the version durable[0] was chosen */
+  _Atomic uint64_t synced_ns;    /* CLOCK_MONOTONIC_COARSE at that time */
+  _Atomic uint64_t recovered;    /* version that these files began with, when the store had been in
+                                    use; 0: it had been closed */
+  uint64_t zero4;
   /* 256: counters for statistics; written by the holder of the lock unless said otherwise */
   _Atomic uint64_t commits, aborts, puts, deletes, takeovers, wakes, refusals;
   _Atomic uint64_t reaped;                                     /* by any process with write access */
   _Atomic uint64_t lock_waits, lock_wait_ns, lock_wait_max_ns; /* by waiters */
-  uint64_t zero5[4096 / 8 - 32 - 11];
+  _Atomic uint64_t written_units; /* of pages taken by commits, in 128 bytes */
+  _Atomic uint64_t syncs;         /* durable roots written; by the holder of SYNC_BYTE */
+  uint64_t zero5[4096 / 8 - 32 - 13];
 };
 _Static_assert(offsetof(struct commit_words, lock) == 64, "own line");
 _Static_assert(offsetof(struct commit_words, commit_wake) == 128, "own line");

@@ -403,20 +403,3 @@ TEST(system_calls_fail) {
   store_sound(store);
   CHECK_OK(copse_store_close(store));
 }
-
-TEST(failed_sync_is_not_forgotten) {
-  const char *path = test_disk_path("store");
-  struct copse_store *store = store_new(path, 64 << 20);
-  struct copse_map *map = map_new(store, "m");
-  uint64_t version;
-  CHECK_OK(copse_store_sync(store, &version));
-  set_text(store, map, "a", "1");
-  failing = OS_CALL_SYNC;
-  failure_errno = EIO;
-  os_hook = call_fails;
-  FAILS(copse_store_sync(store, &version), COPSE_E_IO, "store");
-  os_hook = NULL;
-  FAILS(copse_store_sync(store, &version), COPSE_E_SYNC_FAILED, "failed earlier");
-  copse_map_close(map);
-  CHECK_RESULT(copse_store_close(store), COPSE_E_SYNC_FAILED);
-}
