@@ -76,8 +76,10 @@ int chunk_check(const struct pager *pager, uint64_t index);
 int stack_push(struct pager *pager, uint64_t *top, uint64_t *pos, const struct listed *listed);
 int stack_pop(struct pager *pager, uint64_t *top, uint64_t *pos, struct listed *listed);
 
-/* Calls visit for every entry that is parked: in the buckets and in the crowd. */
+/* Calls visit for every entry of a queue; for every one that is parked: in the buckets and in the
+ * crowd. */
 typedef int entry_visit(void *context, const struct listed *listed);
+int queue_each(struct pager *pager, unsigned queue, entry_visit *visit, void *context);
 int parked_each(struct pager *pager, entry_visit *visit, void *context);
 
 /* Puts a page back among the free ones of its class, or its blocks among the free blocks. */

@@ -148,6 +148,10 @@ int pager_each_listed(struct pager *pager,
                       int (*visit)(void *context, enum pager_listed_kind kind, uint64_t ref,
                                    uint64_t units),
                       void *context);
+/* Compares what the books count with what is there; report for each count that is wrong. used_units: of
+ * all pages that are not free. Errors: CORRUPT. */
+typedef void pager_miscount(void *context, const char *what, uint64_t books, uint64_t found);
+int pager_count(struct pager *pager, uint64_t used_units, pager_miscount *report, void *context);
 /* 1 when the books have the page's place as in use: its segment is of its class, its blocks are taken. */
 int pager_is_booked(const struct pager *pager, uint64_t ref);
 /* Calls visit for every page-sized place of the used segments: for small pages each slot

@@ -155,7 +155,7 @@ static int each_in_stack(struct pager *pager, uint64_t top, uint64_t pos, entry_
   return 0;
 }
 
-static int each_in_queue(struct pager *pager, unsigned queue, entry_visit *visit, void *context) {
+int queue_each(struct pager *pager, unsigned queue, entry_visit *visit, void *context) {
   uint64_t head = books_word(pager, queue + QUEUE_HEAD_CHUNK);
   uint64_t pos = books_word(pager, queue + QUEUE_HEAD_POS);
   for (uint64_t left = books_word(pager, queue + QUEUE_COUNT); left; left--) {
@@ -174,7 +174,7 @@ static int each_in_queue(struct pager *pager, unsigned queue, entry_visit *visit
 }
 
 int parked_each(struct pager *pager, entry_visit *visit, void *context) {
-  int result = each_in_queue(pager, BOOK_CROWD, visit, context);
+  int result = queue_each(pager, BOOK_CROWD, visit, context);
   for (unsigned i = 0; i < BUCKETS && result == 0; i++)
     result = each_in_stack(pager, pager->books->buckets[i].top, pager->books->buckets[i].pos, visit,
                            context);
@@ -221,7 +221,7 @@ int pager_each_listed(struct pager *pager, listed_visit *visit, void *context) {
   struct listing listing = {visit, context};
   int result = each_free(pager, visit, context);
   if (result == 0)
-    result = each_in_queue(pager, BOOK_PENDING, pending_visit, &listing);
+    result = queue_each(pager, BOOK_PENDING, pending_visit, &listing);
   if (result == 0)
     result = each_in_stack(pager, books_word(pager, BOOK_CONDEMNED_CHUNK),
                            books_word(pager, BOOK_CONDEMNED_POS), pending_visit, &listing);

@@ -3,7 +3,8 @@
  * With the writer lock held, so that the books stand still: marks the pages that the newest
  * version reaches, then those that the books list as free or waiting (freed pages, and what
  * condemned subtrees reach), each in a bitmap of 128-byte units; a unit marked twice is a
- * fault. Then every place of the used segments must be marked: what is not is lost.
+ * fault. Then every place of the used segments must be marked: what is not is lost. And what the
+ * books count must be as many as were found.
  * Invariants are numbered in docs/CONCURRENCY.md. */
 #include "store/store.h"
 
@@ -23,6 +24,7 @@ struct checker {
   void *context;
   uint64_t *units; /* one bit per 128 bytes */
   uint64_t unit_count;
+  uint64_t units_taken; /* units of pages that are not free */
   struct copse_view *catalog;
 };
 
@@ -61,8 +63,9 @@ static int units_mark(struct checker *checker, uint64_t ref, uint64_t units, con
 /* The same for a page that is in use, whose size is what its head says. */
 static int page_mark(struct checker *checker, uint64_t ref, const char *as) {
   uint64_t size;
-  return units_mark(checker, ref,
-                    page_locate(&checker->view, ref, &size) ? size / FORMAT_UNIT : 0, as);
+  uint64_t units = page_locate(&checker->view, ref, &size) ? size / FORMAT_UNIT : 0;
+  checker->units_taken += units;
+  return units_mark(checker, ref, units, as);
 }
 
 static int page_visit(void *context, uint64_t ref, int level, uint64_t bytes) {
@@ -145,6 +148,7 @@ static int listed_visit(void *context, enum pager_listed_kind kind, uint64_t ref
   if (ref & LISTED_SUBTREE)
     return condemned_visit(checker, ref & ~LISTED_SUBTREE, 1);
   *(kind == PAGER_FREE ? &checker->found.free_pages : &checker->found.pending_pages) += 1;
+  checker->units_taken += kind == PAGER_FREE ? 0 : units;
   units_mark(checker, ref, units, kind == PAGER_FREE ? "free" : "waiting");
   return 0;
 }
@@ -160,6 +164,11 @@ static int place_visit(void *context, uint64_t offset, uint32_t size) {
   return 0;
 }
 
+static void miscounted(void *context, const char *what, uint64_t books, uint64_t found) {
+  fault(context, "the books count %llu %s, and there are %llu", (unsigned long long)books, what,
+        (unsigned long long)found);
+}
+
 static int run(struct checker *checker, const struct root *root) {
   int result = table_walk(&checker->view, root, table_visit, entry_visit, checker);
   if (result == COPSE_E_CORRUPT) {
@@ -170,6 +179,8 @@ static int run(struct checker *checker, const struct root *root) {
     result = pager_each_listed(checker->pager, listed_visit, checker);
   if (result == 0)
     result = pager_each_place(checker->pager, place_visit, checker);
+  if (result == 0)
+    result = pager_count(checker->pager, checker->units_taken, miscounted, checker);
   if (result == COPSE_E_CORRUPT) {
     fault(checker, "%s", copse_error_detail());
     result = 0;

@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -237,6 +238,10 @@ static void bits_flip(const char *path, struct test_random *random, uint64_t fro
   close(fd);
 }
 
+static void fault_keep(void *context, const char *sentence) {
+  snprintf(context, 1000, "%s", sentence);
+}
+
 TEST(flipped_bits) {
   const char *path = test_shm_path("store");
   struct test_random random = {test_seed()};
@@ -266,6 +271,53 @@ TEST(flipped_bits) {
     unlink(beside(path, "-writers"));
     unlink(beside(path, "-readers"));
   }
+}
+
+/* What the books count is compared with what is there. */
+TEST(miscounted_books) {
+  static const struct {
+    unsigned word;
+    const char *says;
+  } cases[] = {{BOOK_USED_UNITS, "units in use"},        {BOOK_PENDING_UNITS, "pending queue"},
+               {BOOK_PARKED_UNITS, "parked"},            {BOOK_FREE_SEGMENTS, "free segments"},
+               {BOOK_FREE_BLOCKS, "free blocks"},        {BOOK_SEGMENT_HINT, "first free one"},
+               {BOOK_RUN_HINT, "first free block"}};
+  const char *path = test_shm_path("store");
+  struct copse_store *store;
+  struct copse_check check;
+  char said[1000] = "";
+  store_make(path);
+  CHECK_OK(copse_store_open(path, NULL, &store));
+  struct copse_map *map = map_new(store, "large");
+  for (int round = 0; round < 2; round++) { /* then segments and blocks are free amid others */
+    struct copse_txn *txn = begin(store);
+    void *memory;
+    for (char key = 0; key < 40; key++)
+      if (round == 0)
+        CHECK_OK(copse_reserve(txn, map, &key, 1, 300000, 0, &memory));
+      else if (key < 20)
+        CHECK_OK(copse_delete(txn, map, &key, 1));
+    CHECK_OK(copse_txn_commit(txn, NULL));
+  }
+  for (int i = 0; i < 4; i++)
+    set_text(store, map, "a", "1");
+  store_sound(store);
+  int fd = CHECK_SYS(open(beside(path, "-writers"), O_RDWR));
+  uint8_t *books = mmap(NULL, BOOKS_HOT, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  CHECK(books != MAP_FAILED);
+  for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+    uint64_t *word = ((struct books *)(books + BOOKS_AT))->words + cases[i].word, by = 1000;
+    *word += by;
+    CHECK_OK(copse_check_store(store, -1, fault_keep, NULL, said, &check));
+    CHECK_EQ(check.errors, 1);
+    CHECK_MSG(strstr(said, cases[i].says) != NULL, "said: %s", said);
+    *word -= by;
+    store_sound(store);
+  }
+  munmap(books, BOOKS_HOT);
+  close(fd);
+  copse_map_close(map);
+  CHECK_OK(copse_store_close(store));
 }
 
 /* --- permission ------------------------------------------------------------------------------ */
