@@ -27,6 +27,7 @@
   X(alloc_segment)          /* writer: a segment was given to a class */                           \
   X(grow_begin)             /* writer: before the file grows */                                    \
   X(grow_done)              /* writer: the file has grown, the limit is not yet raised */          \
+  X(array_moved)            /* an array of this process was moved, where to is not yet noted */    \
   X(reclaim_entry)          /* writer: a pending page was moved */                                 \
   X(reclaim_chunk)          /* writer: a chunk of the pending queue was emptied */                 \
   X(commit_begin)           /* writer: before the roots are written */                             \

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
+
 int books_undo_room(struct pager *pager, uint64_t entries) {
   struct books *books = pager->books;
   uint64_t need = books->undo_count + entries;
@@ -66,6 +68,7 @@ void pager_begin(struct pager *pager, uint64_t version, uint64_t published) {
   pager->epoch = 0;
   pager->taken_units = 0;
   pager->failure = 0;
+  pager->impatient = 0; /* a fork may have copied it in the middle of a growth */
   pager->logged = 0;
   pager->deferred = 0;
   pager->freed.count = 0;
@@ -91,15 +94,9 @@ void pager_settle(struct pager *pager) {
 }
 
 static void list_add(struct pager *pager, struct ref_list *list, uint64_t ref, uint64_t birth) {
-  if (list->count == list->capacity) {
-    size_t capacity = list->capacity ? list->capacity * 2 : 256;
-    void *items = realloc(list->items, capacity * sizeof *list->items);
-    if (!items) {
-      pager->failure = error_set(COPSE_E_MEMORY, "no memory for the list of freed pages");
-      return;
-    }
-    list->items = items;
-    list->capacity = capacity;
+  if (base_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items)) {
+    pager->failure = error_set(COPSE_E_MEMORY, "no memory for the list of freed pages");
+    return;
   }
   list->items[list->count++] = (struct freed_page){ref, birth};
 }

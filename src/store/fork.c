@@ -2,12 +2,16 @@
  *
  * Before the fork each store attaches a client for the child and duplicates the pins of its
  * open snapshots into slots of that client, each of a greater index than the slot it copies
- * (sync/slots.h says why). The child adopts them; the parent lets go. A page that the kernel wipes in
+ * (sync/slots.h says why). The child adopts them; the parent lets go. What another thread has
+ * in the midst of a write transaction is copied as it is: the child's next one begins anew with
+ * all of it but its arrays, which are not moved meanwhile (base/grow.h). A page that the kernel wipes in
  * children tells a child that was made without these handlers. */
 #include "store/store.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
+
+#include "base/grow.h"
 
 static pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct copse_store *stores;
@@ -42,9 +46,11 @@ static void before_fork(void) {
     client_passage_prepare(&store->readers, store->writers.ro, &store->passage);
     snapshots_duplicate(store);
   }
+  base_grow_lock();
 }
 
 static void after_unlock(void) {
+  base_grow_unlock();
   client_fork_unlock();
   for (struct copse_store *store = stores; store; store = store->next)
     pthread_mutex_unlock(&store->mutex);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
+
 #define OUST_LEVELS (TREE_DEPTH_MAX + 2 + TABLE_LEVELS_MAX)
 
 struct oust_memory {
@@ -30,10 +32,12 @@ static const void *oust_copy(struct page_view *view, const void *page, uint64_t 
   if (level >= OUST_LEVELS)
     return NULL;
   if (size && memory->levels[level].capacity < size) {
-    free(memory->levels[level].bytes);
     uint64_t capacity = (size + 4095) & ~UINT64_C(4095);
+    base_grow_lock();
+    free(memory->levels[level].bytes);
     memory->levels[level].bytes = aligned_alloc(64, capacity);
     memory->levels[level].capacity = memory->levels[level].bytes ? capacity : 0;
+    base_grow_unlock();
     if (!memory->levels[level].bytes) {
       error_detail_set("no memory to copy a page of an oustable snapshot");
       return NULL;

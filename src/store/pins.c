@@ -4,9 +4,8 @@
  * applies the store's policy for slow ones when the file would grow. */
 #include "store/store.h"
 
-#include <stdlib.h>
-
 #include "base/clock.h"
+#include "base/grow.h"
 
 #define RECLAIM_BYTES 524288u    /* the same in bytes */
 #define RECLAIM_STEP 96u         /* freed pages that are worth a look at all readers */
@@ -22,13 +21,9 @@ static int pins_gather(struct copse_store *store, size_t *count) {
                                &store->announced_capacity, count);
   if (result)
     return result;
-  if (*count > store->pin_capacity) { /* room for all, and for those of them that are firm */
-    struct pager_pin *pins = realloc(store->pins, store->announced_capacity * 2 * sizeof *pins);
-    if (!pins)
-      return error_set(COPSE_E_MEMORY, "no memory for %zu announced versions", *count);
-    store->pins = pins;
-    store->pin_capacity = store->announced_capacity;
-  }
+  /* Room for all, and for those of them that are firm. */
+  if (base_grow(&store->pins, &store->pin_capacity, *count * 2, sizeof *store->pins))
+    return error_set(COPSE_E_MEMORY, "no memory for %zu announced versions", *count);
   for (size_t i = 0; i < *count; i++)
     store->pins[i] = (struct pager_pin){store->announced[i].version, !!store->announced[i].pending};
   return 0;

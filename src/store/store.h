@@ -66,8 +66,9 @@ struct copse_txn {
   int forked;             /* this is the child's copy: not usable */
   uint64_t next_map;
   struct txn_map *maps;   /* maps touched, in order of first use */
-  uint32_t map_count, map_capacity;
+  uint32_t map_count;
   uint32_t last_map;      /* index of the one used last */
+  size_t map_capacity;
   struct txn_save saves[SAVEPOINTS_MAX + 1]; /* the last is for what a call undoes by itself */
   uint32_t save_count;
   uint64_t puts, deletes;

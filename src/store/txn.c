@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/grow.h"
 #include "base/points.h"
 
 int txn_check(struct copse_txn *txn) {
@@ -36,14 +37,8 @@ int txn_map_find(struct copse_txn *txn, uint32_t id, struct tree_shape shape,
   int result = table_lookup(&txn->view.pages, &txn->view.root, id, &entry);
   if (result)
     return result;
-  if (txn->map_count == txn->map_capacity) {
-    uint32_t capacity = txn->map_capacity ? txn->map_capacity * 2 : 8;
-    struct txn_map *maps = realloc(txn->maps, capacity * sizeof *maps);
-    if (!maps)
-      return error_set(COPSE_E_MEMORY, "no memory for a transaction over %u maps", capacity);
-    txn->maps = maps;
-    txn->map_capacity = capacity;
-  }
+  if (base_grow(&txn->maps, &txn->map_capacity, txn->map_count + UINT64_C(1), sizeof *txn->maps))
+    return error_set(COPSE_E_MEMORY, "no memory for a transaction over %u maps", txn->map_count);
   txn->last_map = txn->map_count++;
   *map = &txn->maps[txn->last_map];
   **map = (struct txn_map){.id = id,

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/grow.h"
 #include "base/points.h"
 
 #define SLOT_PAGE 4096u
@@ -223,14 +224,8 @@ static int by_version(const void *a, const void *b) {
 }
 
 static int make_room(struct announced **list, size_t *capacity, size_t count) {
-  if (count < *capacity)
-    return 0;
-  size_t larger = *capacity ? 2 * *capacity : 64;
-  struct announced *moved = realloc(*list, larger * sizeof **list);
-  if (!moved)
-    return error_set(COPSE_E_MEMORY, "no memory for a list of %zu announced versions", larger);
-  *list = moved;
-  *capacity = larger;
+  if (base_grow(list, capacity, count + 1, sizeof **list))
+    return error_set(COPSE_E_MEMORY, "no memory for a list of %zu announced versions", count);
   return 0;
 }
 

@@ -1,6 +1,8 @@
 /* test_fork.c - forked children with what they inherit, raw clones that must not use it, and
  * descriptors closed behind the library's back. */
 #include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -10,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/points.h"
 #include "ledger.h"
 
 #define SECONDS INT64_C(1000000000)
@@ -116,6 +119,111 @@ TEST(snapshots_are_inherited) {
   ledger_close(&ledger);
   CHECK_OK(copse_store_close(store));
 }
+
+/* --- beside a thread that writes ------------------------------------------------------------- */
+
+enum { MOVES_MAX = 20, WRITES = 3000, BLOCKS = 400 };
+
+static _Atomic int moving, stopping; /* arrays moved; the writing thread is to end */
+static void *in_the_way[64];
+
+/* Stays for a while where an array is nowhere: whoever forks meanwhile must not get it so. */
+static void linger(enum point point) {
+  if (point != POINT_array_moved)
+    return;
+  in_the_way[atomic_fetch_add(&moving, 1) % 64] = malloc(16); /* the next move is not in place */
+  for (int i = 0; i < 2000; i++)
+    sched_yield();
+}
+
+static void many_put(struct copse_store *store, struct copse_map *map, uint64_t seed) {
+  struct copse_txn *txn;
+  uint8_t key[8];
+  CHECK_OK(copse_txn_begin(store, -1, &txn));
+  for (uint64_t i = 0; i < WRITES; i++) {
+    copse_key_u64((i * 7919 + seed) % 100000, key);
+    CHECK_OK(copse_put(txn, map, key, 8, &i, sizeof i, 0));
+  }
+  CHECK_OK(copse_txn_commit(txn, NULL));
+}
+
+/* In the child: memory that the parent's thread gave back, if it is still in use, is now ours. */
+static void child_writes(struct copse_store *store, struct copse_map *map) {
+  static uint8_t *blocks[BLOCKS];
+  points_hook = NULL;
+  for (size_t i = 0; i < BLOCKS; i++) {
+    CHECK((blocks[i] = malloc(512 << i % 8)) != NULL);
+    memset(blocks[i], 0x55, 512 << i % 8);
+  }
+  many_put(store, map, 1);
+  for (size_t i = 0; i < BLOCKS; i++) {
+    for (size_t j = 0; j < 512u << i % 8; j++)
+      CHECK_EQ(blocks[i][j], 0x55);
+    free(blocks[i]);
+  }
+  many_put(store, map, 2);
+  ledger_check(store);
+}
+
+struct beside {
+  struct copse_store *store;
+  struct copse_map *map;
+};
+
+static void *write_beside(void *context) {
+  struct beside *beside = context;
+  for (uint64_t i = 0; i < 2 || !atomic_load(&stopping); i++)
+    many_put(beside->store, beside->map, i);
+  return NULL;
+}
+
+/* A child made at any moment of a write transaction of another thread writes itself. */
+TEST(forks_beside_a_writing_thread) {
+  const char *path = test_shm_path("beside");
+  struct copse_store *first = store_at(path);
+  mallopt(M_ARENA_MAX, 1); /* what one thread gives back, another gets */
+  for (int round = 0; round < 3 * test_scale(); round++) {
+    struct beside beside = {.store = store_at(path)};
+    pid_t pids[MOVES_MAX];
+    pthread_t thread;
+    CHECK_OK(copse_map_ensure(beside.store, "m", NULL, -1, &beside.map));
+    many_put(beside.store, beside.map, 0);
+    copse_map_close(beside.map);
+    CHECK_OK(copse_store_close(beside.store));
+    beside.store = store_at(path); /* its arrays are still to grow */
+    CHECK_OK(copse_map_ensure(beside.store, "m", NULL, -1, &beside.map));
+    atomic_store(&moving, 0);
+    atomic_store(&stopping, 0);
+    points_hook = linger;
+    CHECK_EQ(pthread_create(&thread, NULL, write_beside, &beside), 0);
+    int n = 0;
+    for (; n < MOVES_MAX; n++) {
+      if (n < 6) /* by then they have grown */
+        while (atomic_load(&moving) <= n)
+          sched_yield();
+      pids[n] = test_fork();
+      if (pids[n] == 0) {
+        child_writes(beside.store, beside.map);
+        exit(0);
+      }
+    }
+    atomic_store(&stopping, 1);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    points_hook = NULL;
+    for (int i = 0; i < 64; i++) {
+      free(in_the_way[i]);
+      in_the_way[i] = NULL;
+    }
+    for (int i = 0; i < n; i++)
+      CHECK_CHILD_OK(pids[i]);
+    copse_map_close(beside.map);
+    ledger_check(beside.store);
+    CHECK_OK(copse_store_close(beside.store));
+  }
+  CHECK_OK(copse_store_close(first));
+}
+
+/* --- raw clones ------------------------------------------------------------------------------ */
 
 /* Handlers of fork() do not run for a raw clone: every door is closed to it. (Views that were
  * open are not guarded: looking would cost each step of each cursor.) */
