@@ -4,7 +4,9 @@
  * uint64) to values (byte strings, or fixed-size typed records). A uint64 key is handled
  * as 8 bytes, big-endian, wherever the interface takes a key: see copse_key_u64().
  * A map handle names a map; it holds no data and may be used by all threads with any
- * snapshot or transaction of its store. */
+ * snapshot or transaction of its store. Where the map is not there (it was dropped, is younger
+ * than the snapshot, or its creation was undone) calls give NO_MAP; a handle never
+ * becomes one of another map. */
 #ifndef COPSE_MAP_H
 #define COPSE_MAP_H
 

@@ -1,8 +1,8 @@
 /* region/format.h - the data file's first blocks.
  *
  *   offset  size   what
- *        0  4096   struct data_header: written at creation; the nonce again whenever new
- *                  coordination files are made (pwrite, by an attacher that is alone)
+ *        0  4096   struct data_header: written at creation; the nonce alone again whenever
+ *                  new coordination files are made (pwrite, by an attacher that is alone)
  *     4096  4096   struct root_slot A   \  a durable root each, alternating, checksummed,
  *     8192  4096   struct root_slot B   /  written by pwrite, never through the mapping
  *    12288  ...    pages, in units of 128 bytes; segments of 256 KiB counted from offset 0
@@ -11,8 +11,7 @@
 #ifndef REGION_FORMAT_H
 #define REGION_FORMAT_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "base/bytes.h"
 
 #define FORMAT_VERSION 1
 #define FORMAT_BYTE_ORDER 0x01020304u
@@ -36,7 +35,8 @@ struct data_header {
   uint32_t unit;          /*  40 FORMAT_UNIT */
   uint32_t segment;       /*  44 FORMAT_SEGMENT */
   uint64_t store_id[2];   /*  48 random: this store's identity */
-  uint64_t nonce;         /*  64 names the coordination files that belong to this file now */
+  uint64_t nonce;         /*  64 names the coordination files that belong to this file now. Torn
+                                 by a power cut it names none, which only means: none are current */
   uint64_t max_bytes;     /*  72 bound of the data file, multiple of a segment */
   uint32_t durability;    /*  80 enum copse_durability, never DEFAULT */
   uint32_t slow_reader;   /*  84 enum copse_slow_reader */
@@ -45,11 +45,17 @@ struct data_header {
   uint64_t sync_bytes;    /* 104 bytes of pages written between two durable roots; 0: 256 MiB */
   uint32_t sync_interval_ms; /* 112 time between them; 0: one second */
   uint8_t zero[FORMAT_BLOCK - 116 - 4];
-  uint32_t crc;           /* 4092 CRC-32C of all before */
+  uint32_t crc;           /* 4092 CRC-32C of all before, with a nonce of 0 */
 };
 _Static_assert(sizeof(struct data_header) == FORMAT_BLOCK, "header is one block");
 _Static_assert(offsetof(struct data_header, nonce) == 64, "offset");
 _Static_assert(offsetof(struct data_header, crc) == 4092, "offset");
+
+static inline uint32_t data_header_crc(const struct data_header *header) {
+  struct data_header fixed = *header;
+  fixed.nonce = 0;
+  return base_crc32c(&fixed, offsetof(struct data_header, crc));
+}
 
 /* What a version of the store is: all that a reader needs. Also the payload of the root
  * records in the writers' file (sync/format.h). */

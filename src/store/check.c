@@ -93,14 +93,15 @@ static int table_visit(void *context, uint64_t ref) {
 
 /* The shape of a map's values stands in the catalog: searched by id. */
 
-static int shape_find(struct checker *checker, uint32_t id, struct tree_shape *shape) {
+static int shape_find(struct checker *checker, uint32_t id, uint64_t tag,
+                      struct tree_shape *shape) {
   struct tree tree;
   struct tree_cursor cursor;
   if (id == CATALOG_ID) {
-    *shape = (struct tree_shape){0};
+    *shape = catalog_map.shape;
     return 0;
   }
-  if (view_tree_by_id(checker->catalog, CATALOG_ID, (struct tree_shape){0}, &tree, NULL))
+  if (view_tree_find(checker->catalog, &catalog_map, &tree, NULL))
     return COPSE_NONE;
   cursor_init(&cursor, &checker->view, &tree);
   uint64_t left = tree.count; /* more there cannot be, unless pages refer to one another */
@@ -110,8 +111,8 @@ static int shape_find(struct checker *checker, uint32_t id, struct tree_shape *s
     struct catalog_record record;
     if (cursor_record(&cursor, NULL, &value) || catalog_parse(&value, &record))
       break;
-    if (record.entry.id == id) {
-      *shape = map_shape(record.entry.value_size, record.entry.layout_size > 0);
+    if (record.entry.id == id && record.entry.tag == tag) {
+      *shape = map_of_entry(checker->store, &record.entry).shape;
       return 0;
     }
   }
@@ -122,7 +123,7 @@ static int entry_visit(void *context, uint32_t id, const struct map_entry *entry
   struct checker *checker = context;
   struct tree tree = {.root = entry->root, .count = entry->count};
   struct tree_walk walk = {.page = page_visit, .fault = fault_tree, .context = checker};
-  if (shape_find(checker, id, &tree.shape)) {
+  if (shape_find(checker, id, entry->tag, &tree.shape)) {
     fault(checker, "map %u is in the map table and not in the catalog", id);
     return 0;
   }

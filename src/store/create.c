@@ -47,7 +47,7 @@ static int header_fill(const struct copse_store_options *options, int memory, in
   if (header->durability == COPSE_DURABILITY_DEFAULT)
     header->durability = memory ? COPSE_DURABILITY_NONE : COPSE_DURABILITY_LAZY;
   int result = os_random(header->store_id, sizeof header->store_id);
-  header->crc = base_crc32c(header, offsetof(struct data_header, crc));
+  header->crc = data_header_crc(header);
   return result;
 }
 
@@ -207,6 +207,6 @@ int coordination_create(struct copse_store *store, int data_fd) {
   root_install(store, &slot, &root);
   POINT(create_coordination);
   store->header.nonce = nonce;
-  store->header.crc = base_crc32c(&store->header, offsetof(struct data_header, crc));
-  return os_pwrite(data_fd, store->data.path, &store->header, sizeof store->header, 0);
+  return os_pwrite(data_fd, store->data.path, &nonce, sizeof nonce,
+                   offsetof(struct data_header, nonce));
 }

@@ -18,7 +18,7 @@ _Static_assert((int)COPSE_ADDED == TREE_ADDED && (int)COPSE_REMOVED == TREE_REMO
 
 /* The map's tree in a view; empty where it does not exist. 1: it does not. */
 static int tree_or_empty(struct copse_view *view, const struct copse_map *map, struct tree *tree) {
-  int result = view_tree_by_id(view, map->id, map->shape, tree, NULL);
+  int result = view_tree_find(view, map, tree, NULL);
   if (result == COPSE_NONE)
     *tree = (struct tree){.shape = map->shape};
   return result;

@@ -18,10 +18,10 @@ static int map_changed(struct copse_store *store, const struct copse_map *map, u
   if (result)
     return result;
   *version = snapshot->view.root.version;
-  result = view_tree_by_id(&snapshot->view, map->id, map->shape, &tree, changed);
+  result = view_tree_find(&snapshot->view, map, &tree, changed);
   copse_snapshot_close(snapshot);
   if (result == COPSE_NONE)
-    return error_set(COPSE_E_NO_MAP, "the map was dropped");
+    return error_set(COPSE_E_NO_MAP, "the map is not there any more");
   return result;
 }
 

@@ -6,7 +6,10 @@
  * small as its entries allow.
  *
  * Map 0 is the catalog: name -> struct catalog_entry, then the record layout as encoded by
- * record/encode.c. It is an ordinary map, and not listed in itself. */
+ * record/encode.c. It is an ordinary map, and not listed in itself.
+ *
+ * An id whose map's creation was undone is given out again, perhaps by another process: a handle names a
+ * map by id and tag. */
 #ifndef STORE_FORMAT_H
 #define STORE_FORMAT_H
 
@@ -19,7 +22,7 @@ struct map_entry {
   uint64_t root;    /* of its tree; 0: empty */
   uint64_t count;   /* records */
   uint64_t changed; /* version that changed it last */
-  uint64_t state;   /* 0: no such map, 1: in use */
+  uint64_t tag;     /* random, odd, the same as in the catalog; 0: no such map */
 };
 
 struct table_page {
@@ -37,9 +40,11 @@ struct catalog_entry {
   uint32_t layout_size; /* bytes of the encoded layout behind this; 0: plain values */
   uint64_t layout_hash;
   uint64_t created; /* version */
+  uint64_t tag;     /* of map_entry */
 };
-_Static_assert(sizeof(struct catalog_entry) == 32, "catalog entry");
+_Static_assert(sizeof(struct catalog_entry) == 40, "catalog entry");
 
 #define CATALOG_ID 0u
+#define CATALOG_TAG 1u
 
 #endif

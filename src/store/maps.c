@@ -6,7 +6,7 @@
 
 #include "record/layout.h"
 
-static const struct tree_shape catalog_shape;
+const struct copse_map catalog_map = {.id = CATALOG_ID, .tag = CATALOG_TAG};
 
 static int name_check(const char *name) {
   size_t size = name ? strlen(name) : 0;
@@ -22,7 +22,8 @@ int catalog_parse(const struct tree_value *value, struct catalog_record *record)
   memcpy(&record->entry, value->data, sizeof record->entry);
   record->layout = value->data + sizeof record->entry;
   if (record->entry.layout_size != value->size - sizeof record->entry ||
-      record->entry.value_size > COPSE_RECORD_MAX || record->entry.key_kind > COPSE_KEY_U64)
+      record->entry.value_size > COPSE_RECORD_MAX || record->entry.key_kind > COPSE_KEY_U64 ||
+      record->entry.tag == 0)
     return error_set(COPSE_E_CORRUPT, "the catalog has a damaged entry");
   return 0;
 }
@@ -30,11 +31,22 @@ int catalog_parse(const struct tree_value *value, struct catalog_record *record)
 int catalog_find(struct copse_view *view, const char *name, struct catalog_record *record) {
   struct tree tree;
   struct tree_value value;
-  int result = view_tree_by_id(view, CATALOG_ID, catalog_shape, &tree, NULL);
+  int result = view_tree_find(view, &catalog_map, &tree, NULL);
   if (result)
     return result;
   result = tree_get(&view->pages, &tree, (const uint8_t *)name, (uint32_t)strlen(name), &value);
   return result ? result : catalog_parse(&value, record);
+}
+
+struct copse_map map_of_entry(struct copse_store *store, const struct catalog_entry *entry) {
+  uint32_t size = entry->value_size;
+  int wide = entry->layout_size > 0 || size > TREE_INLINE_MAX;
+  return (struct copse_map){.store = store,
+                            .id = entry->id,
+                            .key_kind = entry->key_kind,
+                            .tag = entry->tag,
+                            .value_size = size,
+                            .shape = {size, wide ? (size + 63) & ~63u : (size + 7) & ~7u}};
 }
 
 static int handle_make(struct copse_store *store, const struct catalog_entry *entry,
@@ -42,11 +54,7 @@ static int handle_make(struct copse_store *store, const struct catalog_entry *en
   struct copse_map *map = malloc(sizeof *map);
   if (!map)
     return error_set(COPSE_E_MEMORY, "no memory for a map handle");
-  *map = (struct copse_map){.store = store,
-                            .id = entry->id,
-                            .key_kind = entry->key_kind,
-                            .value_size = entry->value_size,
-                            .shape = map_shape(entry->value_size, entry->layout_size > 0)};
+  *map = map_of_entry(store, entry);
   pthread_mutex_lock(&store->mutex);
   store->maps_open++;
   pthread_mutex_unlock(&store->mutex);
@@ -67,9 +75,12 @@ void copse_map_close(struct copse_map *map) {
 static int catalog_for_write(struct copse_txn *txn, struct txn_map **catalog) {
   int result = txn_check(txn);
   if (result == 0)
-    result = txn_map_find(txn, CATALOG_ID, catalog_shape, catalog);
-  if (result == 0)
-    (*catalog)->dropped = 0; /* a store's first map: the catalog begins with it */
+    result = txn_map_find(txn, &catalog_map, catalog);
+  if (result == COPSE_NONE) { /* a store's first map: the catalog begins with it */
+    result = txn_map_make(txn, &catalog_map, catalog);
+    if (result == 0)
+      (*catalog)->tag = CATALOG_TAG;
+  }
   return result;
 }
 
@@ -124,11 +135,16 @@ int copse_map_create(struct copse_txn *txn, const char *name,
     result = options_check(options);
   if (result)
     return result;
+  uint64_t tag;
+  result = os_random(&tag, sizeof tag);
+  if (result)
+    return result;
   struct catalog_entry entry = {
       .id = (uint32_t)txn->next_map,
       .key_kind = options->key_kind,
       .value_size = options->layout ? options->layout->size : options->value_size,
-      .created = txn->view.store->pager.version};
+      .created = txn->view.store->pager.version,
+      .tag = tag | 1};
   if (txn->next_map > UINT32_MAX)
     return error_set(COPSE_E_TOO_MANY, "the store has given out all ids of maps");
   uint8_t *layout = NULL;
@@ -143,19 +159,18 @@ int copse_map_create(struct copse_txn *txn, const char *name,
     entry.layout_size = (uint32_t)needed;
     entry.layout_hash = options->layout->hash;
   }
+  struct copse_map made = map_of_entry(txn->view.store, &entry);
   struct txn_map *own; /* its place first: what comes after the catalog's entry must not fail */
   if (result == 0)
-    result = txn_map_find(txn, entry.id, map_shape(entry.value_size, entry.layout_size > 0), &own);
+    result = txn_map_make(txn, &made, &own);
   if (result == 0)
     result = catalog_put(txn, name, &entry, layout);
   free(layout);
   if (result == 0)
-    result = txn_map_find(txn, entry.id, map_shape(entry.value_size, entry.layout_size > 0), &own);
+    result = txn_map_make(txn, &made, &own); /* the catalog's may have moved it */
   if (result)
     return result;
-  /* A creation that failed may have left a place of another shape for this id. */
-  own->tree = (struct tree){.shape = map_shape(entry.value_size, entry.layout_size > 0)};
-  own->dropped = 0;
+  own->tag = entry.tag;
   own->dirty = 1;
   txn->next_map++;
   return handle_make(txn->view.store, &entry, map);
@@ -250,9 +265,8 @@ static int info_fill(struct copse_view *view, const char *name, size_t name_size
                      const struct catalog_entry *entry, struct copse_map_info *info) {
   struct tree tree;
   uint64_t changed;
-  /* A transaction keeps the tree as it was first asked for, for writing too. */
-  struct tree_shape shape = map_shape(entry->value_size, entry->layout_size > 0);
-  int result = view_tree_by_id(view, entry->id, shape, &tree, &changed);
+  struct copse_map map = map_of_entry(view->store, entry);
+  int result = view_tree_find(view, &map, &tree, &changed);
   if (result)
     return result == COPSE_NONE ? error_set(COPSE_E_CORRUPT, "the catalog names a map that is not there")
                                 : result;
@@ -275,7 +289,7 @@ static int catalog_scan(struct copse_view *view, const char *after,
                         void *context) {
   struct tree tree;
   struct tree_cursor cursor;
-  int result = view_tree_by_id(view, CATALOG_ID, catalog_shape, &tree, NULL);
+  int result = view_tree_find(view, &catalog_map, &tree, NULL);
   if (result)
     return result;
   cursor_init(&cursor, &view->pages, &tree);
@@ -300,7 +314,7 @@ static int catalog_scan(struct copse_view *view, const char *after,
 
 struct scan_target {
   struct copse_view *view;
-  uint32_t id;
+  const struct copse_map *map;
   struct copse_map_info *info;
   struct catalog_record record;
 };
@@ -314,10 +328,10 @@ static int first_take(void *context, const struct tree_key *name,
   return result ? result : 2;
 }
 
-static int id_take(void *context, const struct tree_key *name,
+static int map_take(void *context, const struct tree_key *name,
                    const struct catalog_record *record) {
   struct scan_target *target = context;
-  if (record->entry.id != target->id)
+  if (record->entry.id != target->map->id || record->entry.tag != target->map->tag)
     return 0;
   target->record = *record;
   return target->info ? first_take(context, name, record) : 2;
@@ -331,26 +345,27 @@ int copse_map_next(struct copse_view *view, const char *after, struct copse_map_
   return result == 2 ? 0 : store_fault(view->store, result);
 }
 
-static int map_scan(struct copse_view *view, struct copse_map *map, struct scan_target *target) {
+static int map_scan(struct scan_target *target) {
+  struct copse_view *view = target->view;
   int result = view_check(view);
-  if (result == 0 && map->store != view->store)
+  if (result == 0 && target->map->store != view->store)
     result = error_set(COPSE_E_ARGUMENT, "the map belongs to another store");
   if (result == 0)
-    result = catalog_scan(view, NULL, id_take, target);
+    result = catalog_scan(view, NULL, map_take, target);
   if (result == COPSE_NONE)
     result = error_set(COPSE_E_NO_MAP, "the map is not there in this version of the store");
   return result == 2 ? 0 : store_fault(view->store, result);
 }
 
 int copse_map_info(struct copse_view *view, struct copse_map *map, struct copse_map_info *info) {
-  struct scan_target target = {.view = view, .id = map->id, .info = info};
-  return map_scan(view, map, &target);
+  struct scan_target target = {.view = view, .map = map, .info = info};
+  return map_scan(&target);
 }
 
 int copse_map_layout(struct copse_view *view, struct copse_map *map,
                      struct copse_layout **layout) {
-  struct scan_target target = {.view = view, .id = map->id};
-  int result = map_scan(view, map, &target);
+  struct scan_target target = {.view = view, .map = map};
+  int result = map_scan(&target);
   if (result)
     return result;
   if (target.record.entry.layout_size == 0)
@@ -364,11 +379,11 @@ int copse_map_layout(struct copse_view *view, struct copse_map *map,
 static int catalog_take(struct copse_txn *txn, struct copse_map *map, struct catalog_entry *entry,
                         uint8_t **layout) {
   struct copse_map_info info;
-  struct scan_target target = {.view = &txn->view, .id = map->id, .info = &info};
+  struct scan_target target = {.view = &txn->view, .map = map, .info = &info};
   struct txn_map *catalog;
   int result = txn_check(txn);
   if (result == 0)
-    result = map_scan(&txn->view, map, &target);
+    result = map_scan(&target);
   if (result == 0)
     result = catalog_for_write(txn, &catalog);
   if (result)
@@ -418,24 +433,24 @@ int copse_map_rename(struct copse_txn *txn, struct copse_map *map, const char *n
 
 int copse_map_drop(struct copse_txn *txn, struct copse_map *map) {
   struct catalog_entry entry;
+  struct tree tree;
   struct txn_map *own;
   uint8_t *layout;
   int result = txn_check(txn);
-  if (result == 0 && map->store != txn->view.store)
-    result = error_set(COPSE_E_ARGUMENT, "the map belongs to another store");
-  if (result == 0)
-    result = txn_map_find(txn, map->id, map->shape, &own);
+  if (result == 0) /* its place first: what comes after the catalog's entry must not fail */
+    result = view_tree(&txn->view, map, &tree);
   if (result == 0)
     result = catalog_take(txn, map, &entry, &layout);
   if (result)
     return result;
   free(layout);
-  result = txn_map_find(txn, map->id, map->shape, &own);
+  result = txn_map_find(txn, map, &own);
   if (result)
     return result;
   if (own->tree.root)
     pager_drop_subtree(&txn->view.store->pager, own->tree.root);
   own->tree.root = own->tree.count = 0;
-  own->dropped = own->dirty = 1;
+  own->tag = 0;
+  own->dirty = 1;
   return 0;
 }

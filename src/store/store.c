@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/clock.h"
 
 #define ATTACH_BYTE (UINT64_C(1) << 41)
@@ -36,7 +35,7 @@ static int header_check(const struct data_header *header, const char *path) {
     return error_set(COPSE_E_VERSION,
                      "%s has format %u (features %llx); this library reads up to format %u", path,
                      header->version, (unsigned long long)header->incompat, FORMAT_VERSION);
-  if (header->crc != base_crc32c(header, offsetof(struct data_header, crc)))
+  if (header->crc != data_header_crc(header))
     return error_set(COPSE_E_CORRUPT, "%s: the header is damaged; restore a copy", path);
   if (header->unit != FORMAT_UNIT || header->segment != FORMAT_SEGMENT ||
       header->max_bytes < FORMAT_SEGMENT || header->max_bytes % FORMAT_SEGMENT ||

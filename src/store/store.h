@@ -20,6 +20,7 @@ struct copse_map {
   struct copse_store *store;
   uint32_t id;
   uint32_t key_kind;
+  uint64_t tag;
   uint32_t value_size;
   struct tree_shape shape;
 };
@@ -48,7 +49,7 @@ struct copse_snapshot {
 struct txn_map {
   uint32_t id;
   int dirty;
-  int dropped;
+  uint64_t tag; /* 0: not there: dropped, or not yet created */
   struct tree tree;
   uint64_t changed;
 };
@@ -106,7 +107,6 @@ struct copse_store {
 
   struct pager pager;     /* used by the holder of the writer lock */
   struct copse_txn txn;
-  uint64_t map_floor;     /* ids below were given out, if only by a transaction that was undone */
   _Atomic uint64_t writer_thread; /* thread that holds our transaction; 0: none */
   struct pager_pin *pins; /* announced versions, scratch */
   size_t pin_capacity;
@@ -206,13 +206,17 @@ struct catalog_record {
 };
 int catalog_find(struct copse_view *view, const char *name, struct catalog_record *record);
 int catalog_parse(const struct tree_value *value, struct catalog_record *record);
-struct tree_shape map_shape(uint32_t value_size, int typed);
+extern const struct copse_map catalog_map; /* its handle, of no store */
+/* What a handle of the map says. */
+struct copse_map map_of_entry(struct copse_store *store, const struct catalog_entry *entry);
 
 /* view.c: a map's tree in a view. */
 int view_check(const struct copse_view *view);
+/* NO_MAP when it is not there. */
 int view_tree(struct copse_view *view, const struct copse_map *map, struct tree *tree);
-int view_tree_by_id(struct copse_view *view, uint32_t id, struct tree_shape shape,
-                    struct tree *tree, uint64_t *changed);
+/* The same, with the version that changed it last; COPSE_NONE when it is not there. */
+int view_tree_find(struct copse_view *view, const struct copse_map *map, struct tree *tree,
+                   uint64_t *changed);
 int key_check(const struct copse_map *map, const void *key, size_t size);
 /* Lent memory comes from the read-only mapping. */
 static inline const void *view_lend(const struct copse_view *view, const uint8_t *data) {
@@ -220,9 +224,10 @@ static inline const void *view_lend(const struct copse_view *view, const uint8_t
   return view->txn ? region->ro + (data - region->rw) : data;
 }
 
-/* txn.c: the transaction's copy of a map. */
-int txn_map_find(struct copse_txn *txn, uint32_t id, struct tree_shape shape,
-                 struct txn_map **map);
+/* txn.c: the transaction's copy of a map; COPSE_NONE when it is not there. */
+int txn_map_find(struct copse_txn *txn, const struct copse_map *map, struct txn_map **own);
+/* A place for a map to be created: empty, and not there until it has its tag. */
+int txn_map_make(struct copse_txn *txn, const struct copse_map *map, struct txn_map **own);
 int txn_check(struct copse_txn *txn);
 /* A savepoint that the program's limit does not stand in the way of. */
 int txn_savepoint(struct copse_txn *txn);

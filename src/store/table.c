@@ -104,7 +104,7 @@ static int table_empty(const struct table_page *page, uint32_t level) {
   uint64_t bytes = (uint64_t)page->head.units * FORMAT_UNIT - sizeof page->head;
   uint32_t places = (uint32_t)(bytes / (level ? sizeof(uint64_t) : sizeof(struct map_entry)));
   for (uint32_t i = 0; i < places && i < TABLE_FANOUT; i++)
-    if (level ? page->children[i] : page->entries[i].state)
+    if (level ? page->children[i] : page->entries[i].tag)
       return 0;
   return 1;
 }
@@ -115,7 +115,7 @@ static int entry_write(struct pager *pager, uint64_t ref, uint32_t level, const 
                        uint64_t *new_ref) {
   uint32_t at = map->id >> (4 * level) & (TABLE_FANOUT - 1);
   struct table_page *page;
-  if (map->dropped && ref == 0) {
+  if (!map->tag && ref == 0) {
     *new_ref = 0;
     return 0;
   }
@@ -125,12 +125,12 @@ static int entry_write(struct pager *pager, uint64_t ref, uint32_t level, const 
   if (result)
     return result;
   if (level == 0)
-    page->entries[at] = map->dropped ? (struct map_entry){0}
-                                   : (struct map_entry){.root = map->tree.root,
-                                                        .count = map->tree.count,
-                                                        .changed = pager->version,
-                                                        .state = 1};
-  if (map->dropped && table_empty(page, level)) {
+    page->entries[at] = !map->tag ? (struct map_entry){0}
+                                  : (struct map_entry){.root = map->tree.root,
+                                                       .count = map->tree.count,
+                                                       .changed = pager->version,
+                                                       .tag = map->tag};
+  if (!map->tag && table_empty(page, level)) {
     pager_drop(pager, *new_ref);
     *new_ref = 0;
   }
@@ -181,7 +181,7 @@ static int page_walk(struct table_walker *walker, uint64_t ref, uint32_t level, 
     uint32_t id = first + (i << (4 * level));
     if (level && page->children[i])
       result = page_walk(walker, page->children[i], level - 1, id);
-    else if (!level && page->entries[i].state && walker->entry)
+    else if (!level && page->entries[i].tag && walker->entry)
       result = walker->entry(walker->context, id, &page->entries[i]);
   }
   return result;

@@ -21,30 +21,54 @@ int txn_check(struct copse_txn *txn) {
   return 0;
 }
 
-int txn_map_find(struct copse_txn *txn, uint32_t id, struct tree_shape shape,
-                 struct txn_map **map) {
-  if (txn->last_map < txn->map_count && txn->maps[txn->last_map].id == id) {
-    *map = &txn->maps[txn->last_map];
-    return 0;
-  }
+/* Where the transaction has the map of an id; NULL: nowhere yet. */
+static struct txn_map *place_find(struct copse_txn *txn, uint32_t id) {
+  if (txn->last_map < txn->map_count && txn->maps[txn->last_map].id == id)
+    return &txn->maps[txn->last_map];
   for (uint32_t i = 0; i < txn->map_count; i++)
     if (txn->maps[i].id == id) {
       txn->last_map = i;
-      *map = &txn->maps[i];
-      return 0;
+      return &txn->maps[i];
     }
-  struct map_entry entry;
-  int result = table_lookup(&txn->view.pages, &txn->view.root, id, &entry);
-  if (result)
-    return result;
+  return NULL;
+}
+
+static int place_make(struct copse_txn *txn, struct txn_map **place) {
   if (base_grow(&txn->maps, &txn->map_capacity, txn->map_count + UINT64_C(1), sizeof *txn->maps))
     return error_set(COPSE_E_MEMORY, "no memory for a transaction over %u maps", txn->map_count);
   txn->last_map = txn->map_count++;
-  *map = &txn->maps[txn->last_map];
-  **map = (struct txn_map){.id = id,
-                           .dropped = !entry.state,
-                           .tree = {.root = entry.root, .count = entry.count, .shape = shape},
-                           .changed = entry.changed};
+  *place = &txn->maps[txn->last_map];
+  return 0;
+}
+
+int txn_map_find(struct copse_txn *txn, const struct copse_map *map, struct txn_map **own) {
+  struct txn_map *place = place_find(txn, map->id);
+  if (!place) {
+    struct map_entry entry;
+    int result = table_lookup(&txn->view.pages, &txn->view.root, map->id, &entry);
+    if (result == 0 && entry.tag != map->tag)
+      result = COPSE_NONE;
+    if (result == 0)
+      result = place_make(txn, &place);
+    if (result)
+      return result;
+    *place = (struct txn_map){
+        .id = map->id,
+        .tag = entry.tag,
+        .tree = {.root = entry.root, .count = entry.count, .shape = map->shape},
+        .changed = entry.changed};
+  }
+  *own = place;
+  return place->tag == map->tag ? 0 : COPSE_NONE;
+}
+
+int txn_map_make(struct copse_txn *txn, const struct copse_map *map, struct txn_map **own) {
+  struct txn_map *place = place_find(txn, map->id);
+  int result = place ? 0 : place_make(txn, &place);
+  if (result)
+    return result;
+  *place = (struct txn_map){.id = map->id, .tree = {.shape = map->shape}};
+  *own = place;
   return 0;
 }
 
@@ -76,16 +100,13 @@ static int base_load(struct copse_store *store) {
   pager_begin(&store->pager, published + 1, published);
   txn->view.root = root;
   txn->view.pages = store->pager.view;
-  /* A handle may be left of a map whose creation was undone: no map here gets its id. */
-  txn->next_map = root.next_map > store->map_floor ? root.next_map : store->map_floor;
+  txn->next_map = root.next_map;
   txn->map_count = txn->save_count = txn->last_map = 0;
   txn->puts = txn->deletes = 0;
   return 0;
 }
 
 static void writer_end(struct copse_store *store) {
-  if (store->map_floor < store->txn.next_map)
-    store->map_floor = store->txn.next_map;
   store->txn.active = 0;
   view_open_set(&store->txn.view, 0);
   /* relaxed: compared by the thread that set it only */

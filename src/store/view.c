@@ -16,34 +16,27 @@ int store_fault(const struct copse_store *store, int result) {
   return result;
 }
 
-struct tree_shape map_shape(uint32_t value_size, int typed) {
-  struct tree_shape shape = {value_size, (value_size + 7) & ~7u};
-  if (typed || value_size > TREE_INLINE_MAX)
-    shape.stride = (value_size + 63) & ~63u;
-  return shape;
-}
-
-int view_tree_by_id(struct copse_view *view, uint32_t id, struct tree_shape shape,
-                    struct tree *tree, uint64_t *changed) {
+int view_tree_find(struct copse_view *view, const struct copse_map *map, struct tree *tree,
+                   uint64_t *changed) {
   view->copied_for = NULL;
   if (view->txn) {
-    struct txn_map *map;
-    int result = txn_map_find(view->txn, id, shape, &map);
+    struct txn_map *own;
+    int result = txn_map_find(view->txn, map, &own);
     if (result)
       return result;
-    *tree = map->tree;
+    *tree = own->tree;
     if (changed)
-      *changed = map->changed;
-    return map->dropped ? COPSE_NONE : 0;
+      *changed = own->changed;
+    return 0;
   }
   struct map_entry entry;
-  int result = table_lookup(&view->pages, &view->root, id, &entry);
+  int result = table_lookup(&view->pages, &view->root, map->id, &entry);
   if (result)
     return result;
-  *tree = (struct tree){.root = entry.root, .count = entry.count, .shape = shape};
+  *tree = (struct tree){.root = entry.root, .count = entry.count, .shape = map->shape};
   if (changed)
     *changed = entry.changed;
-  return entry.state ? 0 : COPSE_NONE;
+  return entry.tag == map->tag ? 0 : COPSE_NONE;
 }
 
 static int map_gone(int result) {
@@ -55,7 +48,7 @@ static int map_gone(int result) {
 int view_tree(struct copse_view *view, const struct copse_map *map, struct tree *tree) {
   if (__builtin_expect(map->store != view->store, 0))
     return error_set(COPSE_E_ARGUMENT, "the map belongs to another store");
-  return map_gone(view_tree_by_id(view, map->id, map->shape, tree, NULL));
+  return map_gone(view_tree_find(view, map, tree, NULL));
 }
 
 int key_check(const struct copse_map *map, const void *key, size_t size) {

@@ -11,8 +11,8 @@ static int map_for_write(struct copse_txn *txn, struct copse_map *map, struct tx
     return result;
   if (map->store != txn->view.store)
     return error_set(COPSE_E_ARGUMENT, "the map belongs to another store");
-  result = txn_map_find(txn, map->id, map->shape, own);
-  if (result == 0 && (*own)->dropped)
+  result = txn_map_find(txn, map, own);
+  if (result == COPSE_NONE)
     result = error_set(COPSE_E_NO_MAP, "the map is not there any more");
   return result;
 }

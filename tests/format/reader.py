@@ -118,8 +118,8 @@ class Layout:
 
 
 class Map:
-    def __init__(self, name, tree, count, changed):
-        self.name, self.tree, self.count, self.changed = name, tree, count, changed
+    def __init__(self, name, tree, count, changed, tag):
+        self.name, self.tree, self.count, self.changed, self.tag = name, tree, count, changed, tag
         self.id = self.key_kind = self.value_size = self.created = 0
         self.layout = None
 
@@ -150,7 +150,8 @@ class Store:
             "<IIQQQII", block, 8)
         need(order == 0x01020304, "another byte order")
         need(self.version == 1 and incompatible == 0, "a newer format")
-        need(struct.unpack_from("<I", block, 4092)[0] == crc32c(block[:4092]), "header's checksum")
+        need(struct.unpack_from("<I", block, 4092)[0] ==
+             crc32c(block[:64] + bytes(8) + block[72:4092]), "header's checksum")
         need(unit == UNIT and segment == SEGMENT, "other units")
         self.identity = block[48:64]
         (self.nonce, self.max_bytes, self.durability, self.slow_reader,
@@ -196,7 +197,7 @@ class Store:
         return self.data[offset:offset + size]
 
     def map_entry(self, id):
-        """(tree, count, changed) or None."""
+        """(tree, count, changed, tag) or None."""
         levels = 1
         while 16 ** levels < self.next_map:
             levels += 1
@@ -211,9 +212,9 @@ class Store:
                 return None
             if level:
                 ref = struct.unpack_from("<Q", page, at)[0]
-        tree, count, changed, state = struct.unpack_from("<4Q", page, at)
-        need(state in (0, 1), "a damaged entry of the map table")
-        return (tree, count, changed) if state else None
+        entry = struct.unpack_from("<4Q", page, at)
+        need(id or entry[3] in (0, 1), "the catalog's entry in the map table")
+        return entry if entry[3] else None
 
     def map_of(self, name, id):
         entry = self.map_entry(id)
@@ -297,14 +298,14 @@ class Store:
         if self.catalog is None:
             return
         for name, value in self.records(self.catalog):
-            id, key_kind, value_size, layout_size, hash, created = struct.unpack_from(
-                "<4I2Q", value)
+            id, key_kind, value_size, layout_size, hash, created, tag = struct.unpack_from(
+                "<4I3Q", value)
             map = self.map_of(name.decode("utf-8", "surrogateescape"), id)
-            need(map is not None, "the catalog names a map that is not there")
-            need(len(value) == 32 + layout_size, "a catalog entry's size")
+            need(map is not None and map.tag == tag, "the catalog names a map that is not there")
+            need(len(value) == 40 + layout_size, "a catalog entry's size")
             map.id, map.key_kind, map.value_size, map.created = id, key_kind, value_size, created
             if layout_size:
-                map.layout = Layout(value[32:])
+                map.layout = Layout(value[40:])
                 need(map.layout.hash == hash, "a layout's hash")
                 need(map.layout.size == value_size, "a layout's size")
             yield map

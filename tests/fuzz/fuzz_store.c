@@ -115,13 +115,17 @@ static void file_write(const char *path, const struct base *base) {
   close(fd);
 }
 
-/* Makes the checksum of a block that ends with one good. */
+/* Makes the checksum of the header, or of a root slot, good. */
 static void checksum_mend(int fd, off_t offset) {
-  uint8_t block[FORMAT_BLOCK];
-  if (pread(fd, block, sizeof block, offset) != sizeof block)
+  union {
+    struct data_header header;
+    uint8_t bytes[FORMAT_BLOCK];
+  } block;
+  if (pread(fd, &block, sizeof block, offset) != sizeof block)
     return;
-  uint32_t crc = base_crc32c(block, sizeof block - 4);
-  CHECK_EQ(pwrite(fd, &crc, 4, offset + (off_t)sizeof block - 4), 4);
+  uint32_t crc =
+      offset ? base_crc32c(block.bytes, FORMAT_BLOCK - 4) : data_header_crc(&block.header);
+  CHECK_EQ(pwrite(fd, &crc, 4, offset + FORMAT_BLOCK - 4), 4);
 }
 
 /* Where an edit goes: an offset among the stretches that hold something. */

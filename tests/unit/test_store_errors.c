@@ -2,6 +2,7 @@
  * wrong, and the store is as sound as before. */
 #include <pthread.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "test_store_fixture.h"
 
@@ -251,6 +252,65 @@ TEST(handle_of_a_map_never_committed) {
   CHECK_OK(copse_map_create(txn, "other", &sized, &map));
   FAILS(put_text(txn, lost, "k", "v"), COPSE_E_NO_MAP, "not there");
   copse_txn_abort(txn);
+  copse_map_close(lost);
+  copse_map_close(map);
+  store_sound(store);
+  CHECK_OK(copse_store_close(store));
+}
+
+/* The id goes to a map of another process, with values of another shape. */
+TEST(handle_of_a_map_whose_id_another_process_got) {
+  const char *path = test_shm_path("store");
+  struct copse_store *store = store_new(path, 0);
+  struct copse_map *lost;
+  struct copse_map_options sized = {.value_size = 100};
+  struct copse_txn *txn = begin(store);
+  CHECK_OK(copse_map_create(txn, "lost", NULL, &lost));
+  copse_txn_abort(txn);
+  pid_t child = test_fork();
+  if (child == 0) {
+    struct copse_store *own;
+    struct copse_map *map;
+    char value[100] = "a value";
+    CHECK_OK(copse_store_open(path, NULL, &own));
+    txn = begin(own);
+    CHECK_OK(copse_map_create(txn, "other", &sized, &map));
+    CHECK_OK(copse_put(txn, map, "k", 1, value, sizeof value, 0));
+    CHECK_OK(copse_txn_commit(txn, NULL));
+    _exit(0);
+  }
+  CHECK_CHILD_OK(child);
+  struct copse_snapshot *snapshot = snapshot_new(store);
+  struct copse_view *view = copse_snapshot_view(snapshot);
+  struct copse_map *map;
+  struct copse_map_info info;
+  struct copse_cursor *cursor;
+  struct copse_watch *watch;
+  struct copse_bytes value;
+  struct copse_diff *diff;
+  uint64_t version;
+  CHECK_OK(copse_map_open(view, "other", &sized, &map));
+  CHECK_OK(copse_map_info(view, map, &info));
+  CHECK_EQ(info.id, 1); /* the id of the lost one */
+  FAILS(copse_get(view, lost, "k", 1, &value), COPSE_E_NO_MAP, "not there");
+  FAILS(copse_map_info(view, lost, &info), COPSE_E_NO_MAP, "not there");
+  FAILS(copse_cursor_open(view, lost, NULL, &cursor), COPSE_E_NO_MAP, "not there");
+  FAILS(copse_diff_open(view, view, lost, NULL, &diff), COPSE_E_NO_MAP, "neither");
+  FAILS(copse_watch_open(store, lost, NULL, &watch), COPSE_E_NO_MAP, "not there");
+  FAILS(copse_wait(store, lost, 0, 0, &version), COPSE_E_NO_MAP, "not there");
+  for (int first = 0; first < 2; first++) { /* before the right handle is used, and after */
+    txn = begin(store);
+    if (first)
+      CHECK_OK(copse_get(copse_txn_view(txn), map, "k", 1, &value));
+    FAILS(copse_get(copse_txn_view(txn), lost, "k", 1, &value), COPSE_E_NO_MAP, "not there");
+    FAILS(put_text(txn, lost, "k", "v"), COPSE_E_NO_MAP, "not there");
+    FAILS(copse_map_rename(txn, lost, "x"), COPSE_E_NO_MAP, "not there");
+    FAILS(copse_map_drop(txn, lost), COPSE_E_NO_MAP, "not there");
+    CHECK_OK(copse_get(copse_txn_view(txn), map, "k", 1, &value));
+    CHECK(value.size == 100 && strcmp(value.data, "a value") == 0);
+    CHECK_OK(copse_txn_commit(txn, NULL));
+  }
+  copse_snapshot_close(snapshot);
   copse_map_close(lost);
   copse_map_close(map);
   store_sound(store);

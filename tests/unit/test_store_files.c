@@ -112,7 +112,7 @@ static void header_patch(const char *path, size_t at, uint32_t value, int seal) 
   CHECK_EQ(pread(fd, &header, sizeof header, 0), (ssize_t)sizeof header);
   memcpy((uint8_t *)&header + at, &value, sizeof value);
   if (seal)
-    header.crc = base_crc32c(&header, offsetof(struct data_header, crc));
+    header.crc = data_header_crc(&header);
   CHECK_EQ(pwrite(fd, &header, sizeof header, 0), (ssize_t)sizeof header);
   close(fd);
 }
@@ -402,6 +402,53 @@ TEST(coordination_files_lost) {
 TEST(coordination_files_replaced) {
   coordination_lost("-writers", 1);
   coordination_lost("-readers", 1);
+}
+
+static void header_read(const char *path, uint8_t header[4096]) {
+  int fd = CHECK_SYS(open(path, O_RDONLY));
+  CHECK_EQ(pread(fd, header, 4096, 0), 4096);
+  close(fd);
+}
+
+static void header_is_enough(const char *path, const uint8_t header[4096]) {
+  struct copse_store *store;
+  int fd = CHECK_SYS(open(path, O_WRONLY));
+  CHECK_EQ(pwrite(fd, header, 4096, 0), 4096);
+  close(fd);
+  CHECK_OK(copse_store_open(path, NULL, &store));
+  struct copse_map *map = map_new(store, "m");
+  struct copse_snapshot *snapshot = snapshot_new(store);
+  text_is(copse_snapshot_view(snapshot), map, "01999", "01999");
+  copse_snapshot_close(snapshot);
+  copse_map_close(map);
+  CHECK_OK(copse_store_close(store));
+}
+
+/* New coordination files are named by the header; a power cut stops that in the middle. */
+TEST(header_torn_while_its_nonce_was_written) {
+  const char *path = test_disk_path("store");
+  uint8_t before[4096], after[4096], torn[4096];
+  struct copse_store *store;
+  store_make(path);
+  header_read(path, before);
+  CHECK_SYS(unlink(beside(path, "-writers")));
+  CHECK_OK(copse_store_open(path, NULL, &store));
+  CHECK_OK(copse_store_close(store));
+  header_read(path, after);
+  CHECK(memcmp(before, after, sizeof before) != 0);
+  for (int sectors = 0; sectors < 256; sectors++) {
+    for (int i = 0; i < 8; i++)
+      memcpy(torn + i * 512, (sectors >> i & 1 ? after : before) + i * 512, 512);
+    header_is_enough(path, torn);
+  }
+  for (unsigned bytes = 1; bytes < 8; bytes++) { /* a sector that holds half of each */
+    memcpy(torn, before, sizeof torn);
+    memcpy(torn, after, offsetof(struct data_header, nonce) + bytes);
+    header_is_enough(path, torn);
+  }
+  CHECK_OK(copse_store_open(path, NULL, &store));
+  store_sound(store);
+  CHECK_OK(copse_store_close(store));
 }
 
 TEST(coordination_lost_in_use) {
