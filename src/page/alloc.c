@@ -211,6 +211,18 @@ static int small_take(struct pager *pager, unsigned class, uint64_t *ref, uint32
   return run_alloc(pager, blocks, ref);
 }
 
+void pager_expect(const struct pager *pager, unsigned class) {
+  uint64_t top = class < PAGE_CLASSES ? books_word(pager, BOOK_HOT_TOP + class) : 0;
+  if (top == 0 || top > HOT_DEPTH)
+    return;
+  const uint8_t *page = pager->data + page_ref_offset(books_hot(pager, class)[top - 1]);
+  for (unsigned i = 0; i < page_class_units[class]; i++) {
+    __builtin_prefetch(page + i * FORMAT_UNIT, 1);
+    __builtin_prefetch(page + i * FORMAT_UNIT + 64, 1);
+    __asm__ volatile("" : "+r"(page));
+  }
+}
+
 int pager_alloc(struct pager *pager, uint32_t size, int inner, uint64_t *ref, void **page, uint32_t *actual) {
   uint32_t units = (size + FORMAT_UNIT - 1) / FORMAT_UNIT;
   uint64_t taken;

@@ -44,8 +44,8 @@ static inline const void *page_locate(const struct page_view *view, uint64_t ref
     }
   }
   *size = units * FORMAT_UNIT;
-  if (__builtin_expect(offset < FORMAT_FIRST_PAGE || units == 0 || *size > view->limit ||
-                           offset > view->limit - *size || ref >> 54,
+  if (__builtin_expect(offset < FORMAT_FIRST_PAGE || units == 0 || offset + *size > view->limit ||
+                           ref >> 54,
                        0))
     return NULL;
   return view->base + offset;
@@ -56,28 +56,24 @@ static inline int page_ousted(struct page_view *view) {
   return view->copy && !view->copy(view, view->base, 0, 0);
 }
 
-/* Brings the beginning of a page towards the cache: of inner nodes what a search looks at (their
- * heads; more would delay it), of leaves most of the page. In units of two lines. */
-#define PREFETCH_INNER 4u
-#define PREFETCH_LEAF 6u
-static inline void page_prefetch_units(const struct page_view *view, uint64_t ref, unsigned most) {
+/* Brings the beginning of a page towards the cache. A constant number of lines: reaching beyond a
+ * small page costs less than asking for its size. */
+#define PREFETCH_LINES 12
+static inline void page_prefetch(const struct page_view *view, uint64_t ref) {
+  const uint8_t *at = view->base + page_ref_offset(ref);
+#pragma GCC unroll 16
+  for (int i = 0; i < PREFETCH_LINES; i++)
+    __builtin_prefetch(at + 64 * i);
+}
+/* The whole page, for walks. */
+static inline void page_prefetch_whole(const struct page_view *view, uint64_t ref) {
   const uint8_t *at = view->base + page_ref_offset(ref);
   unsigned units = page_class_units[page_ref_class(ref)];
-  if (units > most)
-    units = most;
   for (const uint8_t *end = at + units * FORMAT_UNIT; at < end; at += FORMAT_UNIT) {
     __builtin_prefetch(at);
     __builtin_prefetch(at + 64);
     __asm__ volatile("" : "+r"(at)); /* gcc removes a loop that only prefetches */
   }
-}
-static inline void page_prefetch(const struct page_view *view, uint64_t ref) {
-  page_prefetch_units(view, ref,
-                      page_ref_class(ref) >= PAGE_CLASS_INNER ? PREFETCH_INNER : PREFETCH_LEAF);
-}
-/* The whole page, for walks. */
-static inline void page_prefetch_whole(const struct page_view *view, uint64_t ref) {
-  page_prefetch_units(view, ref, 20);
 }
 
 #endif

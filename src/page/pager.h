@@ -102,6 +102,8 @@ int pager_queue(struct pager *pager);
 int pager_alloc(struct pager *pager, uint32_t size, int inner, uint64_t *ref, void **page, uint32_t *actual);
 /* An extent for a value of size bytes, its head filled. */
 int pager_alloc_extent(struct pager *pager, uint64_t size, uint64_t *ref, struct extent_head **extent);
+/* Brings the page of this class that would be taken next towards the cache, for writing. */
+void pager_expect(const struct pager *pager, unsigned class);
 /* Gives a page up. What goes wrong here (no memory, a damaged reference) is kept and fails the commit. */
 void pager_drop(struct pager *pager, uint64_t ref);
 /* Gives a whole subtree up: it is taken apart by later transactions, a bounded part in each. */

@@ -24,14 +24,15 @@ int items_from_node(struct items *items, const struct node *node, const struct t
   int inner = node->head.level > 0;
   const uint16_t *slots = node_slots(node);
   const uint32_t *heads = node_heads(node);
-  const uint64_t *children = inner ? node_children(node) : NULL;
   items->count = node->count;
   items->prefix_hint = items->average_hint = 0;
-  items->first_child = inner ? children[0] : 0;
+  items->first_child = inner ? node_child(node, 0) : 0;
   for (uint32_t i = 0; i < node->count; i++) {
     struct item *item = &items->items[i];
     struct entry entry;
-    if (entry_read(node, slots, inner, i, &entry) || node->prefix + entry.size > TREE_KEY_MAX)
+    if (node->head.kind == PAGE_SHORT)
+      entry = short_entry(node, i);
+    else if (entry_read(node, slots, inner, i, &entry) || node->prefix + entry.size > TREE_KEY_MAX)
       return node_corrupt(0, "an entry reaches outside of its node");
     item->whole = NULL;
     item->pre = node_prefix(node);
@@ -44,7 +45,7 @@ int items_from_node(struct items *items, const struct node *node, const struct t
     item->is_extent = 0;
     item->child = 0;
     if (inner) {
-      item->child = children[i + 1];
+      item->child = node_child(node, i + 1);
     } else if (shape->value_size) {
       struct tree_value value;
       int result = entry_value(NULL, node, &entry, shape, &value);
@@ -76,9 +77,11 @@ void items_remove(struct items *items, uint32_t at) {
 }
 
 /* Bytes of an entry whose key has `suffix` bytes after the node's prefix. */
-static uint32_t entry_bytes(const struct item *item, uint32_t suffix, int inner,
+static uint32_t entry_bytes(const struct item *item, uint32_t suffix, enum page_kind kind,
                             const struct tree_shape *shape) {
-  if (inner)
+  if (kind == PAGE_SHORT)
+    return 0;
+  if (kind == PAGE_INNER)
     return (2 + entry_rest(suffix) + 1) & ~1u;
   if (shape->value_size)
     return (4 + entry_rest(suffix) + 1) & ~1u;
@@ -91,18 +94,6 @@ static uint32_t common_prefix(const struct items *items, uint32_t from, uint32_t
   uint8_t first[TREE_KEY_MAX + 8], last[TREE_KEY_MAX + 8];
   uint32_t a = item_key(&items->items[from], first), b = item_key(&items->items[to - 1], last);
   return (uint32_t)bytes_common(first, a, last, b);
-}
-
-uint32_t items_bytes(const struct items *items, uint32_t from, uint32_t to, int inner,
-                     const struct tree_shape *shape, uint32_t *prefix) {
-  uint32_t n = to - from, common = common_prefix(items, from, to), heap = 0;
-  for (uint32_t i = from; i < to; i++) {
-    const struct item *item = &items->items[i];
-    heap += entry_bytes(item, (uint32_t)item->pre_size + item->size - common, inner, shape);
-  }
-  *prefix = common;
-  uint32_t values = inner ? 0 : n * shape->stride;
-  return node_arrays_end(inner, common, n) + heap + 8 + values;
 }
 
 /* Writes the key's bytes from `skip` on to an entry: head to the array, the rest behind it. */
@@ -124,19 +115,51 @@ static void suffix_write(const struct item *item, uint32_t skip, uint32_t *head,
   memcpy(rest, key + skip + 4, entry_rest(suffix));
 }
 
+/* 1 when a separator and the child to its right can stand in a node of the short form. */
+static int item_is_short(const struct item *item, uint32_t prefix) {
+  uint32_t suffix = (uint32_t)item->pre_size + item->size - prefix, head;
+  uint8_t rest[4];
+  if (suffix > 4 || !ref_is_short(item->child))
+    return 0;
+  suffix_write(item, prefix, &head, rest);
+  return suffix == 0 || (head >> (32 - 8 * suffix) & 0xff) != 0;
+}
+
+uint32_t items_bytes(const struct items *items, uint32_t from, uint32_t to, uint64_t first_child,
+                     const struct tree_shape *shape, uint32_t *prefix, enum page_kind *kind) {
+  uint32_t n = to - from, common = common_prefix(items, from, to), heap = 0;
+  *prefix = common;
+  *kind = PAGE_LEAF;
+  if (first_child) {
+    uint32_t i = from;
+    while (i < to && item_is_short(&items->items[i], common))
+      i++;
+    *kind = i == to && ref_is_short(first_child) ? PAGE_SHORT : PAGE_INNER;
+  }
+  for (uint32_t i = from; i < to; i++) {
+    const struct item *item = &items->items[i];
+    heap += entry_bytes(item, (uint32_t)item->pre_size + item->size - common, *kind, shape);
+  }
+  uint32_t values = *kind == PAGE_LEAF ? n * shape->stride : 0;
+  return node_arrays_end(*kind, common, n) + heap + 8 + values;
+}
+
 /* Gives where the value is. Writes entry `at` of a node at heap offset node->heap - bytes; arrays have their places. */
 static uint8_t *entry_write(struct node *node, uint32_t at, const struct item *item,
                             const struct tree_shape *shape) {
-  int inner = node->head.level > 0;
   uint32_t suffix = (uint32_t)item->pre_size + item->size - node->prefix;
-  node->heap = (uint16_t)(node->heap - entry_bytes(item, suffix, inner, shape));
+  node->heap = (uint16_t)(node->heap - entry_bytes(item, suffix, node->head.kind, shape));
   uint8_t *entry = (uint8_t *)node + node->heap;
   uint16_t words[2] = {(uint16_t)suffix, 0};
+  suffix_write(item, node->prefix, &node_heads(node)[at],
+               entry + (node->head.kind == PAGE_INNER ? 2 : 4));
+  if (node->head.kind != PAGE_LEAF)
+    node_child_set(node, at + 1, item->child);
+  if (node->head.kind == PAGE_SHORT)
+    return entry;
   node_slots(node)[at] = node->heap;
-  suffix_write(item, node->prefix, &node_heads(node)[at], entry + (inner ? 2 : 4));
-  if (inner) {
+  if (node->head.kind == PAGE_INNER) {
     memcpy(entry, words, 2);
-    node_children(node)[at + 1] = item->child;
     return entry;
   }
   uint8_t *value;
@@ -158,7 +181,8 @@ int node_build(struct pager *pager, const struct items *items, uint32_t from, ui
                uint64_t *ref, struct node **out) {
   int inner = level > 0;
   uint32_t n = to - from, prefix, actual;
-  uint32_t bytes = items_bytes(items, from, to, inner, shape, &prefix);
+  enum page_kind kind;
+  uint32_t bytes = items_bytes(items, from, to, first_child, shape, &prefix, &kind);
   void *page;
   if (bytes > PAGE_NODE_MAX)
     return node_corrupt(0, "a node outgrows its bounds");
@@ -166,9 +190,9 @@ int node_build(struct pager *pager, const struct items *items, uint32_t from, ui
   if (result)
     return result;
   struct node *node = page;
-  node->head.kind = inner ? PAGE_INNER : PAGE_LEAF;
   node->head.level = (uint8_t)level;
   node->checksum = 0;
+  node->head.kind = (uint8_t)kind;
   node->zero[0] = node->zero[1] = 0;
   /* What is left over becomes room for keys like those that are there. */
   uint32_t average = n ? (bytes - 8 - node_heads_at(prefix)) / n : actual;
@@ -190,7 +214,7 @@ int node_build(struct pager *pager, const struct items *items, uint32_t from, ui
     memcpy(node_prefix(node), first, prefix);
   }
   if (inner)
-    node_children(node)[0] = first_child;
+    node_child_set(node, 0, first_child);
   for (uint32_t i = n; i-- > 0;)
     entry_write(node, i, &items->items[from + i], shape);
   *out = node;
@@ -227,8 +251,8 @@ int node_build_inserted(struct pager *pager, const struct node *old, uint32_t at
       !prefix_fits(old, item))
     return COPSE_NONE;
   uint32_t suffix = (uint32_t)item->pre_size + item->size - old->prefix;
-  uint32_t entry = entry_bytes(item, suffix, 0, shape), values = old->vused * shape->stride;
-  uint32_t bytes = node_arrays_end(0, old->prefix, n) + heap + entry + 8 + n * shape->stride;
+  uint32_t entry = entry_bytes(item, suffix, PAGE_LEAF, shape), values = old->vused * shape->stride;
+  uint32_t bytes = node_arrays_end(PAGE_LEAF, old->prefix, n) + heap + entry + 8 + n * shape->stride;
   if (bytes > most || values > node_size(old) - old->heap_end)
     return COPSE_NONE;
   void *page;
@@ -261,6 +285,38 @@ int node_build_inserted(struct pager *pager, const struct node *old, uint32_t at
   return 0;
 }
 
+int short_build_inserted(struct pager *pager, const struct node *old, uint32_t at,
+                         const struct item *item, uint32_t most, uint32_t want, uint64_t *ref,
+                         struct node **out) {
+  uint32_t n = old->count + 1u, prefix = old->prefix, actual;
+  uint32_t bytes = node_arrays_end(PAGE_SHORT, prefix, n);
+  if (old->head.kind != PAGE_SHORT || n > TREE_ITEMS_MAX || bytes > most ||
+      !prefix_fits(old, item) || !item_is_short(item, prefix))
+    return COPSE_NONE;
+  void *page;
+  int result = pager_alloc(pager, bytes > want ? bytes : want, 1, ref, &page, &actual);
+  if (result)
+    return result;
+  struct node *node = page;
+  struct page_head head = node->head;
+  memcpy(node, old, sizeof *node + prefix);
+  node->head.birth = head.birth;
+  node->head.epoch = head.epoch;
+  node->head.units = head.units;
+  uint32_t cap = n + (actual - bytes) / (4 + SHORT_REF_BYTES);
+  node->cap = (uint16_t)(cap > TREE_ITEMS_MAX ? TREE_ITEMS_MAX : cap);
+  node->count = (uint16_t)n;
+  node->heap = node->heap_end = (uint16_t)actual;
+  memcpy(node_heads(node), node_heads(old), 4 * at);
+  memcpy(node_heads(node) + at + 1, node_heads(old) + at, 4 * (old->count - at));
+  memcpy(node_child_at(node, 0), node_child_at(old, 0), SHORT_REF_BYTES * (at + 1));
+  memcpy(node_child_at(node, at + 2), node_child_at(old, at + 1),
+         SHORT_REF_BYTES * (old->count - at));
+  entry_write(node, at, item, NULL);
+  *out = node;
+  return 0;
+}
+
 /* Opens a gap in an array of `count` elements. */
 static void gap_open(void *array, size_t element, uint32_t at, uint32_t count) {
   uint8_t *p = (uint8_t *)array + at * element;
@@ -274,39 +330,37 @@ static void gap_close(void *array, size_t element, uint32_t at, uint32_t count) 
 
 int node_has_room(const struct node *node, const struct item *item,
                   const struct tree_shape *shape) {
-  int inner = node->head.level > 0;
   uint32_t size = (uint32_t)item->pre_size + item->size;
   if (node->count >= node->cap || size < node->prefix ||
-      (!inner && shape->value_size &&
+      (node->head.kind == PAGE_LEAF && shape->value_size &&
        (node->vused >= node->vcap ||
         (node->vused + 1u) * shape->stride + node->heap_end > node_size(node))))
     return 0;
-  uint32_t bytes = entry_bytes(item, size - node->prefix, inner, shape);
-  return node->heap >= node_arrays_end(inner, node->prefix, node->cap) + bytes;
+  uint32_t bytes = entry_bytes(item, size - node->prefix, node->head.kind, shape);
+  return node->heap >= node_arrays_end(node->head.kind, node->prefix, node->cap) + bytes;
 }
 
 uint8_t *node_insert(struct node *node, uint32_t at, const struct item *item,
                 const struct tree_shape *shape) {
-  int inner = node->head.level > 0;
-  if (!node_has_room(node, item, shape) || !prefix_fits(node, item))
+  if (!node_has_room(node, item, shape) || !prefix_fits(node, item) ||
+      (node->head.kind == PAGE_SHORT && !item_is_short(item, node->prefix)))
     return NULL;
   gap_open(node_heads(node), 4, at, node->count);
-  gap_open(node_slots(node), 2, at, node->count);
-  if (inner)
-    gap_open(node_children(node), 8, at + 1, node->count + 1u);
+  if (node->head.kind != PAGE_SHORT)
+    gap_open(node_slots(node), 2, at, node->count);
+  if (node->head.kind != PAGE_LEAF)
+    gap_open(node_child_at(node, 0), node->head.kind == PAGE_SHORT ? SHORT_REF_BYTES : 8, at + 1,
+             node->count + 1u);
   node->count++;
   return entry_write(node, at, item, shape);
 }
 
 void node_remove(struct node *node, uint32_t at, const struct tree_shape *shape) {
-  int inner = node->head.level > 0;
   struct entry entry;
-  if (!inner && entry_read(node, node_slots(node), 0, at, &entry) == 0)
+  if (entry_read(node, node_slots(node), 0, at, &entry) == 0)
     node->garbage = (uint16_t)(node->garbage + 4 + entry_rest(entry.size) +
                                (shape->value_size ? shape->stride : entry_value_size(&entry)));
   gap_close(node_heads(node), 4, at, node->count);
   gap_close(node_slots(node), 2, at, node->count);
-  if (inner)
-    gap_close(node_children(node), 8, at + 1, node->count + 1u);
   node->count--;
 }

@@ -37,9 +37,10 @@ int items_from_node(struct items *items, const struct node *node, const struct t
 void items_insert(struct items *items, uint32_t at, const struct item *item);
 void items_remove(struct items *items, uint32_t at);
 
-/* Bytes that items [from, to) need as one node. */
-uint32_t items_bytes(const struct items *items, uint32_t from, uint32_t to, int inner,
-                     const struct tree_shape *shape, uint32_t *prefix);
+/* Bytes that items [from, to) need as one node, of the kind that it gets: of a leaf when first_child
+ * is 0. */
+uint32_t items_bytes(const struct items *items, uint32_t from, uint32_t to, uint64_t first_child,
+                     const struct tree_shape *shape, uint32_t *prefix, enum page_kind *kind);
 
 /* Lays items [from, to) out in a new node of at least `want` bytes. shape: NULL for inner
  * nodes, whose leftmost child is first_child. */
@@ -54,6 +55,11 @@ int node_build_inserted(struct pager *pager, const struct node *old, uint32_t at
                         const struct item *item, const struct tree_shape *shape, uint32_t most,
                         uint32_t want, uint64_t *ref, struct node **out);
 
+/* The same for an inner node of the short form. */
+int short_build_inserted(struct pager *pager, const struct node *old, uint32_t at,
+                         const struct item *item, uint32_t most, uint32_t want, uint64_t *ref,
+                         struct node **out);
+
 /* 1 when the node has a place for an item with such a key (whatever its prefix). */
 int node_has_room(const struct node *node, const struct item *item, const struct tree_shape *shape);
 
@@ -61,7 +67,7 @@ int node_has_room(const struct node *node, const struct item *item, const struct
  * is (inner nodes: its entry); else NULL. */
 uint8_t *node_insert(struct node *node, uint32_t at, const struct item *item,
                 const struct tree_shape *shape);
-/* Removes entry `at` in place (of inner nodes: separator `at` and the child to its right). */
+/* Removes record `at` of a leaf in place. */
 void node_remove(struct node *node, uint32_t at, const struct tree_shape *shape);
 
 #endif

@@ -35,7 +35,7 @@ static int child_open(struct tree_cursor *cursor, unsigned level) {
   const struct tree_level *parent = &cursor->levels[level];
   struct tree_level *child = &cursor->levels[level - 1];
   child->index = 0;
-  return node_open(cursor->view, node_children(parent->node)[parent->index], (int)level - 1,
+  return node_open(cursor->view, node_child(parent->node, parent->index), (int)level - 1,
                    &child->node);
 }
 
@@ -63,16 +63,16 @@ static int scout_step(struct tree_cursor *cursor) {
   for (; level > 1; level--) {
     const struct tree_level *at = &cursor->scout[level];
     const struct node *node;
-    if (node_open(cursor->view, node_children(at->node)[at->index], (int)level - 1, &node))
+    if (node_open(cursor->view, node_child(at->node, at->index), (int)level - 1, &node))
       return 0;
     cursor->scout[level - 1] = (struct tree_level){node, 0};
   }
   const struct tree_level *parent = &cursor->scout[1];
-  page_prefetch_whole(cursor->view, node_children(parent->node)[parent->index]);
+  page_prefetch_whole(cursor->view, node_child(parent->node, parent->index));
   if (parent->index + LEAD_MAX / 2 == parent->node->count && cursor->depth > 2) {
     const struct tree_level *above = &cursor->scout[2];
     if (above->index < above->node->count)
-      page_prefetch_whole(cursor->view, node_children(above->node)[above->index + 1]);
+      page_prefetch_whole(cursor->view, node_child(above->node, above->index + 1));
   }
   return 1;
 }
@@ -119,10 +119,10 @@ int cursor_seek(struct tree_cursor *cursor, const uint8_t *key, uint32_t size, i
     return result;
   for (unsigned level = cursor->depth - 1; level > 0; level--) {
     struct tree_level *at = &cursor->levels[level];
-    result = node_child(at->node, key, size, &at->index);
+    result = node_choose(at->node, key, size, &at->index);
     if (result)
       return result;
-    page_prefetch(cursor->view, node_children(at->node)[at->index]);
+    page_prefetch(cursor->view, node_child(at->node, at->index));
     result = child_open(cursor, level);
     if (result)
       return result;

@@ -7,9 +7,9 @@
 
 #include "base/assert.h"
 
-static const uint64_t *item_ref(const struct diff_side *side) {
+static uint64_t item_ref(const struct diff_side *side) {
   const struct tree_level *parent = &side->levels[side->level];
-  return side->level == side->depth ? &side->root : &node_children(parent->node)[parent->index];
+  return side->level == side->depth ? side->root : node_child(parent->node, parent->index);
 }
 
 /* Height of the subtree that a side stands on, counted from the leaves (1: a leaf). */
@@ -47,7 +47,7 @@ static int enter(struct diff_side *side) {
   const struct node *node;
   unsigned level = side->level - 1;
   BASE_ASSERT(level < TREE_DEPTH_MAX);
-  int result = node_open(side->view, *item_ref(side), (int)level, &node);
+  int result = node_open(side->view, item_ref(side), (int)level, &node);
   if (result)
     return result;
   side->levels[level] = (struct tree_level){node, 0};
@@ -83,7 +83,7 @@ static int side_seek(struct diff_side *side, const struct tree_key *from) {
     struct tree_level *at = &side->levels[side->level];
     uint32_t index;
     if (side->level > 0) {
-      result = node_child(at->node, from->data, from->size, &index);
+      result = node_choose(at->node, from->data, from->size, &index);
       if (result)
         return result;
       at->index = index;
@@ -144,7 +144,7 @@ static int alone(struct diff_side *side, struct tree_value *value) {
 
 /* Both stand on subtrees. */
 static int subtrees(struct diff_side *a, struct diff_side *b) {
-  if (*item_ref(a) == *item_ref(b)) {
+  if (item_ref(a) == item_ref(b)) {
     int result = step(a);
     return result ? result : step(b);
   }

@@ -51,34 +51,41 @@ static int edit_build(struct edit *edit, const struct items *items, uint32_t fro
   return result;
 }
 
+/* Follows the key (or the last children) down to its leaf. What the change is going to need is asked
+ * for on the way: free pages of the sizes that copies of the lower nodes are likely to have. */
 static int descend(struct edit *edit, const uint8_t *key, uint32_t size, int last) {
   struct page_view *view = &edit->pager->view;
   uint64_t ref = edit->tree->root;
-  int level = -1;
+  const struct node *node;
+  int result = node_open(view, ref, -1, &node);
+  if (result)
+    return result;
   edit->rightmost = 1;
-  for (;;) {
-    const struct node *node;
-    int result = node_open(view, ref, level, &node);
+  edit->depth = node->head.level + 1u;
+  for (unsigned level = edit->depth - 1; level > 0; level--) {
+    struct step *step = &edit->path[level];
+    uint64_t child;
+    result = last ? node_open(view, ref, (int)level, &node)
+                  : node_step(view, ref, level, key, size, &node, &step->index, &child);
     if (result)
       return result;
-    if (level < 0) {
-      level = node->head.level;
-      edit->depth = (unsigned)level + 1;
-    }
-    struct step *step = &edit->path[level];
-    *step = (struct step){ref, (struct node *)node, 0};
-    if (level == 0)
-      return 0;
-    if (last)
+    if (last) {
       step->index = node->count;
-    else if ((result = node_child(node, key, size, &step->index)) != 0)
-      return result;
+      child = node_child(node, node->count);
+    }
+    step->ref = ref;
+    step->node = (struct node *)node;
     if (step->index != node->count)
       edit->rightmost = 0;
-    ref = node_children(node)[step->index];
-    page_prefetch(view, ref);
-    level--;
+    ref = child;
+    if (level <= 2)
+      pager_expect(edit->pager, page_ref_class(ref));
+    if (level == 1)
+      pager_expect(edit->pager, page_ref_class(ref) + 1);
   }
+  result = node_open(view, ref, 0, &node);
+  edit->path[0] = (struct step){ref, (struct node *)node, 0};
+  return result;
 }
 
 static int is_dirty(const struct edit *edit, const struct node *node) {
@@ -141,7 +148,7 @@ static int merge_try(struct edit *edit, unsigned level, struct items *items,
   const struct step *parent = &edit->path[level + 1];
   uint32_t own = parent->index, left = own < parent->node->count ? own : own - 1;
   uint32_t other = left == own ? own + 1 : left;
-  uint64_t other_ref = node_children(parent->node)[other];
+  uint64_t other_ref = node_child(parent->node, other);
   const struct node *neighbour;
   int result = node_open(&edit->pager->view, other_ref, (int)level, &neighbour);
   if (result)
@@ -167,8 +174,9 @@ static int merge_try(struct edit *edit, unsigned level, struct items *items,
   memcpy(&both.items[both.count], second->items, second->count * sizeof *second->items);
   both.count += second->count;
   uint32_t prefix;
+  enum page_kind kind;
   uint32_t target = level ? TREE_INNER_TARGET : TREE_TARGET;
-  if (items_bytes(&both, 0, both.count, level > 0, &edit->tree->shape, &prefix) > target * 3 / 4)
+  if (items_bytes(&both, 0, both.count, both.first_child, &edit->tree->shape, &prefix, &kind) > target * 3 / 4)
     return COPSE_NONE;
   struct node *node;
   *change = (struct change){.at = left, .old_count = 2, .new_count = 1};
@@ -184,7 +192,8 @@ static int inner_write(struct edit *edit, unsigned level, struct items *items, i
                        struct change *change) {
   const struct step *step = &edit->path[level];
   uint32_t prefix, n = items->count;
-  uint32_t bytes = items_bytes(items, 0, n, 1, &edit->tree->shape, &prefix);
+  enum page_kind kind;
+  uint32_t bytes = items_bytes(items, 0, n, items->first_child, &edit->tree->shape, &prefix, &kind);
   uint32_t want = is_dirty(edit, step->node) ? bytes + bytes / 2 : 0;
   struct node *node;
   edit->gone[edit->gone_count++] = step->ref;
@@ -225,6 +234,11 @@ static int root_write(struct edit *edit, const struct change *change) {
   return result;
 }
 
+/* 1 when the node can refer to such a child. */
+static int child_fits(const struct node *node, uint64_t ref) {
+  return node->head.kind != PAGE_SHORT || ref_is_short(ref);
+}
+
 /* Carries a change of the leaf's (or a lower node's) reference up to the root. */
 static int ascend(struct edit *edit, struct change *change) {
   for (unsigned level = 1;; level++) {
@@ -233,9 +247,9 @@ static int ascend(struct edit *edit, struct change *change) {
     struct step *step = &edit->path[level];
     if (change->old_count == 1)
       change->at = step->index;
-    int plain = change->old_count == 1 && change->new_count == 1;
+    int plain = change->old_count == 1 && change->new_count == 1 && child_fits(step->node, change->ref[0]);
     if (plain && is_dirty(edit, step->node)) {
-      node_children(step->node)[change->at] = change->ref[0];
+      node_child_set(step->node, change->at, change->ref[0]);
       return 0;
     }
     if (plain) {
@@ -244,16 +258,34 @@ static int ascend(struct edit *edit, struct change *change) {
       int result = page_copy(edit, step, &ref, &copy);
       if (result)
         return result;
-      node_children(copy)[change->at] = change->ref[0];
+      node_child_set(copy, change->at, change->ref[0]);
       change->ref[0] = ref;
       continue;
     }
     struct item item = change->separator;
     item.child = change->ref[1];
     if (change->old_count == 1 && change->new_count == 2 && is_dirty(edit, step->node) &&
+        child_fits(step->node, change->ref[0]) &&
         node_insert(step->node, change->at, &item, &edit->tree->shape)) {
-      node_children(step->node)[change->at] = change->ref[0];
+      node_child_set(step->node, change->at, change->ref[0]);
       return 0;
+    }
+    if (change->old_count == 1 && change->new_count == 2 && child_fits(step->node, change->ref[0])) {
+      struct node *node;
+      uint64_t ref;
+      uint32_t want = is_dirty(edit, step->node) ? node_size(step->node) * 3 / 2 : 0;
+      want = want > TREE_INNER_TARGET ? TREE_INNER_TARGET : want;
+      int result = short_build_inserted(edit->pager, step->node, change->at, &item,
+                                        TREE_INNER_TARGET, want, &ref, &node);
+      if (result == 0) {
+        node_child_set(node, change->at, change->ref[0]);
+        edit->made[edit->made_count++] = ref;
+        edit->gone[edit->gone_count++] = step->ref;
+        *change = (struct change){.old_count = 1, .new_count = 1, .ref = {ref}};
+        continue;
+      }
+      if (result != COPSE_NONE)
+        return result;
     }
     struct items items;
     int result = items_from_node(&items, step->node, &edit->tree->shape);
@@ -276,7 +308,7 @@ static void root_collapse(struct edit *edit) {
   const struct node *node;
   while (edit->tree->root && node_open(&edit->pager->view, edit->tree->root, -1, &node) == 0 &&
          node->head.level > 0 && node->count == 0) {
-    uint64_t child = node_children(node)[0];
+    uint64_t child = node_child(node, 0);
     pager_drop(edit->pager, edit->tree->root);
     edit->tree->root = child;
   }
@@ -309,9 +341,11 @@ static uint32_t split_point(const struct items *items, const struct tree_shape *
 static uint32_t stranger_split(const struct items *items, uint32_t at, uint32_t middle,
                                const struct tree_shape *shape) {
   uint32_t prefix, most = 2 * TREE_APPEND_TARGET;
-  if (at == 0 && items_bytes(items, 0, middle, 0, shape, &prefix) > most)
+  enum page_kind kind;
+  if (at == 0 && items_bytes(items, 0, middle, 0, shape, &prefix, &kind) > most)
     return 1;
-  if (at == items->count - 1 && items_bytes(items, middle, items->count, 0, shape, &prefix) > most)
+  if (at == items->count - 1 &&
+      items_bytes(items, middle, items->count, 0, shape, &prefix, &kind) > most)
     return at;
   return middle;
 }
@@ -322,7 +356,8 @@ static int leaf_write(struct edit *edit, struct items *items, int append, struct
   const struct tree_shape *shape = &edit->tree->shape;
   struct step *step = &edit->path[0];
   uint32_t prefix, n = items->count, target = append ? TREE_APPEND_TARGET : TREE_TARGET;
-  uint32_t bytes = items_bytes(items, 0, n, 0, shape, &prefix);
+  enum page_kind kind;
+  uint32_t bytes = items_bytes(items, 0, n, 0, shape, &prefix, &kind);
   *change = (struct change){.old_count = 1, .new_count = 1};
   edit->gone[edit->gone_count++] = step->ref;
   if (bytes <= target || n < 2) {
@@ -429,7 +464,7 @@ static int value_replace(struct edit *edit, const struct item *item, struct chan
 /* 1 when a record behind the last one should begin a new leaf: this one stays as it is. */
 static int leaf_is_full(const struct edit *edit, const struct item *item, uint32_t target) {
   const struct node *node = edit->path[0].node;
-  uint32_t used = node_size(node) - (node->heap - node_arrays_end(0, node->prefix, node->count));
+  uint32_t used = node_size(node) - (node->heap - node_arrays_end(PAGE_LEAF, node->prefix, node->count));
   return is_dirty(edit, node) ? node_size(node) >= target * 3 / 4 &&
                                     !node_has_room(node, item, &edit->tree->shape)
                               : used >= target * 7 / 8;
@@ -547,7 +582,7 @@ static struct node *tail_find(struct pager *pager, const struct tree *tree) {
   const struct node *node;
   int result = node_open(&pager->view, tree->root, -1, &node);
   while (result == 0 && node->head.level > 0)
-    result = node_open(&pager->view, node_children(node)[node->count], node->head.level - 1, &node);
+    result = node_open(&pager->view, node_child(node, node->count), node->head.level - 1, &node);
   return result ? NULL : (struct node *)node;
 }
 
@@ -641,6 +676,7 @@ int tree_delete(struct pager *pager, struct tree *tree, const uint8_t *key, uint
     struct items items;
     struct node *node;
     uint32_t prefix;
+    enum page_kind kind;
     result = items_from_node(&items, step->node, &tree->shape);
     if (result == 0) {
       items_remove(&items, step->index);
@@ -648,7 +684,7 @@ int tree_delete(struct pager *pager, struct tree *tree, const uint8_t *key, uint
       change.new_count = items.count ? 1 : 0;
       int merged = COPSE_NONE;
       if (items.count &&
-          items_bytes(&items, 0, items.count, 0, &tree->shape, &prefix) < TREE_TARGET / 4)
+          items_bytes(&items, 0, items.count, 0, &tree->shape, &prefix, &kind) < TREE_TARGET / 4)
         merged = merge_try(&edit, 0, &items, &change);
       if (merged == COPSE_NONE && items.count)
         merged = edit_build(&edit, &items, 0, items.count, 0, 0, 0, &change.ref[0], &node);

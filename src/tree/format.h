@@ -6,8 +6,10 @@
  * (at the next multiple of 8)
  *                 4 x cap         heads: the four bytes of each key after the common prefix, as a
  *                                 big-endian number, padded with zero bytes
- *   (inner only, at the next multiple of 8)
+ *   (PAGE_INNER, at the next multiple of 8)
  *                 8 x (cap + 1)   children: references
+ *   (PAGE_SHORT, at once)
+ *                 5 x (cap + 1) + 3  children: references, see ref_pack(); here the arrays end
  *                 2 x cap         slots: offset of each key's entry
  *                 ...             free
  *     heap        ...             entries, growing down from heap_end
@@ -21,6 +23,10 @@
  *   of 8. Fixed-size values: info is the value's place, counted from the node's end.
  * Entry of an inner node:  u16 size; the bytes from the fifth on. Child i + 1 holds the keys
  *   that are not less than separator i; separators are the shortest that tell.
+ * The short form of an inner node has neither slots nor heap: its separators are their heads. It
+ *   is taken when none has more than four bytes after the prefix, none ends in a zero byte there
+ *   (so that a head tells its size, and a key with the same head is not less), and all children lie
+ *   within the first 2 TiB.
  *
  * Node sizes follow content: a node is written as large as it needs to be, in steps of its
  * size class. Leaves split beyond TREE_TARGET, inner nodes too if they have 16 separators. */

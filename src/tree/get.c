@@ -6,21 +6,21 @@ int tree_get(struct page_view *view, const struct tree *tree, const uint8_t *key
   uint64_t ref = tree->root;
   if (ref == 0)
     return COPSE_NONE;
-  page_prefetch(view, ref);
   const struct node *node;
+  uint32_t index;
   int result = node_open(view, ref, -1, &node);
-  while (result == 0 && node->head.level > 0) {
-    uint32_t child;
-    result = node_child(node, key, size, &child);
-    if (result)
-      return result;
-    ref = node_children(node)[child];
-    page_prefetch(view, ref);
-    result = node_open(view, ref, node->head.level - 1, &node);
-  }
   if (result)
     return result;
-  uint32_t index;
+  if (node->head.level > 0) {
+    for (unsigned level = node->head.level; level > 0; level--) {
+      result = node_step(view, ref, level, key, size, &node, &index, &ref);
+      if (result)
+        return result;
+    }
+    result = node_open(view, ref, 0, &node);
+    if (result)
+      return result;
+  }
   int exact = node_search(node, key, size, &index);
   if (exact <= 0)
     return exact < 0 ? exact : COPSE_NONE;
@@ -61,14 +61,10 @@ int tree_multiget(struct page_view *view, const struct tree *tree, size_t n,
   for (int level = root->head.level; level > 0; level--) {
     for (size_t i = 0; i < n; i++) {
       uint32_t child;
-      if (level < root->head.level)
-        result = node_open(view, refs[i], level, &nodes[i]);
-      if (result == 0)
-        result = node_child(nodes[i], keys[i].data, keys[i].size, &child);
+      result = node_step(view, level < root->head.level ? refs[i] : tree->root, (unsigned)level,
+                         keys[i].data, keys[i].size, &nodes[i], &child, &refs[i]);
       if (result)
         return result;
-      refs[i] = node_children(nodes[i])[child];
-      page_prefetch(view, refs[i]);
     }
   }
   for (size_t i = 0; i < n; i++) {

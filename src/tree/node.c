@@ -81,10 +81,19 @@ int node_search(const struct node *node, const uint8_t *key, uint32_t size, uint
   return 0;
 }
 
+uint32_t node_choose_short(const struct node *node, const uint8_t *key, uint32_t size) {
+  uint32_t prefix = node->prefix, count = node->count;
+  if (prefix && prefix_differs(node_prefix(node), prefix, key, size))
+    return prefix_compare(node_prefix(node), prefix, key, size) > 0 ? count : 0;
+  return heads_rank(node_heads(node), count, key_head(key + prefix, size - prefix));
+}
+
 int node_key(const struct node *node, uint32_t i, uint8_t *buffer, uint32_t *size) {
   int inner = node->head.level > 0;
   struct entry entry;
-  if (entry_read(node, node_slots(node), inner, i, &entry) ||
+  if (node->head.kind == PAGE_SHORT)
+    entry = short_entry(node, i);
+  else if (entry_read(node, node_slots(node), inner, i, &entry) ||
       node->prefix + entry.size > TREE_KEY_MAX)
     return node_corrupt(0, "an entry reaches outside of its node");
   uint8_t head[4];

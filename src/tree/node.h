@@ -7,6 +7,8 @@
 #include "page/page.h"
 #include "tree/format.h"
 
+#include <endian.h>
+
 /* What the values of a map look like. */
 struct tree_shape {
   uint32_t value_size; /* fixed size; 0: any */
@@ -23,26 +25,67 @@ static inline uint32_t node_heads_at(uint32_t prefix) {
 static inline uint32_t *node_heads(const struct node *node) {
   return (uint32_t *)((uint8_t *)node + node_heads_at(node->prefix));
 }
-static inline uint32_t node_children_at(uint32_t prefix, uint32_t cap) {
-  return (node_heads_at(prefix) + 4 * cap + 7) & ~7u;
+static inline uint8_t *node_prefix(const struct node *node) { return (uint8_t *)(node + 1); }
+
+/* References of the short form: 34 bits of units, then 6 of the size class. */
+#define SHORT_REF_BYTES 5u
+#define SHORT_REF_SLACK 3u /* the last one is read as eight bytes, too */
+#define SHORT_UNIT_BITS 34u
+#define SHORT_UNIT_MASK ((UINT64_C(1) << SHORT_UNIT_BITS) - 1)
+static inline int ref_is_short(uint64_t ref) {
+  return (ref & PAGE_UNIT_MASK) <= SHORT_UNIT_MASK && ref >> 54 == 0;
 }
-static inline uint64_t *node_children(const struct node *node) {
-  return (uint64_t *)((uint8_t *)node + node_children_at(node->prefix, node->cap));
+static inline uint64_t ref_pack(uint64_t ref) {
+  return (ref & SHORT_UNIT_MASK) | (uint64_t)page_ref_class(ref) << SHORT_UNIT_BITS;
 }
-static inline uint32_t node_slots_at(int inner, uint32_t prefix, uint32_t cap) {
-  return inner ? node_children_at(prefix, cap) + 8 * (cap + 1) : node_heads_at(prefix) + 4 * cap;
+static inline uint64_t ref_unpack(uint64_t packed) {
+  return (packed & SHORT_UNIT_MASK) | (packed >> SHORT_UNIT_BITS & 63) << 48;
+}
+
+static inline uint32_t node_children_at(enum page_kind kind, uint32_t prefix, uint32_t cap) {
+  uint32_t heads_end = node_heads_at(prefix) + 4 * cap;
+  return kind == PAGE_SHORT ? heads_end : (heads_end + 7) & ~7u;
+}
+static inline uint32_t node_slots_at(enum page_kind kind, uint32_t prefix, uint32_t cap) {
+  return kind == PAGE_LEAF ? node_heads_at(prefix) + 4 * cap
+                           : node_children_at(kind, prefix, cap) + 8 * (cap + 1);
 }
 static inline uint16_t *node_slots(const struct node *node) {
-  return (uint16_t *)((uint8_t *)node + node_slots_at(node->head.level > 0, node->prefix, node->cap));
+  return (uint16_t *)((uint8_t *)node + node_slots_at(node->head.kind, node->prefix, node->cap));
 }
-static inline uint32_t node_arrays_end(int inner, uint32_t prefix, uint32_t cap) {
-  return node_slots_at(inner, prefix, cap) + 2 * cap;
+static inline uint32_t node_arrays_end(enum page_kind kind, uint32_t prefix, uint32_t cap) {
+  return kind == PAGE_SHORT
+             ? node_children_at(kind, prefix, cap) + SHORT_REF_BYTES * (cap + 1) + SHORT_REF_SLACK
+             : node_slots_at(kind, prefix, cap) + 2 * cap;
 }
-static inline uint8_t *node_prefix(const struct node *node) { return (uint8_t *)(node + 1); }
+static inline uint8_t *node_child_at(const struct node *node, uint32_t i) {
+  return (uint8_t *)node + node_children_at(node->head.kind, node->prefix, node->cap) +
+         i * (node->head.kind == PAGE_SHORT ? SHORT_REF_BYTES : 8);
+}
+/* Child i of an inner node. */
+static inline uint64_t node_child(const struct node *node, uint32_t i) {
+  uint64_t word;
+  memcpy(&word, node_child_at(node, i), 8);
+  return node->head.kind == PAGE_SHORT ? ref_unpack(le64toh(word)) : word;
+}
+static inline void node_child_set(struct node *node, uint32_t i, uint64_t ref) {
+  uint64_t word = node->head.kind == PAGE_SHORT ? htole64(ref_pack(ref)) : ref;
+  memcpy(node_child_at(node, i), &word, node->head.kind == PAGE_SHORT ? SHORT_REF_BYTES : 8);
+}
 
 /* Sets the detail message for a reference that `what`; gives COPSE_E_CORRUPT. */
 #define node_corrupt(ref, what)                                                                    \
   error_set(COPSE_E_CORRUPT, "reference %llx %s", (unsigned long long)(ref), (what))
+
+/* Kind, level and units of a node at once. */
+static inline uint32_t node_tag(const struct node *node) {
+  uint32_t tag;
+  memcpy(&tag, &node->head.kind, sizeof tag);
+  return tag;
+}
+static inline uint32_t page_tag(enum page_kind kind, unsigned level, uint64_t bytes) {
+  return (uint32_t)kind | level << 8 | (uint32_t)(bytes / FORMAT_UNIT) << 16;
+}
 
 /* Opens the node that ref names, of the given level (-1: any, for a root). */
 static inline int node_open(struct page_view *view, uint64_t ref, int level,
@@ -56,15 +99,13 @@ static inline int node_open(struct page_view *view, uint64_t ref, int level,
     if (!node)
       return COPSE_E_OUSTED;
   }
-  int inner = node->head.level > 0;
-  uint32_t end = node_arrays_end(inner, node->prefix, node->cap);
-  if (__builtin_expect(node->head.kind != (inner ? PAGE_INNER : PAGE_LEAF) ||
-                           node->head.units * FORMAT_UNIT != size || node->count > node->cap ||
-                           node->cap > TREE_ITEMS_MAX || end > node->heap ||
-                           node->heap > node->heap_end ||
-                           node->heap_end > size ||
-                           node->prefix > TREE_KEY_MAX || node->head.level >= TREE_DEPTH_MAX ||
-                           (level >= 0 && node->head.level != level),
+  uint32_t inner = node->head.level > 0;
+  uint32_t kind = node_tag(node) ^ page_tag(0, level < 0 ? node->head.level : (unsigned)level, size);
+  if (__builtin_expect(inner ? kind != PAGE_SHORT && kind != PAGE_INNER : kind != PAGE_LEAF, 0) ||
+      __builtin_expect(node->count > node->cap || node->cap > TREE_ITEMS_MAX ||
+                           node_arrays_end(kind, node->prefix, node->cap) > node->heap ||
+                           node->heap > node->heap_end || node->heap_end > size ||
+                           node->prefix > TREE_KEY_MAX || node->head.level >= TREE_DEPTH_MAX,
                        0))
     return node_corrupt(ref, "leads to a damaged node");
   *out = node;
@@ -98,6 +139,13 @@ static inline int entry_read(const struct node *node, const uint16_t *slots, int
              : 0;
 }
 
+/* A separator of the short form as an entry: its size is told by the head. */
+static inline struct entry short_entry(const struct node *node, uint32_t i) {
+  uint32_t head = node_heads(node)[i];
+  return (struct entry){.rest = (const uint8_t *)node,
+                        .size = head ? 4 - (uint32_t)__builtin_ctz(head) / 8 : 0};
+}
+
 /* Where the value of a leaf entry lies inside of the node: any-size (or extent place). */
 static inline uint32_t entry_value_at(const struct entry *entry) {
   return (entry->at + 4 + entry_rest(entry->size) + 7) & ~7u;
@@ -128,9 +176,10 @@ static inline uint32_t key_head(const uint8_t *suffix, uint32_t size) {
   return head;
 }
 
-/* Search of sorted heads: low half of the result: how many are < head; high half: <= head. */
-typedef uint32_t heads_search_function(const uint32_t *heads, uint32_t n, uint32_t head);
-extern heads_search_function *heads_search;
+/* Search of sorted heads. heads_search: low half of the result: how many are < head; high half:
+ * <= head. heads_rank: how many are <= head. */
+typedef uint32_t heads_function(const uint32_t *heads, uint32_t n, uint32_t head);
+extern heads_function *heads_search, *heads_rank;
 /* Forces a search by name ("scalar", "avx2", "avx512", "neon"; NULL: the best there is), as does
  * the environment variable COPSE_SEARCH at start. COPSE_NONE: this machine has it not. */
 int heads_search_force(const char *name);
@@ -138,15 +187,54 @@ int heads_search_force(const char *name);
 /* Finds key in a node: *index of the first key that is not less; returns 1 when it is equal, 0 when not,
  * negative when an entry is damaged. */
 int node_search(const struct node *node, const uint8_t *key, uint32_t size, uint32_t *index);
+/* node_choose() in an inner node of the short form. */
+uint32_t node_choose_short(const struct node *node, const uint8_t *key, uint32_t size);
 
-/* The child to descend to for key. */
-static inline int node_child(const struct node *node, const uint8_t *key, uint32_t size,
-                             uint32_t *child) {
+/* Which child to descend to for key. */
+static inline int node_choose(const struct node *node, const uint8_t *key, uint32_t size,
+                              uint32_t *child) {
   uint32_t index;
+  if (__builtin_expect(node->head.kind == PAGE_SHORT, 1)) {
+    *child = node_choose_short(node, key, size);
+    return 0;
+  }
   int exact = node_search(node, key, size, &index);
   if (exact < 0)
     return exact;
   *child = index + (uint32_t)exact;
+  return 0;
+}
+
+/* One step down: opens the inner node `ref` of this level, chooses the child for key and asks for
+ * it. What node_open(), node_choose() and node_child() do, with fewer instructions in the case of nearly
+ * all nodes: while a lookup waits for a leaf, the processor can begin the next one only if little
+ * stands between them. */
+static inline int node_step(struct page_view *view, uint64_t ref, unsigned level,
+                            const uint8_t *key, uint32_t size, const struct node **out,
+                            uint32_t *index, uint64_t *child) {
+  uint64_t bytes;
+  const struct node *node = page_locate(view, ref, &bytes);
+  if (__builtin_expect(node && !view->copy && node_tag(node) == page_tag(PAGE_SHORT, level, bytes), 1)) {
+    uint32_t children = node_children_at(PAGE_SHORT, node->prefix, node->cap);
+    if (__builtin_expect(node->count > node->cap ||
+                             children + SHORT_REF_BYTES * (node->cap + 1u) + SHORT_REF_SLACK > bytes,
+                         0))
+      return node_corrupt(ref, "leads to a damaged node");
+    uint64_t word;
+    uint32_t at = node_choose_short(node, key, size);
+    memcpy(&word, (const uint8_t *)node + children + SHORT_REF_BYTES * at, 8);
+    *index = at;
+    *child = ref_unpack(le64toh(word));
+  } else {
+    int result = node_open(view, ref, (int)level, &node);
+    if (result == 0)
+      result = node_choose(node, key, size, index);
+    if (result)
+      return result;
+    *child = node_child(node, *index);
+  }
+  *out = node;
+  page_prefetch(view, *child);
   return 0;
 }
 

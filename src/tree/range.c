@@ -21,8 +21,8 @@ static int records_count(struct range_edit *edit, uint64_t ref, int level) {
   }
   for (uint32_t i = 0; i <= node->count; i++) {
     if (i < node->count)
-      page_prefetch(&edit->pager->view, node_children(node)[i + 1]);
-    result = records_count(edit, node_children(node)[i], level - 1);
+      page_prefetch(&edit->pager->view, node_child(node, i + 1));
+    result = records_count(edit, node_child(node, i), level - 1);
     if (result)
       return result;
   }
@@ -84,9 +84,9 @@ static int subtree_cut(struct range_edit *edit, uint64_t ref, int level, uint64_
   level = node->head.level;
   uint32_t first = 0, last = node->count;
   if (edit->from->data)
-    result = node_child(node, edit->from->data, edit->from->size, &first);
+    result = node_choose(node, edit->from->data, edit->from->size, &first);
   if (result == 0 && edit->to->data)
-    result = node_child(node, edit->to->data, edit->to->size, &last);
+    result = node_choose(node, edit->to->data, edit->to->size, &last);
   struct items old, items = {0};
   if (result == 0)
     result = items_from_node(&old, node, edit->shape);
@@ -151,7 +151,7 @@ int tree_delete_range(struct pager *pager, struct tree *tree, const struct tree_
   const struct node *node;
   while (root && node_open(&pager->view, root, -1, &node) == 0 && node->head.level > 0 &&
          node->count == 0) {
-    uint64_t child = node_children(node)[0];
+    uint64_t child = node_child(node, 0);
     pager_drop(pager, root);
     root = child;
   }

@@ -25,6 +25,17 @@ static uint32_t search_scalar(const uint32_t *heads, uint32_t n, uint32_t head) 
   return low | high << 16;
 }
 
+static uint32_t rank_scalar(const uint32_t *heads, uint32_t n, uint32_t head) {
+  uint32_t low = 0, length = n;
+  while (length > 0) {
+    uint32_t half = length / 2;
+    int not_more = heads[low + half] <= head;
+    low = not_more ? low + half + 1 : low;
+    length = not_more ? length - half - 1 : half;
+  }
+  return low;
+}
+
 #if defined(__x86_64__)
 __attribute__((target("avx512f,avx512vl,popcnt"))) static uint32_t
 search_avx512(const uint32_t *heads, uint32_t n, uint32_t head) {
@@ -39,6 +50,18 @@ search_avx512(const uint32_t *heads, uint32_t n, uint32_t head) {
     high += (uint32_t)__builtin_popcount(not_more);
   } /* to the end: leaving early costs a mispredicted branch */
   return low | high << 16;
+}
+
+__attribute__((target("avx512f,avx512vl,popcnt"))) static uint32_t
+rank_avx512(const uint32_t *heads, uint32_t n, uint32_t head) {
+  __m512i wanted = _mm512_set1_epi32((int)head);
+  uint32_t rank = 0, i = 0;
+  for (; i + 16 <= n; i += 16)
+    rank += (uint32_t)__builtin_popcount(
+        _mm512_cmple_epu32_mask(_mm512_loadu_si512(heads + i), wanted));
+  __mmask16 lanes = (__mmask16)((1u << (n - i)) - 1);
+  return rank + (uint32_t)__builtin_popcount(_mm512_mask_cmple_epu32_mask(
+                    lanes, _mm512_maskz_loadu_epi32(lanes, heads + i), wanted));
 }
 
 __attribute__((target("avx2,popcnt"))) static uint32_t
@@ -61,6 +84,22 @@ search_avx2(const uint32_t *heads, uint32_t n, uint32_t head) {
   }
   return low | high << 16;
 }
+
+__attribute__((target("avx2,popcnt"))) static uint32_t
+rank_avx2(const uint32_t *heads, uint32_t n, uint32_t head) {
+  const __m256i flip = _mm256_set1_epi32((int)0x80000000u);
+  __m256i wanted = _mm256_xor_si256(_mm256_set1_epi32((int)head), flip);
+  uint32_t more = 0, i = 0;
+  for (; i + 8 <= n; i += 8) {
+    __m256i block = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(heads + i)), flip);
+    more += (uint32_t)__builtin_popcount(
+        (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(block, wanted))));
+  }
+  uint32_t rank = i - more;
+  for (; i < n; i++)
+    rank += heads[i] <= head;
+  return rank;
+}
 #elif defined(__aarch64__)
 static uint32_t search_neon(const uint32_t *heads, uint32_t n, uint32_t head) {
   uint32x4_t wanted = vdupq_n_u32(head);
@@ -79,21 +118,32 @@ static uint32_t search_neon(const uint32_t *heads, uint32_t n, uint32_t head) {
   }
   return low | high << 16;
 }
+
+static uint32_t rank_neon(const uint32_t *heads, uint32_t n, uint32_t head) {
+  uint32x4_t wanted = vdupq_n_u32(head), not_more = vdupq_n_u32(0);
+  uint32_t i = 0;
+  for (; i + 4 <= n; i += 4)
+    not_more = vsubq_u32(not_more, vcleq_u32(vld1q_u32(heads + i), wanted));
+  uint32_t rank = vaddvq_u32(not_more);
+  for (; i < n; i++)
+    rank += heads[i] <= head;
+  return rank;
+}
 #endif
 
-heads_search_function *heads_search = search_scalar;
+heads_function *heads_search = search_scalar, *heads_rank = rank_scalar;
 
 static const struct {
   const char *name;
-  heads_search_function *function;
+  heads_function *search, *rank;
 } searches[] = {
 #if defined(__x86_64__)
-    {"avx512", search_avx512},
-    {"avx2", search_avx2},
+    {"avx512", search_avx512, rank_avx512},
+    {"avx2", search_avx2, rank_avx2},
 #elif defined(__aarch64__)
-    {"neon", search_neon},
+    {"neon", search_neon, rank_neon},
 #endif
-    {"scalar", search_scalar},
+    {"scalar", search_scalar, rank_scalar},
 };
 
 static int search_usable(const char *name) {
@@ -110,7 +160,8 @@ static int search_usable(const char *name) {
 int heads_search_force(const char *name) {
   for (size_t i = 0; i < sizeof searches / sizeof *searches; i++)
     if ((!name || strcmp(name, searches[i].name) == 0) && search_usable(searches[i].name)) {
-      heads_search = searches[i].function;
+      heads_search = searches[i].search;
+      heads_rank = searches[i].rank;
       return 0;
     }
   return COPSE_NONE;

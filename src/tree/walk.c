@@ -12,7 +12,7 @@ int tree_children(struct page_view *view, uint64_t ref,
     return result;
   if (node->head.level > 0) {
     for (uint32_t i = 0; i <= node->count && result == 0; i++)
-      result = visit(context, node_children(node)[i], 1);
+      result = visit(context, node_child(node, i), 1);
     return result;
   }
   for (uint32_t i = 0; i < node->count && node->vcap == 0 && result == 0; i++) {
@@ -110,7 +110,7 @@ static int node_walk(struct walker *walker, uint64_t ref, int level) {
     return leaf_walk(walker, ref, node);
   }
   for (uint32_t i = 0; i <= node->count; i++) {
-    result = node_walk(walker, node_children(node)[i], node->head.level - 1);
+    result = node_walk(walker, node_child(node, i), node->head.level - 1);
     if (result)
       return result;
     uint8_t key[TREE_KEY_MAX + 8];

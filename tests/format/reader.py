@@ -15,7 +15,7 @@ BLOCK, UNIT, SEGMENT = 4096, 128, 256 * 1024
 FIRST_PAGE = 3 * BLOCK
 CLASS_UNITS = (list(range(1, 17)) + [20, 24, 28, 32, 40, 48, 56, 64] + list(range(1, 17)))
 RUN = 63
-LEAF, INNER, TABLE, EXTENT = 1, 2, 3, 4
+LEAF, INNER, TABLE, EXTENT, SHORT = 1, 2, 3, 4, 5
 IN_EXTENT = 0xFFFF
 KINDS = {1: ("u8", "B"), 2: ("i8", "b"), 3: ("u16", "H"), 4: ("i16", "h"), 5: ("u32", "I"),
          6: ("i32", "i"), 7: ("u64", "Q"), 8: ("i64", "q"), 9: ("f32", "f"), 10: ("f64", "d"),
@@ -189,10 +189,11 @@ class Store:
             need(size_class < len(CLASS_UNITS), f"reference {ref:x} has no class")
             need(units == CLASS_UNITS[size_class], f"page {ref:x} has another size")
             need(offset % SEGMENT % size == 0, f"page {ref:x} is not where its class may be")
-            need((size_class >= 24) == (found in (INNER, TABLE)) or size > 16 * UNIT,
+            need((size_class >= 24) == (found in (INNER, SHORT, TABLE)) or size > 16 * UNIT,
                  f"page {ref:x} has a class of another kind")
         need(size and offset + size <= self.limit, f"page {ref:x} lies outside")
-        need(found == kind and (level is None or height == level), f"page {ref:x} is of another kind")
+        need(found in (kind if isinstance(kind, tuple) else (kind,)) and
+             (level is None or height == level), f"page {ref:x} is of another kind")
         need(birth <= self.root_version, f"page {ref:x} is newer than the root")
         return self.data[offset:offset + size]
 
@@ -253,20 +254,28 @@ class Store:
         if level is None:
             level = self.data[offset + 13]
             need(level < 24, "a tree is too high")
-        node = self.page(ref, INNER if level else LEAF, level)
+        node = self.page(ref, (INNER, SHORT) if level else LEAF, level)
         count, cap, heap, heap_end, prefix_size = struct.unpack_from("<5H", node, 20)
         need(count <= cap <= 256 and heap <= heap_end <= len(node), "a node's head")
         prefix = bytes(node[40:40 + prefix_size])
         heads_at = 40 + up(prefix_size, 8)
         slots_at = heads_at + 4 * cap
-        if level:
-            children_at = up(slots_at, 8)
-            slots_at = children_at + 8 * (cap + 1)
-        need(slots_at + 2 * cap <= heap, "a node's arrays")
         heads = struct.unpack_from(f"<{count}I", node, heads_at)
-        slots = struct.unpack_from(f"<{count}H", node, slots_at)
-        keys = [self.key_of(node, slot, head, prefix, 0 if level else 2)
-                for slot, head in zip(slots, heads)]
+        if node[12] == SHORT:
+            need(slots_at + 5 * (cap + 1) + 3 <= heap, "a node's arrays")
+            keys = [(prefix + struct.pack(">I", head).rstrip(b"\0"), 0) for head in heads]
+            packed = [int.from_bytes(node[slots_at + 5 * i:slots_at + 5 * i + 5], "little")
+                      for i in range(count + 1)]
+            children = [ref & (1 << 34) - 1 | ref >> 34 << 48 for ref in packed]
+        else:
+            if level:
+                children_at = up(slots_at, 8)
+                slots_at = children_at + 8 * (cap + 1)
+                children = struct.unpack_from(f"<{count + 1}Q", node, children_at)
+            need(slots_at + 2 * cap <= heap, "a node's arrays")
+            slots = struct.unpack_from(f"<{count}H", node, slots_at)
+            keys = [self.key_of(node, slot, head, prefix, 0 if level else 2)
+                    for slot, head in zip(slots, heads)]
         for (one, _), (next, _) in zip(keys, keys[1:]):
             need(one < next, "keys are out of order")
         if keys:
@@ -277,7 +286,6 @@ class Store:
             for slot, (key, end) in zip(slots, keys):
                 yield key, self.value_of(map, node, slot, end, heap_end)
             return
-        children = struct.unpack_from(f"<{count + 1}Q", node, children_at)
         bounds = [low] + [key for key, _ in keys] + [high]
         for i, child in enumerate(children):
             yield from self.walk(map, child, level - 1, bounds[i], bounds[i + 1])
