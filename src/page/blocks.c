@@ -13,7 +13,7 @@ int segments_grow(struct pager *pager, uint64_t segments) {
   pager->tight = 1;
   if (limit + segments > pager->segments)
     return error_set(COPSE_E_LIMIT, "the store is full: max_bytes is %llu",
-                     (unsigned long long)(pager->layout_segments * FORMAT_SEGMENT));
+                     (unsigned long long)(pager->max_segments * FORMAT_SEGMENT));
   int result = pager->may_grow ? pager->may_grow(pager->context) : 0;
   if (result)
     return result;
@@ -28,11 +28,7 @@ int segments_grow(struct pager *pager, uint64_t segments) {
   POINT(grow_begin);
   for (;; step = step / 2 < segments ? segments : step / 2) {
     uint64_t after = limit + step;
-    uint64_t table = books_segments_at(pager->layout_segments);
-    result = region_allocate(pager->writers_region, BOOKS_BLOCKS + limit * 8, step * 8);
-    if (result == 0)
-      result = region_allocate(pager->writers_region, table + limit * sizeof(struct segment),
-                               step * sizeof(struct segment));
+    result = area_grow(pager, AREA_SEGMENTS, after);
     if (result == 0)
       result = region_allocate(pager->data_region, limit * FORMAT_SEGMENT, step * FORMAT_SEGMENT);
     if (result == 0) {

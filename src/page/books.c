@@ -16,34 +16,36 @@ int books_undo_room(struct pager *pager, uint64_t entries) {
   uint64_t need = books->undo_count + entries;
   if (need <= books->undo_limit)
     return 0;
-  uint64_t limit = books->undo_limit ? books->undo_limit : 4096;
+  uint64_t limit = books->undo_limit;
   while (limit < need)
     limit *= 2;
-  if (limit * sizeof(struct undo_entry) > BOOKS_UNDO_BYTES)
+  if (limit > UNDO_ENTRIES_MAX)
     return error_set(COPSE_E_LIMIT, "the transaction changes too much at once; commit in parts");
-  int result = region_allocate(pager->writers_region, BOOKS_UNDO, limit * sizeof(struct undo_entry));
+  int result = area_grow(pager, AREA_UNDO, limit);
   if (result == COPSE_E_NO_SPACE) { /* no more than is needed, in whole blocks */
     limit = (need + 255) / 256 * 256;
-    result = region_allocate(pager->writers_region, BOOKS_UNDO, limit * sizeof(struct undo_entry));
+    result = area_grow(pager, AREA_UNDO, limit);
   }
   if (result == 0)
     books->undo_limit = limit;
   return result;
 }
 
-/* Entries are untrusted. */
+/* Entries are untrusted: what they name must be a word of the books that may be undone. */
 void books_undo_to(struct pager *pager, uint64_t keep) {
   struct books *books = pager->books;
-  const struct undo_entry *log = (const struct undo_entry *)(pager->writers + BOOKS_UNDO);
-  uint64_t count = books->undo_count, end = books_bytes(pager->layout_segments);
+  uint64_t words = BOOKS_AT + offsetof(struct books, words);
+  uint64_t pieces = BOOKS_AT + offsetof(struct books, pieces);
+  uint64_t count = books->undo_count, end = areas_end(pager);
   if (count > books->undo_limit)
     count = books->undo_limit;
   if (end > pager->writers_region->reserved)
     end = pager->writers_region->reserved;
   while (count > keep) {
-    const struct undo_entry *entry = &log[--count];
-    if (entry->offset >= BOOKS_AT && entry->offset % 8 == 0 && entry->offset < end)
-      *(uint64_t *)(pager->writers + entry->offset) = entry->old;
+    const struct undo_entry *entry = books_undo(pager, --count);
+    uint64_t at = entry->offset;
+    if (at >= words && (at < pieces || at >= BOOKS_HOT) && at % 8 == 0 && at < end)
+      *(uint64_t *)(pager->writers + at) = entry->old;
     POINT(rollback_step);
   }
   books_order();
@@ -68,7 +70,6 @@ void pager_begin(struct pager *pager, uint64_t version, uint64_t published) {
   pager->epoch = 0;
   pager->taken_units = 0;
   pager->failure = 0;
-  pager->impatient = 0; /* a fork may have copied it in the middle of a growth */
   pager->logged = 0;
   pager->deferred = 0;
   pager->freed.count = 0;
@@ -151,26 +152,14 @@ static int storage_check(struct region *region, uint64_t end) {
   return result;
 }
 
-int pager_check(const struct pager *pager) {
+int pager_check(struct pager *pager) {
   const struct books *books = pager->books;
-  uint64_t room = pager->writers_region->reserved - books_chunks_at(pager->layout_segments);
-  if (books->segment_limit > pager->data_region->reserved / FORMAT_SEGMENT ||
-      books->chunk_limit > room / sizeof(struct chunk))
+  if (books->segment_limit > pager->data_region->reserved / FORMAT_SEGMENT)
     return error_set(COPSE_E_ADDRESS_SPACE,
                      "the store has grown beyond the address space that this process reserved");
-  if (books->undo_limit > BOOKS_UNDO_BYTES / sizeof(struct undo_entry) ||
-      books->words[BOOK_SEGMENT_USED] > books->segment_limit)
+  if (books->undo_limit == 0 || books->words[BOOK_SEGMENT_USED] > books->segment_limit)
     return error_set(COPSE_E_CORRUPT, "the books in the writers' file make no sense");
-  uint64_t segments_end = books_segments_at(pager->layout_segments) +
-                          books->segment_limit * sizeof(struct segment);
-  uint64_t chunks_end =
-      books_chunks_at(pager->layout_segments) + books->chunk_limit * sizeof(struct chunk);
-  int result = storage_check(pager->writers_region, segments_end);
-  if (result == 0 && books->chunk_limit)
-    result = storage_check(pager->writers_region, chunks_end);
-  if (result == 0)
-    result = storage_check(pager->writers_region,
-                           BOOKS_UNDO + books->undo_limit * sizeof(struct undo_entry));
+  int result = areas_check(pager);
   if (result == 0)
     result = storage_check(pager->data_region, books->segment_limit * FORMAT_SEGMENT);
   return result;
@@ -195,14 +184,10 @@ int chunk_take(struct pager *pager, uint64_t *index) {
   uint64_t used = books_word(pager, BOOK_CHUNK_USED);
   if (used >= pager->books->chunk_limit) {
     uint64_t step = used < 16 ? 16 : used < 4096 ? used : 4096;
-    uint64_t at = books_chunks_at(pager->layout_segments) + used * sizeof(struct chunk);
-    if (at + step * sizeof(struct chunk) > pager->writers_region->reserved)
-      return error_set(COPSE_E_ADDRESS_SPACE,
-                       "the lists of freed pages outgrow the address space reserved for them");
-    int result = region_allocate(pager->writers_region, at, step * sizeof(struct chunk));
+    int result = area_grow(pager, AREA_CHUNKS, used + step);
     if (result == COPSE_E_NO_SPACE) {
       step = 1;
-      result = region_allocate(pager->writers_region, at, sizeof(struct chunk));
+      result = area_grow(pager, AREA_CHUNKS, used + 1);
     }
     if (result)
       return result;

@@ -10,6 +10,31 @@
  * stores, so that the compiler is all there is to hold back. */
 static inline void books_order(void) { __asm__ volatile("" ::: "memory"); }
 
+/* Where an element of an area lies, which must be below its limit. */
+struct place {
+  uint8_t *piece;
+  uint64_t index, count; /* in the piece; how many elements it has */
+};
+static inline struct place area_place(const struct pager *pager, enum area area, unsigned shift,
+                                      uint64_t element) {
+  uint64_t from_first = element + (UINT64_C(1) << shift);
+  unsigned top = 63 - (unsigned)__builtin_clzll(from_first);
+  uint64_t count = UINT64_C(1) << top;
+  return (struct place){pager->pieces[area][top - shift], from_first - count, count};
+}
+static inline struct undo_entry *books_undo(const struct pager *pager, uint64_t entry) {
+  struct place place = area_place(pager, AREA_UNDO, AREA_UNDO_SHIFT, entry);
+  return (struct undo_entry *)place.piece + place.index;
+}
+/* Makes storage for elements up to `to`; the caller then raises the limit. Segments are filled with
+ * zeros. Errors: NO_SPACE, ADDRESS_SPACE, DESCRIPTOR. */
+int area_grow(struct pager *pager, enum area area, uint64_t to);
+/* Finds out where the pieces lie that came on top since it was called last. Errors: CORRUPT,
+ * ADDRESS_SPACE. */
+int areas_check(struct pager *pager);
+/* Where the pieces end in the writers' file. */
+uint64_t areas_end(const struct pager *pager);
+
 /* Makes room for `entries` more undo entries, so that books_set cannot fail until then. */
 int books_undo_room(struct pager *pager, uint64_t entries);
 
@@ -19,8 +44,7 @@ void books_undo_to(struct pager *pager, uint64_t keep);
 /* Changes a word of the writers' file so that it can be undone. Room must have been made. */
 static inline void books_set(struct pager *pager, uint64_t *word, uint64_t value) {
   struct books *books = pager->books;
-  struct undo_entry *entry =
-      (struct undo_entry *)(pager->writers + BOOKS_UNDO) + books->undo_count;
+  struct undo_entry *entry = books_undo(pager, books->undo_count);
   entry->offset = (uint64_t)((uint8_t *)word - pager->writers);
   entry->old = *word;
   books_order();
@@ -51,13 +75,16 @@ static inline uint64_t *books_hot(const struct pager *pager, unsigned class) {
   return (uint64_t *)(pager->writers + BOOKS_HOT) + (uint64_t)class * HOT_DEPTH;
 }
 static inline uint64_t *books_blocks(const struct pager *pager, uint64_t segment) {
-  return (uint64_t *)(pager->writers + BOOKS_BLOCKS) + segment;
+  struct place place = area_place(pager, AREA_SEGMENTS, AREA_SEGMENTS_SHIFT, segment);
+  return (uint64_t *)place.piece + place.index;
 }
 static inline struct segment *books_segment(const struct pager *pager, uint64_t segment) {
-  return (struct segment *)(pager->writers + books_segments_at(pager->layout_segments)) + segment;
+  struct place place = area_place(pager, AREA_SEGMENTS, AREA_SEGMENTS_SHIFT, segment);
+  return (struct segment *)(place.piece + place.count * sizeof(uint64_t)) + place.index;
 }
 static inline struct chunk *books_chunk(const struct pager *pager, uint64_t index) {
-  return (struct chunk *)(pager->writers + books_chunks_at(pager->layout_segments)) + index;
+  struct place place = area_place(pager, AREA_CHUNKS, AREA_CHUNKS_SHIFT, index);
+  return (struct chunk *)place.piece + place.index;
 }
 
 #define SEGMENT_CLASS(info) ((unsigned)((info)&0xff)) /* class + 1 */

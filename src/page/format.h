@@ -10,14 +10,17 @@
  * lookup's first steps lie close together and share entries of the TLB.
  *
  * Books (all words u64, written only under the writer lock, each change through the undo
- * log; offsets in the writers' file, `segments` = max_bytes / 256 KiB):
+ * log; offsets in the writers' file):
  *      24576                struct books
  *      64 KiB   40 x 256 x 8  hot stacks: free pages ready for use, by class
- *       1 MiB   1 GiB         undo log: struct undo_entry
- *   ...         8 x segments  block map: one bit per 4 KiB block, 1: in use (all ones: a
- *                             segment of small pages)
- *   ...       272 x segments  struct segment: the free pages of segments of small pages
- *   ...         chunks        struct chunk: pages of lists (pending, parked, condemned)
+ *       1 MiB   ...         pieces of the three areas that grow, in the order of their making
+ *
+ * An area is an array in pieces, the first of 2^shift elements, each other one of twice as many as
+ * the one before; where they lie stands in books->pieces. So a small store has small files.
+ *   segments  per segment a word of the block map (one bit per 4 KiB block, 1: in use; all ones: a
+ *             segment of small pages) and a struct segment; in a piece, the words come first
+ *   chunks    struct chunk: pages of lists (pending, parked, condemned)
+ *   undo      struct undo_entry: the undo log
  */
 #ifndef PAGE_FORMAT_H
 #define PAGE_FORMAT_H
@@ -92,6 +95,12 @@ enum book_word {
   BOOK_WORDS = 64,
 };
 
+enum area { AREA_SEGMENTS, AREA_CHUNKS, AREA_UNDO, AREAS };
+#define AREA_SEGMENTS_SHIFT 9u /* 140 KiB: for 128 MiB of data */
+#define AREA_CHUNKS_SHIFT 4u   /* 64 KiB */
+#define AREA_UNDO_SHIFT 12u    /* 64 KiB */
+#define AREA_PIECES 32u
+
 /* Freed pages that one old version keeps from reuse. */
 struct bucket {
   uint64_t tag;   /* that version; meaningful while top is not 0 */
@@ -103,15 +112,20 @@ struct bucket {
 struct books {
   uint64_t undo_version; /*   0 version that the log's transaction would commit */
   uint64_t undo_count;   /*   8 entries to undo when undo_version was never published */
-  uint64_t segment_limit; /* 16 segments that have storage; rises only, not undone */
-  uint64_t chunk_limit;  /*  24 chunks that have storage; rises only */
-  uint64_t undo_limit;   /*  32 undo entries that have storage; rises only */
+  union { /* how many have storage; they only rise, and are not undone */
+    uint64_t limits[AREAS]; /* 16 enum area */
+    struct {
+      uint64_t segment_limit, chunk_limit, undo_limit;
+    };
+  };
   uint64_t zero[3];
   uint64_t words[BOOK_WORDS]; /* 64 enum book_word */
   uint64_t partial[64];       /* per class: a segment + 1 that has free pages, 0: none */
   struct bucket buckets[BUCKETS];
+  uint64_t pieces[AREAS][AREA_PIECES]; /* 3136 offsets in this file; not undone */
 };
 _Static_assert(offsetof(struct books, words) == 64, "offset");
+_Static_assert(offsetof(struct books, pieces) == 3136, "offset");
 _Static_assert(BOOK_CROWD + QUEUE_WORDS <= BOOK_WORDS, "a bit for each word");
 
 struct undo_entry {
@@ -147,22 +161,19 @@ _Static_assert(sizeof(struct chunk) == 4096, "chunk");
 
 #define BOOKS_AT 24576u
 #define BOOKS_HOT (64u * 1024)
-#define BOOKS_UNDO (1024u * 1024)
-#define BOOKS_UNDO_BYTES (UINT64_C(1) << 30)
-#define BOOKS_BLOCKS (BOOKS_UNDO + BOOKS_UNDO_BYTES)
+#define BOOKS_PIECES (1024u * 1024)
+#define UNDO_ENTRIES_MAX (UINT64_C(1) << 26)
 _Static_assert(BOOKS_AT + sizeof(struct books) <= BOOKS_HOT, "books fit");
-_Static_assert(BOOKS_HOT + PAGE_CLASSES * HOT_DEPTH * 8 <= BOOKS_UNDO, "hot stacks fit");
+_Static_assert(BOOKS_HOT + PAGE_CLASSES * HOT_DEPTH * 8 <= BOOKS_PIECES, "hot stacks fit");
 
-static inline uint64_t books_segments_at(uint64_t segments) {
-  return BOOKS_BLOCKS + (segments * 8 + FORMAT_BLOCK - 1) / FORMAT_BLOCK * FORMAT_BLOCK;
+/* How long the writers' file of so many segments is at first, at most. */
+static inline uint64_t books_bytes_least(uint64_t segments) {
+  return BOOKS_PIECES + (2 * segments + 1024) * (sizeof(struct segment) + 8) + (1u << 20);
 }
-static inline uint64_t books_chunks_at(uint64_t segments) {
-  uint64_t bytes = segments * sizeof(struct segment);
-  return books_segments_at(segments) + (bytes + FORMAT_BLOCK - 1) / FORMAT_BLOCK * FORMAT_BLOCK;
-}
-/* Address space that the writers' file wants: lists for every 512 bytes of data. */
+/* Address space that it wants: lists for every 512 bytes of data, and room for the undo log. */
 static inline uint64_t books_bytes(uint64_t segments) {
-  return books_chunks_at(segments) + segments * (FORMAT_SEGMENT / 16) + (64u << 20);
+  return books_bytes_least(segments) + segments * (FORMAT_SEGMENT / 16) +
+         2 * UNDO_ENTRIES_MAX * sizeof(struct undo_entry);
 }
 
 #endif

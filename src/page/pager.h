@@ -39,8 +39,10 @@ struct pager {
   uint8_t *writers;       /* the writers' file, writable */
   struct region *writers_region;
   struct books *books;
+  uint8_t *pieces[AREAS][AREA_PIECES]; /* where the books' areas lie, as far as limits_known */
+  uint64_t limits_known[AREAS];
   uint64_t segments;      /* bound: max_bytes / 256 KiB, or what the address space allows */
-  uint64_t layout_segments; /* what the file's layout was computed for: max_bytes / 256 KiB */
+  uint64_t max_segments;  /* max_bytes / 256 KiB */
   uint64_t prefault_bytes;
   /* Asked to reclaim pages when nothing free is left but growing. Errors end the allocation. */
   int (*reclaim)(void *context, int urgent); /* urgent: without it the allocation fails */
@@ -70,7 +72,9 @@ struct pager_mark {
 
 /* Binds a pager to mapped files. */
 void pager_init(struct pager *pager, struct region *data, struct region *writers,
-                uint64_t layout_segments);
+                uint64_t max_segments);
+/* In a forked child: forgets what another thread of the parent may have been about. */
+void pager_adopt(struct pager *pager);
 void pager_free(struct pager *pager);
 
 /* Starts books for a data file whose storage is segment_limit segments, all free but the
@@ -83,7 +87,7 @@ void pager_books_finish(struct pager *pager);
 
 /* Whether this process has mapped all that the books speak of: to be asked before pager_begin().
  * Errors: ADDRESS_SPACE, CORRUPT. */
-int pager_check(const struct pager *pager);
+int pager_check(struct pager *pager);
 /* Begins the transaction that would commit version, undoing first what a dead one left. */
 void pager_begin(struct pager *pager, uint64_t version, uint64_t published);
 /* Undoes all changes of the books since begin, and forgets freed and loose pages. */

@@ -8,7 +8,7 @@
 #define UNDO_FIRST 4096u
 
 void pager_init(struct pager *pager, struct region *data, struct region *writers,
-                uint64_t layout_segments) {
+                uint64_t max_segments) {
   memset(pager, 0, sizeof *pager);
   pager->data = data->rw;
   pager->data_region = data;
@@ -16,36 +16,36 @@ void pager_init(struct pager *pager, struct region *data, struct region *writers
   pager->writers = writers->rw;
   pager->writers_region = writers;
   pager->books = (struct books *)(writers->rw + BOOKS_AT);
-  pager->layout_segments = layout_segments;
+  pager->max_segments = max_segments;
   pager->segments = data->reserved / FORMAT_SEGMENT;
-  if (pager->segments > layout_segments)
-    pager->segments = layout_segments;
+  if (pager->segments > max_segments)
+    pager->segments = max_segments;
   pager->view.limit = pager->books->segment_limit * FORMAT_SEGMENT;
   if (pager->view.limit > data->reserved)
     pager->view.limit = data->reserved / FORMAT_SEGMENT * FORMAT_SEGMENT;
 }
 
+void pager_adopt(struct pager *pager) {
+  memset(pager->limits_known, 0, sizeof pager->limits_known);
+  pager->impatient = 0;
+}
+
 int pager_books_create(struct pager *pager, uint64_t segment_limit) {
-  struct region *writers = pager->writers_region;
-  uint64_t table = books_segments_at(pager->layout_segments);
-  int result = region_allocate(writers, BOOKS_BLOCKS, segment_limit * 8);
-  if (result == 0)
-    result = region_allocate(writers, table, segment_limit * sizeof(struct segment));
-  /* Lists and log for small transactions: a store that is full can still delete and commit. */
-  if (result == 0)
-    result = region_allocate(writers, books_chunks_at(pager->layout_segments),
-                             CHUNKS_FIRST * sizeof(struct chunk));
-  if (result == 0)
-    result = region_allocate(writers, BOOKS_UNDO, UNDO_FIRST * sizeof(struct undo_entry));
-  if (result)
-    return result;
   struct books *books = pager->books;
   memset(books, 0, sizeof *books);
-  books->chunk_limit = CHUNKS_FIRST;
-  books->undo_limit = UNDO_FIRST;
-  memset(books_blocks(pager, 0), 0, segment_limit * 8);
-  memset(books_segment(pager, 0), 0, segment_limit * sizeof(struct segment));
+  int result = area_grow(pager, AREA_SEGMENTS, segment_limit);
+  if (result)
+    return result;
   books->segment_limit = segment_limit;
+  /* Lists and log for small transactions: a store that is full can still delete and commit. */
+  result = area_grow(pager, AREA_CHUNKS, CHUNKS_FIRST);
+  if (result)
+    return result;
+  books->chunk_limit = CHUNKS_FIRST;
+  result = area_grow(pager, AREA_UNDO, UNDO_FIRST);
+  if (result)
+    return result;
+  books->undo_limit = UNDO_FIRST;
   *books_blocks(pager, 0) = (UINT64_C(1) << FORMAT_FIRST_PAGE / FORMAT_BLOCK) - 1;
   books->words[BOOK_SEGMENT_USED] = 1;
   books->words[BOOK_FREE_BLOCKS] = BLOCKS_PER_SEGMENT - FORMAT_FIRST_PAGE / FORMAT_BLOCK;

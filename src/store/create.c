@@ -170,8 +170,10 @@ static void root_install(struct copse_store *store, const struct root_slot *slot
 
 int coordination_create(struct copse_store *store, int data_fd) {
   struct root_slot slot;
-  uint64_t nonce;
+  uint64_t nonce, size = 0;
   int fd, result = durable_read(data_fd, store->data.path, &slot);
+  if (result == 0)
+    result = os_size(data_fd, store->data.path, &size);
   if (result)
     return result;
   if (!slot.clean && store->header.durability == COPSE_DURABILITY_NONE)
@@ -194,7 +196,7 @@ int coordination_create(struct copse_store *store, int data_fd) {
     result = region_open(&store->writers, fd,
                          store->writers_path ? store->writers_path : "(anonymous)", !store->path,
                          REGION_RW, books_bytes(store->segments),
-                         books_chunks_at(store->segments) + FORMAT_SEGMENT);
+                         books_bytes_least(size / FORMAT_SEGMENT));
   if (result == 0)
     result = heads_fill(store, nonce);
   struct root root = slot.root;

@@ -83,6 +83,7 @@ static void store_adopt(struct copse_store *store) {
   }
   if (store->txn.active)
     store->txn.forked = 1;
+  pager_adopt(&store->pager);
   /* relaxed: this process has one thread now */
   atomic_store_explicit(&store->writer_thread, 0, memory_order_relaxed);
 }

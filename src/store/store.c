@@ -98,6 +98,8 @@ static int coordination_map(struct copse_store *store, const char *path, int wri
       return COPSE_NONE;
     }
   }
+  if (write && minimum < size)
+    minimum = size;
   return region_open(region, fd, path, 0, write ? REGION_RW : REGION_RO, reserve, minimum);
 }
 
@@ -108,8 +110,7 @@ static int coordination_open(struct copse_store *store) {
   if (result)
     return result;
   result = coordination_map(store, store->writers_path, write,
-                            write ? books_bytes(store->segments) : BOOKS_UNDO,
-                            write ? books_chunks_at(store->segments) + FORMAT_SEGMENT : BOOKS_UNDO,
+                            write ? books_bytes(store->segments) : BOOKS_PIECES, BOOKS_PIECES,
                             FORMAT_MAGIC_WRITERS, &store->writers);
   if (result)
     region_close(&store->readers);

@@ -122,21 +122,22 @@ struct books_image {
   struct chunk *lists;
 };
 
-__attribute__((unused)) static void *image_part(const void *from, size_t size) {
-  void *copy = malloc(size + 1);
-  CHECK(copy != NULL);
-  return memcpy(copy, from, size);
-}
-
 __attribute__((unused)) static void books_image_take(struct books_image *image,
                                                      const struct pager *pager) {
   image->segments = pager->books->segment_limit;
   image->chunks = pager->books->chunk_limit;
   image->books = *pager->books;
   memcpy(image->hot, books_hot(pager, 0), sizeof image->hot);
-  image->blocks = image_part(books_blocks(pager, 0), image->segments * 8);
-  image->table = image_part(books_segment(pager, 0), image->segments * sizeof(struct segment));
-  image->lists = image_part(books_chunk(pager, 0), image->chunks * sizeof(struct chunk));
+  image->blocks = calloc(image->segments, sizeof *image->blocks);
+  image->table = calloc(image->segments, sizeof *image->table);
+  image->lists = calloc(image->chunks, sizeof *image->lists);
+  CHECK(image->blocks != NULL && image->table != NULL && image->lists != NULL);
+  for (uint64_t i = 0; i < image->segments; i++) {
+    image->blocks[i] = *books_blocks(pager, i);
+    image->table[i] = *books_segment(pager, i);
+  }
+  for (uint64_t i = 0; i < image->chunks; i++)
+    image->lists[i] = *books_chunk(pager, i);
 }
 
 /* The books are what they were; storage may have come on top. Frees the image. */
@@ -146,10 +147,12 @@ __attribute__((unused)) static void books_image_check(struct books_image *image,
   CHECK(memcmp(image->books.partial, pager->books->partial, sizeof image->books.partial) == 0);
   CHECK(memcmp(image->books.buckets, pager->books->buckets, sizeof image->books.buckets) == 0);
   CHECK(memcmp(image->hot, books_hot(pager, 0), sizeof image->hot) == 0);
-  CHECK(memcmp(image->blocks, books_blocks(pager, 0), image->segments * 8) == 0);
-  CHECK(memcmp(image->table, books_segment(pager, 0), image->segments * sizeof(struct segment)) ==
-        0);
-  CHECK(memcmp(image->lists, books_chunk(pager, 0), image->chunks * sizeof(struct chunk)) == 0);
+  for (uint64_t i = 0; i < image->segments; i++) {
+    CHECK_EQ(image->blocks[i], *books_blocks(pager, i));
+    CHECK(memcmp(&image->table[i], books_segment(pager, i), sizeof *image->table) == 0);
+  }
+  for (uint64_t i = 0; i < image->chunks; i++)
+    CHECK(memcmp(&image->lists[i], books_chunk(pager, i), sizeof *image->lists) == 0);
   free(image->blocks);
   free(image->table);
   free(image->lists);

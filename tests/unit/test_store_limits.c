@@ -248,6 +248,54 @@ TEST(file_size_limit) {
   CHECK_CHILD_OK(child);
 }
 
+/* The files of a small store are small, its books' too, however large it may become. */
+TEST(small_store_under_a_file_size_limit) {
+  const char *path = test_shm_path("store");
+  pid_t child = test_fork();
+  if (child == 0) {
+    struct rlimit limit = {64 << 20, 64 << 20};
+    CHECK_SYS(setrlimit(RLIMIT_FSIZE, &limit));
+    struct copse_store *store = store_new(path, 0);
+    struct copse_map *map = map_new(store, "m");
+    uint64_t stored = 0;
+    int result = 0;
+    for (uint32_t i = 0; result == 0; i++) {
+      struct copse_txn *txn = begin(store);
+      for (uint32_t j = 0; j < 100 && result == 0; j++) {
+        uint8_t key[8];
+        void *memory;
+        copse_key_u64(i * 100 + j, key);
+        result = copse_reserve(txn, map, key, 8, 10 + j * 30, 0, &memory);
+        stored += result ? 0 : 10 + j * 30;
+      }
+      if (result == 0)
+        result = copse_txn_commit(txn, NULL);
+      else
+        copse_txn_abort(txn);
+    }
+    CHECK_RESULT(result, COPSE_E_NO_SPACE);
+    CHECK(strstr(copse_error_detail(), "RLIMIT_FSIZE") != NULL);
+    CHECK_GT(stored, 30 << 20);
+    store_sound(store);
+    struct copse_txn *txn = begin(store);
+    CHECK_OK(copse_delete_range(txn, map, NULL, NULL));
+    CHECK_OK(copse_txn_commit(txn, NULL));
+    set_text(store, map, "a", "1");
+    copse_map_close(map);
+    CHECK_OK(copse_store_close(store));
+    char writers[600];
+    struct stat file;
+    snprintf(writers, sizeof writers, "%s-writers", path);
+    CHECK_SYS(stat(writers, &file));
+    CHECK_LT(file.st_size, 8 << 20);
+    CHECK_OK(copse_store_open(path, NULL, &store));
+    store_sound(store);
+    CHECK_OK(copse_store_close(store));
+    _exit(0);
+  }
+  CHECK_CHILD_OK(child);
+}
+
 TEST(address_space_limit) {
   const char *path = test_shm_path("store");
   if (TEST_ASAN || TEST_TSAN)
