@@ -101,6 +101,13 @@ static void show_waits(struct text *out, const struct sample *before, const stru
     text_printf(out, "; writer %" PRIu32 " for ", now->stat.writer_pid);
     units_time(out, now->stat.writer_held_ns);
   }
+  if (now->stat.long_holds != 0) {
+    text_printf(out, "; long transactions %" PRIu64 ", the last by %" PRIu32 " (",
+                now->stat.long_holds, now->stat.long_hold_pid);
+    text_add_escaped(out, now->stat.long_hold_command, strlen(now->stat.long_hold_command));
+    text_string(out, ") for ");
+    units_time(out, now->stat.long_hold_ns);
+  }
   text_byte(out, '\n');
 }
 

@@ -33,6 +33,10 @@ struct copse_stat {
   uint64_t lock_waits;       /* times a writer had to wait */
   uint64_t lock_wait_ns;     /* in all */
   uint64_t lock_wait_max_ns; /* the longest */
+  uint64_t long_holds;       /* transactions that a waiter found held for longer than its long_hold_ns */
+  uint64_t long_hold_ns;     /* the last of them: for how long, as far as waiters saw */
+  uint32_t long_hold_pid;    /* and by whom, in its own PID namespace; 0: there was none */
+  char long_hold_command[16];
   uint64_t takeovers;        /* write locks taken from dead processes */
   uint64_t reaped;           /* dead processes cleaned up after */
   uint64_t wakes;            /* commits that had to wake a waiter */

@@ -71,6 +71,8 @@ struct copse_store_options {
   uint64_t sync_bytes;        /* lazy: bytes of pages that commits write between two syncs; at twice
                                  as many commits wait for the disk; 0: 256 MiB */
   uint32_t sync_interval_ms;  /* lazy: time between two syncs; 0: one second */
+  uint64_t long_hold_ns;      /* who holds a write transaction for longer while this process waits for
+                                 it is named in copse_stat(); 0: one second */
 };
 
 /* Opens the store at path (NULL: creates an anonymous one). options may be NULL.

@@ -72,7 +72,8 @@ COPSE_CHECKED int copse_count(struct copse_view *view, struct copse_map *map, ui
 
 /* --- write transactions -------------------------------------------------------------- */
 
-/* Begins the store's one write transaction; others wait. timeout_ns: < 0 waits as long as it
+/* Begins the store's one write transaction; others wait, and who waits longest has its turn within
+ * about a millisecond of transactions for each that waits. timeout_ns: < 0 waits as long as it
  * takes, 0 only tries, > 0 waits that long. A signal handled without SA_RESTART ends the wait.
  * A writer that died is taken over from; one that merely stopped is waited for and named in
  * the detail message of TIMEOUT.

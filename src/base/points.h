@@ -18,6 +18,7 @@
   X(lock_takeover_proved)   /* writer: the owner's byte is held, the lock word still his */        \
   X(lock_takeover_done)     /* writer: the word is ours, the dead owner not yet cleaned up */      \
   X(lock_releasing)         /* writer: about to release */                                         \
+  X(lock_reserved)          /* writer: released for a sleeper that is not yet woken */              \
   X(reap_byte_held)         /* reaper: the dead client's byte is held */                           \
   X(reap_slots_cleared)     /* reaper: its slots are free, its entry is not */                     \
   X(rollback_begin)         /* writer: undoing what a dead or aborted transaction left */          \

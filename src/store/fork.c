@@ -66,6 +66,7 @@ static void after_fork_parent(void) {
 /* The child's snapshots rest on its own slots; cached handles had slots of the parent's. */
 static void store_adopt(struct copse_store *store) {
   client_passage_child(&store->passage);
+  store->passage.client.long_hold_ns = store->client.long_hold_ns;
   store->client = store->passage.client;
   syncer_forget(store);
   /* relaxed: this process has one thread now */

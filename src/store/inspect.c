@@ -29,6 +29,14 @@ static void words_stat(const struct copse_store *store, struct copse_stat *stat)
   stat->lock_waits = READ(words->lock_waits);
   stat->lock_wait_ns = READ(words->lock_wait_ns);
   stat->lock_wait_max_ns = READ(words->lock_wait_max_ns);
+  stat->long_holds = READ(words->long_holds);
+  stat->long_hold_ns = READ(words->long_hold_ns);
+  stat->long_hold_pid = (uint32_t)READ(words->long_hold_pid);
+  for (int i = 0; i < 2; i++) {
+    uint64_t part = READ(words->long_hold_command[i]);
+    memcpy(stat->long_hold_command + 8 * i, &part, 8);
+  }
+  stat->long_hold_command[15] = 0;
   stat->takeovers = READ(words->takeovers);
   stat->reaped = READ(words->reaped);
   stat->wakes = READ(words->wakes);

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 
 #define ATTACH_BYTE (UINT64_C(1) << 41)
+#define LONG_HOLD_NS UINT64_C(1000000000)
 #define ATTEMPTS_MAX 100 /* to open what others keep removing */
 #define PRESENCE_BYTE ((UINT64_C(1) << 41) + 1)
 
@@ -305,6 +306,7 @@ int copse_store_open(const char *path, const struct copse_store_options *options
   if (result)
     goto fail;
   store->pager.prefault_bytes = options->prefault_bytes;
+  store->client.long_hold_ns = options->long_hold_ns ? options->long_hold_ns : LONG_HOLD_NS;
   if (options->flags & COPSE_SIGBUS_GUARD) {
     result = guard_install();
     if (result == 0)

@@ -25,6 +25,7 @@ struct client {
   uint32_t index;
   uint32_t generation;
   void *live_page;        /* holds the description that holds the byte */
+  uint64_t long_hold_ns;  /* who holds the writer lock for longer while we wait is noted */
 };
 
 static inline struct readers_header *readers_head(const struct region *readers) {

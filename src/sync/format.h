@@ -111,6 +111,8 @@ _Static_assert(sizeof(struct writers_header) == 4096, "one page");
 #define LOCK_WAITERS (UINT64_C(1) << 63)
 #define LOCK_OWNER(word) ((uint32_t)((word)&0xffffff))
 #define LOCK_FREE UINT64_C(0)
+/* In the owner's place, with a generation and LOCK_WAITERS: free, but for the sleeper just woken. */
+#define LOCK_RESERVED 0xffffffu
 
 struct commit_words {
   /* 0: the newest committed version. Written by the holder of the lock; read by all.
@@ -122,8 +124,9 @@ struct commit_words {
   _Atomic uint32_t lock_wake;     /* futex word: rises at each release that has to wake */
   uint32_t zero1;
   _Atomic uint64_t lock_generation; /* the last one used; by compare-and-swap winners only */
-  _Atomic uint64_t lock_since_ns; /* CLOCK_MONOTONIC_COARSE when it was taken */
-  uint64_t zero2[4];
+  _Atomic uint64_t lock_since_ns; /* CLOCK_MONOTONIC_COARSE when it was taken or reserved */
+  _Atomic uint64_t lock_turn_ns;  /* CLOCK_MONOTONIC when it was last reserved; by the holder */
+  uint64_t zero2[3];
   /* 128: futex word that commits raise when somebody waits. tag: commit-wait */
   _Atomic uint32_t commit_wake;
   uint32_t zero3[15];
@@ -144,12 +147,17 @@ struct commit_words {
   _Atomic uint64_t lock_waits, lock_wait_ns, lock_wait_max_ns; /* by waiters */
   _Atomic uint64_t written_units; /* of pages taken by commits, in 128 bytes */
   _Atomic uint64_t syncs;         /* durable roots written; by the holder of SYNC_BYTE */
-  uint64_t zero5[4096 / 8 - 32 - 13];
+  uint64_t zero5[64 - 32 - 13];
+  /* 512: transactions held for longer than a waiter found usual; the last one's lock word, length as
+   * seen by waiters, process and command. Written by waiters. */
+  _Atomic uint64_t long_holds, long_hold_word, long_hold_ns, long_hold_pid, long_hold_command[2];
+  uint64_t zero6[4096 / 8 - 64 - 6];
 };
 _Static_assert(offsetof(struct commit_words, lock) == 64, "own line");
 _Static_assert(offsetof(struct commit_words, commit_wake) == 128, "own line");
 _Static_assert(offsetof(struct commit_words, durable) == 192, "own line");
 _Static_assert(offsetof(struct commit_words, commits) == 256, "own line");
+_Static_assert(offsetof(struct commit_words, long_holds) == 512, "own line");
 _Static_assert(sizeof(struct commit_words) == 4096, "one page");
 
 /* A committed root. The writer marks it odd, writes the words, marks it even; a reader that

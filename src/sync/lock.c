@@ -1,14 +1,22 @@
 /* sync/lock.c - taking, waiting for, taking over and releasing the writer lock.
  *
- * Waiters do not queue: a releaser that finds LOCK_WAITERS frees the word, raises lock_wake and
- * wakes one sleeper, which competes with whoever comes by. A waiter that dies leaves at most
- * the flag, which costs one system call; if it died of all things when it was chosen, the
- * others find the free word at the end of their sleep.
+ * Sleepers queue in the kernel, in the order in which they fell asleep. A releaser that finds
+ * LOCK_WAITERS frees the word, raises lock_wake and wakes the first of them, which competes with
+ * whoever comes by: handing each commit over to a process that has to be woken would cost a
+ * switch of processes per commit. But once in TURN_NS the word is reserved instead of freed,
+ * and passed on to the first sleeper: bargers leave it alone. So who sleeps waits at most as many
+ * turns as there are sleepers before it.
+ *
+ * A waiter that is dead or stopped is in no queue of the kernel's: it is passed by at no cost.
+ * If it is killed or stopped of all things between being woken and claiming the word, the
+ * reservation lapses after RESERVED_NS, and who looks then takes it.
  *
  *   waiter:    S1 w = lock_wake   S2 word: free? take it; else set LOCK_WAITERS   S3 futex_wait(w)
- *   releaser:  R1 word -> 0, had it LOCK_WAITERS?   R2 lock_wake++   R3 futex_wake
+ *   releaser:  R1 word -> 0 or reserved, had it LOCK_WAITERS?   R2 lock_wake++   R3 futex_wake
+ *              R4 reserved, and nobody was woken: word -> 0
  * If S2 precedes R1 in the word's order, R2 follows S1, so that S3 returns or is woken. If it
- * follows R1, it sees the free word or a later owner, whom it flags.
+ * follows R1, it sees the free or reserved word or a later owner, whom it flags. R4 leaves nobody
+ * behind: who has loaded lock_wake before R2 does not fall asleep, who does so after it finds the word.
  *
  * Death. A word names a client index, and that index's liveness byte is held by its owner alone,
  * or by whoever proves it dead. An entry that the word names is not given out again (client.c). So with
@@ -17,6 +25,7 @@
 #include "sync/lock.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -27,10 +36,14 @@
 #define SPIN_ROUNDS_CROWDED 20
 #ifdef COPSE_TESTS
 int64_t lock_sleep_ns = 5000000;
+int64_t lock_turn_ns = 1000000;
 #define SLEEP_FIRST_NS lock_sleep_ns
+#define TURN_NS lock_turn_ns
 #else
 #define SLEEP_FIRST_NS 5000000
+#define TURN_NS 1000000
 #endif
+#define RESERVED_NS 5000000 /* how long a reservation holds others off */
 #define SLEEP_MOST_NS 100000000
 #define PROBE_NS 100000000 /* also without a time-out: a stream of wakes must not hide a death */
 
@@ -66,6 +79,16 @@ static void note_taken(struct attempt *attempt, uint64_t word) {
                         memory_order_relaxed); /* relaxed: likewise */
 }
 
+static int is_reserved(uint64_t word) { return LOCK_OWNER(word) == LOCK_RESERVED; }
+
+/* Whether who the word is reserved for has let it lapse. */
+static int has_lapsed(const struct commit_words *commit) {
+  /* relaxed: written before the word was reserved, which is seen; else it is only older */
+  uint64_t since = atomic_load_explicit(&commit->lock_since_ns, memory_order_relaxed);
+  uint64_t now = clock_now_ns();
+  return now > since && now - since >= RESERVED_NS;
+}
+
 /* Takes the lock if the word is the expected one. */
 static int swap_in(struct attempt *attempt, uint64_t expected, uint64_t flags) {
   uint64_t word = new_word(attempt, flags);
@@ -97,6 +120,8 @@ static int take_over(struct attempt *attempt, uint64_t word) {
   struct client *client = attempt->client;
   struct commit_words *commit = attempt->commit;
   uint32_t owner = LOCK_OWNER(word) - 1; /* 0, no owner, becomes too large */
+  if (is_reserved(word))
+    return 0;
   if (owner >= CLIENT_MAX)
     return error_set(COPSE_E_CORRUPT, "the writer lock holds a word that names no process: 0x%llx",
                      (unsigned long long)word);
@@ -158,6 +183,33 @@ static int timed_out(const struct attempt *attempt, uint64_t word) {
                    entry->pid, elsewhere ? " of another PID namespace" : "", command, held);
 }
 
+/* Notes once that the owner has held the lock for longer than we find usual. */
+static void note_long_hold(const struct attempt *attempt, uint64_t word, uint64_t now) {
+  struct region *readers = attempt->client->readers;
+  struct commit_words *commit = attempt->commit;
+  uint32_t owner = LOCK_OWNER(word) - 1, count;
+  /* relaxed: for people, all of them */
+  uint64_t since = atomic_load_explicit(&commit->lock_since_ns, memory_order_relaxed);
+  if (now <= since || now - since < attempt->client->long_hold_ns || LOCK_OWNER(word) == 0 ||
+      readers_client_count(readers, &count) || owner >= count)
+    return;
+  uint64_t former = atomic_exchange_explicit(&commit->long_hold_word, word & ~LOCK_WAITERS,
+                                             memory_order_relaxed); /* relaxed: likewise */
+  if (former != (word & ~LOCK_WAITERS)) {
+    uint64_t command[2];
+    const struct reader_client *entry = readers_client(readers, owner);
+    memcpy(command, entry->command, sizeof command);
+    /* relaxed: likewise */
+    atomic_fetch_add_explicit(&commit->long_holds, 1, memory_order_relaxed);
+    atomic_store_explicit(&commit->long_hold_pid, entry->pid, memory_order_relaxed); /* relaxed: too */
+    for (int i = 0; i < 2; i++)
+      atomic_store_explicit(&commit->long_hold_command[i], command[i],
+                            memory_order_relaxed); /* relaxed: likewise */
+  }
+  /* relaxed: likewise */
+  atomic_store_explicit(&commit->long_hold_ns, now - since, memory_order_relaxed);
+}
+
 /* S2's second half. 1 when the word is flagged and still the expected one. */
 static int flag_waiting(struct attempt *attempt, uint64_t word) {
   return word & LOCK_WAITERS ||
@@ -167,16 +219,16 @@ static int flag_waiting(struct attempt *attempt, uint64_t word) {
 }
 
 /* Sleeps until woken, or the time limit or the sleep's length is over: TIMEOUT. */
-static int sleep_once(const struct attempt *attempt, uint32_t wake, uint64_t now) {
+static int sleep_once(const struct attempt *attempt, uint64_t word, uint32_t wake, uint64_t now) {
   uint64_t left = attempt->deadline_ns - now;
-  int64_t ns = attempt->sleep_ns;
+  int64_t ns = is_reserved(word) ? RESERVED_NS : attempt->sleep_ns;
   if (left < (uint64_t)ns)
     ns = (int64_t)left;
   return os_futex_wait(&attempt->commit->lock_wake, wake, ns); /* S3 */
 }
 
-/* One round of waiting. 1: the lock is ours; 0: not yet. */
-static int wait_round(struct attempt *attempt, int *taken_over) {
+/* One round of waiting. 1: the lock is ours; 0: not yet. called: a sleep has ended by a wake. */
+static int wait_round(struct attempt *attempt, int *called, int *taken_over) {
   struct commit_words *commit = attempt->commit;
   /* S1. pairs: writer-lock */
   uint32_t wake = atomic_load_explicit(&commit->lock_wake, memory_order_acquire);
@@ -184,13 +236,16 @@ static int wait_round(struct attempt *attempt, int *taken_over) {
   uint64_t word = atomic_load_explicit(&commit->lock, memory_order_relaxed);
   if (word == LOCK_FREE)
     return swap_in(attempt, LOCK_FREE, LOCK_WAITERS); /* others may sleep: wake one after us */
+  if (is_reserved(word) && (*called || has_lapsed(commit)))
+    return swap_in(attempt, word, LOCK_WAITERS);
   uint64_t now = clock_now_ns();
   int expired = now >= attempt->deadline_ns;
   int code = COPSE_E_TIMEOUT;
   if (!expired) {
     if (!flag_waiting(attempt, word))
       return 0;
-    code = sleep_once(attempt, wake, now);
+    code = sleep_once(attempt, word, wake, now);
+    *called = code == 0;
     now = clock_now_ns();
   }
   if (code && code != COPSE_E_TIMEOUT)
@@ -203,6 +258,7 @@ static int wait_round(struct attempt *attempt, int *taken_over) {
   /* relaxed: the exchange acquires. A word that has changed had a living owner a moment ago. */
   uint64_t later = atomic_load_explicit(&commit->lock, memory_order_relaxed);
   if (((later ^ word) & ~LOCK_WAITERS) == 0) {
+    note_long_hold(attempt, word, now);
     code = take_over(attempt, word);
     if (code) {
       *taken_over = code > 0;
@@ -240,8 +296,9 @@ int lock_acquire(struct client *client, uint8_t *writers, int64_t timeout_ns,
   attempt.probed_ns = begun;
   attempt.sleep_ns = SLEEP_FIRST_NS;
   int code = timeout_ns ? spin(&attempt) : 0; /* 1: taken */
+  int called = 0;
   while (code == 0)
-    code = wait_round(&attempt, &done.taken_over);
+    code = wait_round(&attempt, &called, &done.taken_over);
   done.waited_ns = clock_now_ns() - begun;
   count_wait(attempt.commit, done.waited_ns);
   if (code < 0)
@@ -250,17 +307,38 @@ int lock_acquire(struct client *client, uint8_t *writers, int64_t timeout_ns,
   return 0;
 }
 
+/* Whether it is the first sleeper's turn. */
+static int is_turn(struct commit_words *commit, uint64_t now) {
+  /* relaxed: under the lock */
+  uint64_t last = atomic_load_explicit(&commit->lock_turn_ns, memory_order_relaxed);
+  if (now > last && now - last < (uint64_t)TURN_NS)
+    return 0;
+  atomic_store_explicit(&commit->lock_turn_ns, now, memory_order_relaxed); /* relaxed: likewise */
+  atomic_store_explicit(&commit->lock_since_ns, now, memory_order_relaxed); /* relaxed: has_lapsed() */
+  return 1;
+}
+
 void lock_release(struct client *client, uint8_t *writers) {
   struct commit_words *commit = sync_commit(writers);
   (void)client;
   POINT(lock_releasing);
+  /* relaxed: only to choose what is put in its place */
+  uint64_t word = atomic_load_explicit(&commit->lock, memory_order_relaxed);
+  uint64_t next = LOCK_FREE;
+  if (word & LOCK_WAITERS && is_turn(commit, clock_now_ns()))
+    next = (word & (GENERATION_MASK << GENERATION_SHIFT)) | LOCK_WAITERS | LOCK_RESERVED;
   /* R1. pairs: writer-lock */
-  uint64_t word = atomic_exchange_explicit(&commit->lock, LOCK_FREE, memory_order_acq_rel);
+  word = atomic_exchange_explicit(&commit->lock, next, memory_order_acq_rel);
   if (!(word & LOCK_WAITERS))
     return;
+  if (next != LOCK_FREE)
+    POINT(lock_reserved);
   /* R2. pairs: writer-lock */
   atomic_fetch_add_explicit(&commit->lock_wake, 1, memory_order_release);
-  os_futex_wake(&commit->lock_wake, 1); /* R3 */
+  if (os_futex_wake(&commit->lock_wake, 1) == 0 && next != LOCK_FREE) /* R3 */
+    /* R4. pairs: writer-lock */
+    (void)atomic_compare_exchange_strong_explicit(&commit->lock, &next, LOCK_FREE,
+                                                  memory_order_release, memory_order_relaxed);
 }
 
 int lock_held(const struct client *client, const uint8_t *writers) {

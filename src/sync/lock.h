@@ -1,5 +1,6 @@
 /* sync/lock.h - the store's one writer lock: a word, compare-and-swap, a short spin, then a
- * futex with a timeout; on timeout the owner's liveness is probed.
+ * futex with a timeout; on timeout the owner's liveness is probed. Who comes by may overtake
+ * sleepers, but not for long: lock.c.
  *
  *   take over:  prove the owner dead (its byte is ours) -> the word still names it?
  *               -> swap in ourselves -> reap it -> release the byte
@@ -25,6 +26,7 @@ int lock_held(const struct client *client, const uint8_t *writers);
 #ifdef COPSE_TESTS
 extern int64_t lock_sleep_ns; /* a waiter's first sleep: a test that makes it long hangs if a
                                  wake is lost */
+extern int64_t lock_turn_ns;  /* 0: each release hands over to a sleeper */
 #endif
 
 #endif

@@ -5,7 +5,10 @@
  * reaches is a failure: then a scenario is missing here. */
 #include "kill.h"
 
+#include <sched.h>
 #include <sys/prctl.h>
+
+#include "store/store.h"
 
 static struct board *board;
 
@@ -158,6 +161,47 @@ static void dead_before(const char *path) {
   }
 }
 
+/* --- releasing the lock to a sleeper ------------------------------------------------------- */
+
+static pid_t contender;
+
+static void contender_start(const char *path) {
+  found(path);
+  contender = test_fork();
+  if (contender == 0) {
+    struct copse_store *store = open_at(path);
+    for (;;) {
+      struct copse_txn *txn;
+      CHECK_OK(copse_txn_begin(store, -1, &txn));
+      copse_txn_abort(txn);
+    }
+  }
+}
+
+static void turn_child(const char *path) {
+  struct ledger ledger;
+  struct copse_store *store = open_at(path);
+  ledger_open(&ledger, store, test_seed() + 9);
+  lock_turn_ns = 0;
+  for (int i = 0; i < 10; i++) {
+    struct copse_txn *txn;
+    CHECK_OK(copse_txn_begin(store, -1, &txn));
+    while (!(atomic_load(&store_words(store)->lock) & LOCK_WAITERS))
+      sched_yield();
+    CHECK_OK(ledger_change_in(&ledger, txn, 3));
+    board->intended = ledger.last;
+    CHECK_OK(copse_txn_commit(txn, NULL));
+    board->acked = ledger.last;
+  }
+  ledger_close(&ledger);
+  CHECK_OK(copse_store_close(store));
+}
+
+static void contender_after(const char *path) {
+  child_end(contender);
+  survives(path);
+}
+
 /* --- creating ---------------------------------------------------------------------------- */
 
 static void create_before(const char *path) {
@@ -227,6 +271,7 @@ static const struct scenario scenarios[] = {
     {"write", false, found, write_child, survives},
     {"pending", false, holder_start, pending_child, holder_after},
     {"takeover", false, dead_before, write_child, survives},
+    {"turn", false, contender_start, turn_child, contender_after},
     {"create", false, create_before, create_child, survives},
     {"create_disk", true, create_before, create_child, survives},
     {"sync", true, found, sync_child, survives},
@@ -295,10 +340,11 @@ static void scenario_run(const struct scenario *scenario) {
 TEST(write) { scenario_run(&scenarios[0]); }
 TEST(pending) { scenario_run(&scenarios[1]); }
 TEST(takeover) { scenario_run(&scenarios[2]); }
-TEST(create) { scenario_run(&scenarios[3]); }
-TEST(create_disk) { scenario_run(&scenarios[4]); }
-TEST(sync) { scenario_run(&scenarios[5]); }
-TEST(forks) { scenario_run(&scenarios[6]); }
+TEST(turn) { scenario_run(&scenarios[3]); }
+TEST(create) { scenario_run(&scenarios[4]); }
+TEST(create_disk) { scenario_run(&scenarios[5]); }
+TEST(sync) { scenario_run(&scenarios[6]); }
+TEST(forks) { scenario_run(&scenarios[7]); }
 
 /* After all of the above. */
 TEST(every_point_was_reached) {
@@ -313,5 +359,5 @@ TEST(every_point_was_reached) {
       missing++;
     }
   CHECK_EQ(missing, 0);
-  CHECK_EQ(SCENARIOS, 7);
+  CHECK_EQ(SCENARIOS, 8);
 }

@@ -106,7 +106,7 @@ TEST(a_senseless_word_is_damage) {
   fixture_attach(&f, &client);
   atomic_store(&words()->lock, UINT64_C(5) << 24);
   CHECK_RESULT(acquire(&client, 0), COPSE_E_CORRUPT);
-  atomic_store(&words()->lock, 0xffffff);
+  atomic_store(&words()->lock, 0xfffffe);
   CHECK_RESULT(acquire(&client, -1), COPSE_E_CORRUPT);
   client_detach(&client);
   fixture_close(&f);
@@ -222,6 +222,114 @@ TEST(dead_waiters_cost_nothing) {
   CHECK_EQ(words()->lock & LOCK_WAITERS, 0);
   lock_release(&client, f.writers.rw);
   client_detach(&client);
+  fixture_close(&f);
+}
+
+/* --- turns --------------------------------------------------------------------------- */
+
+/* One that waits for the lock, and notes that it had it. */
+static pid_t start_noter(_Atomic uint32_t *noted) {
+  pid_t pid = test_fork();
+  if (pid == 0) {
+    struct client client;
+    fixture_open(&f);
+    fixture_attach(&f, &client);
+    CHECK_OK(acquire(&client, -1));
+    atomic_fetch_add(noted, 1);
+    lock_release(&client, f.writers.rw);
+    client_detach(&client);
+    _exit(0);
+  }
+  return pid;
+}
+
+/* Who comes back at once after a release does not overtake a sleeper whose turn it is. */
+TEST(a_sleeper_has_its_turn) {
+  fixture_create(&f);
+  _Atomic uint32_t *noted = shared_memory(sizeof *noted);
+  struct client client;
+  fixture_attach(&f, &client);
+  lock_turn_ns = 0;
+  for (uint32_t i = 1; i <= 30; i++) {
+    CHECK_OK(acquire(&client, -1));
+    pid_t pid = start_noter(noted);
+    await_sleeper(pid);
+    lock_release(&client, f.writers.rw);
+    CHECK_OK(acquire(&client, -1));
+    CHECK_EQ(atomic_load(noted), i);
+    lock_release(&client, f.writers.rw);
+    CHECK_CHILD_OK(pid);
+  }
+  lock_turn_ns = 1000000;
+  CHECK_EQ(words()->lock, LOCK_FREE);
+  client_detach(&client);
+  fixture_close(&f);
+}
+
+TEST(a_stopped_sleeper_is_passed_by) {
+  fixture_create(&f);
+  struct client client;
+  fixture_attach(&f, &client);
+  lock_turn_ns = 0;
+  CHECK_OK(acquire(&client, -1));
+  pid_t pid = start_waiter();
+  await_sleeper(pid);
+  CHECK_SYS(kill(pid, SIGSTOP));
+  child_await_state(pid, 'T');
+  lock_release(&client, f.writers.rw);
+  CHECK_EQ(words()->lock, LOCK_FREE);
+  CHECK_OK(acquire(&client, 0));
+  lock_release(&client, f.writers.rw);
+  lock_turn_ns = 1000000;
+  CHECK_SYS(kill(pid, SIGCONT));
+  CHECK_CHILD_OK(pid);
+  client_detach(&client);
+  fixture_close(&f);
+}
+
+/* The releaser died before it woke the one whose turn it was. */
+TEST(a_reservation_lapses) {
+  fixture_create(&f);
+  struct client client;
+  fixture_attach(&f, &client);
+  atomic_store(&words()->lock_since_ns, clock_now_ns() + UINT64_C(1000000000000));
+  atomic_store(&words()->lock, LOCK_WAITERS | UINT64_C(5) << 24 | LOCK_RESERVED);
+  CHECK_RESULT(acquire(&client, 0), COPSE_E_TIMEOUT);
+  CHECK_RESULT(acquire(&client, 1000), COPSE_E_TIMEOUT);
+  atomic_store(&words()->lock_since_ns, clock_now_ns());
+  CHECK_OK(acquire(&client, -1));
+  lock_release(&client, f.writers.rw);
+  CHECK_EQ(words()->lock, LOCK_FREE);
+  atomic_store(&words()->lock_since_ns, 0);
+  atomic_store(&words()->lock, LOCK_WAITERS | UINT64_C(5) << 24 | LOCK_RESERVED);
+  CHECK_OK(acquire(&client, 0));
+  CHECK_EQ(words()->takeovers, 0);
+  lock_release(&client, f.writers.rw);
+  client_detach(&client);
+  fixture_close(&f);
+}
+
+TEST(who_holds_the_lock_for_long_is_noted_once) {
+  fixture_create(&f);
+  struct gate ready = gate_new();
+  struct client client;
+  fixture_attach(&f, &client);
+  pid_t pid = start_holder(ready);
+  gate_wait(ready);
+  client.long_hold_ns = UINT64_MAX;
+  CHECK_RESULT(acquire(&client, 1000), COPSE_E_TIMEOUT);
+  CHECK_EQ(words()->long_holds, 0);
+  client.long_hold_ns = 1;
+  while (words()->long_holds == 0)
+    CHECK_RESULT(acquire(&client, 100000), COPSE_E_TIMEOUT);
+  CHECK_RESULT(acquire(&client, 1000), COPSE_E_TIMEOUT);
+  CHECK_EQ(words()->long_holds, 1);
+  CHECK_EQ(words()->long_hold_pid, pid);
+  CHECK_GT(words()->long_hold_ns, 0);
+  CHECK_EQ(memcmp((const void *)words()->long_hold_command, readers_client(&f.readers, 1)->command, 16), 0);
+  child_kill(pid);
+  client_detach(&client);
+  gate_close(ready);
   fixture_close(&f);
 }
 
