@@ -104,9 +104,7 @@ static int shape_find(struct checker *checker, uint32_t id, uint64_t tag,
   if (view_tree_find(checker->catalog, &catalog_map, &tree, NULL))
     return COPSE_NONE;
   cursor_init(&cursor, &checker->view, &tree);
-  uint64_t left = tree.count; /* more there cannot be, unless pages refer to one another */
-  for (int result = cursor_first(&cursor); result == 0 && left; result = cursor_next(&cursor)) {
-    left--;
+  for (int result = cursor_first(&cursor); result == 0; result = cursor_next(&cursor)) {
     struct tree_value value;
     struct catalog_record record;
     if (cursor_record(&cursor, NULL, &value) || catalog_parse(&value, &record))

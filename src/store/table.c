@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* A record takes more than so many bytes of the file: a map cannot count more of them. */
+#define RECORD_BYTES_LEAST 8u
+
 static uint32_t levels_for(uint64_t next_map) {
   uint32_t levels = 1;
   for (uint64_t reach = TABLE_FANOUT; reach < next_map && levels <= TABLE_LEVELS_MAX;
@@ -50,7 +53,8 @@ int table_lookup(struct page_view *pages, const struct root *root, uint32_t id,
       return 0;
     if (level == 0) {
       *entry = page->entries[at];
-      return 0;
+      return entry->count <= root->limit / RECORD_BYTES_LEAST
+                 ? 0 : node_corrupt(ref, "has a map of more records than the store has room for");
     }
     ref = page->children[at];
     if (ref == 0)

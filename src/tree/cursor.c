@@ -2,7 +2,10 @@
  *
  * A cursor keeps the node and the place at each level. Walking forward, a scout runs some leaves
  * ahead through the inner nodes and asks for those leaves, so that each is in the cache when
- * the cursor crosses to it: a leaf that is not costs as much as reading some fifty records. */
+ * the cursor crosses to it: a leaf that is not costs as much as reading some fifty records.
+ *
+ * In a hostile file nodes may be referred to many times, so that a walk would not end in any
+ * reasonable time: it is over when it has left more records behind than the tree counts. */
 #include "tree/tree.h"
 
 #define LEAD_MAX 4u /* leaves that the scout is ahead at most */
@@ -10,6 +13,7 @@
 void cursor_init(struct tree_cursor *cursor, struct page_view *view, const struct tree *tree) {
   cursor->view = view;
   cursor->root = tree->root;
+  cursor->count = tree->count;
   cursor->shape = tree->shape;
   cursor->depth = 0;
   cursor->key_node = NULL;
@@ -18,6 +22,7 @@ void cursor_init(struct tree_cursor *cursor, struct page_view *view, const struc
 /* Opens the root; COPSE_NONE for an empty tree. */
 static int root_open(struct tree_cursor *cursor) {
   cursor->depth = cursor->lead = 0;
+  cursor->crossed = 0;
   cursor->key_node = NULL;
   if (cursor->root == 0)
     return COPSE_NONE;
@@ -90,27 +95,28 @@ static void scout_lead(struct tree_cursor *cursor) {
     cursor->lead++;
 }
 
-/* Moves the leaf to the next (step 1) or previous (step -1) one that has records. */
+/* Moves to the next (step 1) or previous (step -1) leaf. */
 static int leaf_cross(struct tree_cursor *cursor, int step) {
-  for (;;) {
-    unsigned level = 1;
-    while (level < cursor->depth &&
-           (step > 0 ? cursor->levels[level].index >= cursor->levels[level].node->count
-                     : cursor->levels[level].index == 0))
-      level++;
-    if (level >= cursor->depth)
-      return COPSE_NONE;
-    cursor->levels[level].index += (uint32_t)step;
-    int result = edge_descend(cursor, level, step < 0);
-    if (result)
-      return result;
-    if (step > 0)
-      scout_lead(cursor);
-    else
-      cursor->lead = 0;
-    if (cursor->levels[0].node->count)
-      return 0;
-  }
+  unsigned level = 1;
+  while (level < cursor->depth &&
+         (step > 0 ? cursor->levels[level].index >= cursor->levels[level].node->count
+                   : cursor->levels[level].index == 0))
+    level++;
+  if (level >= cursor->depth)
+    return COPSE_NONE;
+  cursor->crossed += step > 0 ? cursor->levels[0].node->count : 0;
+  cursor->levels[level].index += (uint32_t)step;
+  int result = edge_descend(cursor, level, step < 0);
+  if (result)
+    return result;
+  cursor->crossed -= step < 0 ? cursor->levels[0].node->count : 0;
+  if ((uint64_t)(cursor->crossed < 0 ? -cursor->crossed : cursor->crossed) > cursor->count)
+    return node_corrupt(cursor->root, "leads to more records than its map counts");
+  if (step > 0)
+    scout_lead(cursor);
+  else
+    cursor->lead = 0;
+  return 0;
 }
 
 int cursor_seek(struct tree_cursor *cursor, const uint8_t *key, uint32_t size, int after) {
@@ -134,7 +140,7 @@ int cursor_seek(struct tree_cursor *cursor, const uint8_t *key, uint32_t size, i
   leaf->index += exact && after;
   if (leaf->index < leaf->node->count)
     return 0;
-  leaf->index = leaf->node->count - (leaf->node->count > 0);
+  leaf->index = leaf->node->count - 1u;
   result = leaf_cross(cursor, 1);
   if (result == COPSE_NONE)
     leaf->index = leaf->node->count;
@@ -143,11 +149,7 @@ int cursor_seek(struct tree_cursor *cursor, const uint8_t *key, uint32_t size, i
 
 int cursor_first(struct tree_cursor *cursor) {
   int result = root_open(cursor);
-  if (result == 0)
-    result = edge_descend(cursor, cursor->depth - 1, 0);
-  if (result == 0 && cursor->levels[0].node->count == 0)
-    result = leaf_cross(cursor, 1);
-  return result;
+  return result ? result : edge_descend(cursor, cursor->depth - 1, 0);
 }
 
 int cursor_last(struct tree_cursor *cursor) {
@@ -155,11 +157,8 @@ int cursor_last(struct tree_cursor *cursor) {
   if (result)
     return result;
   struct tree_level *root = &cursor->levels[cursor->depth - 1];
-  root->index = root->node->count - (cursor->depth == 1 && root->node->count > 0);
-  result = edge_descend(cursor, cursor->depth - 1, 1);
-  if (result == 0 && cursor->levels[0].node->count == 0)
-    result = leaf_cross(cursor, -1);
-  return result;
+  root->index = root->node->count - (cursor->depth == 1);
+  return edge_descend(cursor, cursor->depth - 1, 1);
 }
 
 int cursor_next(struct tree_cursor *cursor) {
@@ -179,7 +178,7 @@ int cursor_prev(struct tree_cursor *cursor) {
   struct tree_level *leaf = &cursor->levels[0];
   if (leaf->index == UINT32_MAX)
     return COPSE_NONE;
-  if (leaf->index > 0 && leaf->node->count) {
+  if (leaf->index > 0) {
     leaf->index--;
     return 0;
   }

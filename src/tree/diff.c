@@ -47,14 +47,14 @@ static int enter(struct diff_side *side) {
   const struct node *node;
   unsigned level = side->level - 1;
   BASE_ASSERT(level < TREE_DEPTH_MAX);
+  if (side->left-- == 0)
+    return node_corrupt(side->root, "leads to more nodes than its map has records");
   int result = node_open(side->view, item_ref(side), (int)level, &node);
   if (result)
     return result;
   side->levels[level] = (struct tree_level){node, 0};
   side->level = level;
-  if (level > 0)
-    return 0; /* the first child: the same lower bound */
-  return node->count ? record_key(side) : node_corrupt(side->root, "leads to an empty leaf");
+  return level > 0 ? 0 /* the first child: the same lower bound */ : record_key(side);
 }
 
 static int side_init(struct diff_side *side, struct page_view *view, const struct tree *tree) {
@@ -71,6 +71,7 @@ static int side_init(struct diff_side *side, struct page_view *view, const struc
   if (result)
     return result;
   side->level = side->depth = node->head.level + 1u;
+  side->left = tree->count * side->depth;
   return 0;
 }
 

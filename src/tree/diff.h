@@ -14,6 +14,7 @@ struct diff_side {
   unsigned level;      /* levels[level] is the node that holds the item; depth for the root itself */
   unsigned depth;
   uint64_t root;
+  uint64_t left;       /* nodes that may still be entered: on a level there are no more than records */
   struct tree_level levels[TREE_DEPTH_MAX];
   uint8_t low[TREE_KEY_MAX + 8]; /* DIFF_RECORD: its key; DIFF_SUBTREE: no key in it is less */
   uint32_t low_size;

@@ -102,7 +102,8 @@ static inline int node_open(struct page_view *view, uint64_t ref, int level,
   uint32_t inner = node->head.level > 0;
   uint32_t kind = node_tag(node) ^ page_tag(0, level < 0 ? node->head.level : (unsigned)level, size);
   if (__builtin_expect(inner ? kind != PAGE_SHORT && kind != PAGE_INNER : kind != PAGE_LEAF, 0) ||
-      __builtin_expect(node->count > node->cap || node->cap > TREE_ITEMS_MAX ||
+      __builtin_expect(node->count > node->cap || node->count + inner == 0 ||
+                           node->cap > TREE_ITEMS_MAX ||
                            node_arrays_end(kind, node->prefix, node->cap) > node->heap ||
                            node->heap > node->heap_end || node->heap_end > size ||
                            node->prefix > TREE_KEY_MAX || node->head.level >= TREE_DEPTH_MAX,

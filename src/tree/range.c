@@ -6,6 +6,7 @@ struct range_edit {
   struct pager *pager;
   const struct tree_shape *shape;
   const struct tree_key *from, *to; /* data NULL: open */
+  uint64_t count; /* records of the tree */
   uint64_t deleted;
 };
 
@@ -17,7 +18,9 @@ static int records_count(struct range_edit *edit, uint64_t ref, int level) {
     return result;
   if (level == 0) {
     edit->deleted += node->count;
-    return 0;
+    /* Else nodes that are referred to many times would keep it busy for ever. */
+    return edit->deleted <= edit->count
+               ? 0 : node_corrupt(ref, "is one record more than its map counts");
   }
   for (uint32_t i = 0; i <= node->count; i++) {
     if (i < node->count)
@@ -132,7 +135,7 @@ static int subtree_cut(struct range_edit *edit, uint64_t ref, int level, uint64_
 
 int tree_delete_range(struct pager *pager, struct tree *tree, const struct tree_key *from,
                       const struct tree_key *to, uint64_t *deleted) {
-  struct range_edit edit = {pager, &tree->shape, from, to, 0};
+  struct range_edit edit = {pager, &tree->shape, from, to, tree->count, 0};
   uint64_t root = tree->root;
   *deleted = 0;
   tree->tail = NULL;

@@ -58,8 +58,9 @@ struct tree_level {
 
 struct tree_cursor {
   struct page_view *view;
-  uint64_t root;
+  uint64_t root, count;              /* of the tree */
   struct tree_shape shape;
+  int64_t crossed;                   /* records of the leaves between the first one and this */
   uint32_t depth;                    /* levels in use; 0: not positioned */
   struct tree_level levels[TREE_DEPTH_MAX]; /* [0] is the leaf */
   unsigned lead;                     /* leaves that the scout is ahead; 0: it has no place */

@@ -104,11 +104,8 @@ static int node_walk(struct walker *walker, uint64_t ref, int level) {
   int result = page_note(walker, ref, node->head.level);
   if (result)
     return result == COPSE_NONE ? 0 : result;
-  if (node->head.level == 0) {
-    if (node->count == 0)
-      fault(walker, "leaf %llx is empty", (unsigned long long)ref);
+  if (node->head.level == 0)
     return leaf_walk(walker, ref, node);
-  }
   for (uint32_t i = 0; i <= node->count; i++) {
     result = node_walk(walker, node_child(node, i), node->head.level - 1);
     if (result)
