@@ -282,6 +282,12 @@ static int info_fill(struct copse_view *view, const char *name, size_t name_size
   return 0;
 }
 
+/* A name that is none, or not after the one asked for, would lead whoever lists the maps in circles. */
+static int name_follows(const struct tree_key *name, const char *after) {
+  return name->size > 0 && name->size <= COPSE_MAP_NAME_MAX && !memchr(name->data, 0, name->size) &&
+         (!after || bytes_compare(name->data, name->size, after, strlen(after)) > 0);
+}
+
 /* Calls visit with each catalog record after a name until it returns non-zero. COPSE_NONE at the end. */
 static int catalog_scan(struct copse_view *view, const char *after,
                         int (*visit)(void *context, const struct tree_key *name,
@@ -300,6 +306,8 @@ static int catalog_scan(struct copse_view *view, const char *after,
     struct tree_value value;
     struct catalog_record record;
     result = cursor_record(&cursor, &name, &value);
+    if (result == 0 && !name_follows(&name, after))
+      result = error_set(COPSE_E_CORRUPT, "the catalog has a damaged name");
     if (result == 0)
       result = catalog_parse(&value, &record);
     if (result)

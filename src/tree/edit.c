@@ -479,7 +479,7 @@ static int leaf_begin(struct edit *edit, const struct item *item, uint32_t targe
   struct items items = {.count = 1};
   struct item last;
   struct node *right;
-  if (left->count == 0 || node_key(left, left->count - 1u, key, &size) ||
+  if (node_key(left, left->count - 1u, key, &size) ||
       node_key(left, 0, first, &first_size))
     return node_corrupt(edit->path[0].ref, "leads to a damaged leaf");
   item_from_key(&last, key, size);

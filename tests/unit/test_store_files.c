@@ -320,6 +320,32 @@ TEST(miscounted_books) {
   CHECK_OK(copse_store_close(store));
 }
 
+/* Bytes of a closed store's file, the first that are such. */
+static void bytes_patch(const char *path, const char *old, const char *new, size_t size) {
+  static char bytes[700000];
+  int fd = CHECK_SYS(open(path, O_RDWR));
+  ssize_t n = CHECK_SYS(pread(fd, bytes, sizeof bytes, 0));
+  char *at = memmem(bytes, (size_t)n, old, size);
+  CHECK(at);
+  CHECK_EQ(pwrite(fd, new, size, at - bytes), (ssize_t)size);
+  close(fd);
+}
+
+/* Who lists maps asks for the next name: one with a NUL in it would come again and again. */
+TEST(name_that_is_none) {
+  const char *path = test_shm_path("store");
+  struct copse_map_info info;
+  struct copse_store *store = store_new(path, 64 << 20);
+  copse_map_close(map_new(store, "abcde"));
+  CHECK_OK(copse_store_close(store));
+  bytes_patch(path, "dcba", "dc\0a", 4); /* the head, as a little-endian number */
+  CHECK_OK(copse_store_open(path, NULL, &store));
+  struct copse_snapshot *snapshot = snapshot_new(store);
+  FAILS(copse_map_next(copse_snapshot_view(snapshot), NULL, &info), COPSE_E_CORRUPT, "name");
+  copse_snapshot_close(snapshot);
+  CHECK_OK(copse_store_close(store));
+}
+
 /* --- permission ------------------------------------------------------------------------------ */
 
 TEST(permission) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "test_tree_fixture.h"
+#include "tree/build.h"
 
 static uint32_t number_key(uint32_t number, uint8_t *key) {
   return (uint32_t)sprintf((char *)key, "key %07u", number);
@@ -238,6 +239,53 @@ static void fault_count(void *context, const char *sentence) {
 
 /* Any byte of a page may be any other: what comes of it is a fault, an error or nothing, and
  * never a crash or an endless loop. */
+/* Inner nodes above one leaf, each of whose children are one and the same node. */
+static uint64_t tower_build(struct tree_fixture *t, uint64_t leaf) {
+  static struct items items;
+  uint8_t keys[40][32];
+  uint64_t ref = leaf;
+  items.count = 40;
+  for (uint32_t i = 0; i < 40; i++)
+    item_from_key(&items.items[i], keys[i], number_key(i, keys[i]));
+  for (unsigned level = 1; level < 12; level++) {
+    struct node *node;
+    for (uint32_t i = 0; i < 40; i++)
+      items.items[i].child = ref;
+    items.first_child = ref;
+    CHECK_OK(node_build(&t->f.pager, &items, 0, 40, ref, level, NULL, 0, &ref, &node));
+  }
+  return ref;
+}
+
+/* Without an end in sight: 41 to the 11th leaves. */
+TEST(nodes_referred_to_many_times) {
+  struct tree_fixture t;
+  struct tree_cursor cursor;
+  static struct tree_diff diff;
+  struct tree_key key, none = {NULL, 0}, from = {(const uint8_t *)"a", 1};
+  struct tree_value before, after;
+  enum tree_change change;
+  uint64_t deleted;
+  int result, steps = 0;
+  tree_fixture_open(&t, 0);
+  fill(&t, 9, 1);
+  struct tree tower = t.tree, other = t.tree;
+  tower.root = tower_build(&t, t.tree.root);
+  other.root = tower_build(&t, t.tree.root);
+  struct page_view *view = &t.f.pager.view;
+  cursor_init(&cursor, view, &tower);
+  for (result = cursor_first(&cursor); result == 0 && steps < 1000; steps++)
+    result = cursor_next(&cursor);
+  CHECK_EQ(result, COPSE_E_CORRUPT);
+  for (result = cursor_last(&cursor), steps = 0; result == 0 && steps < 1000; steps++)
+    result = cursor_prev(&cursor);
+  CHECK_EQ(result, COPSE_E_CORRUPT);
+  CHECK_OK(diff_init(&diff, view, &tower, view, &other, &none, &none));
+  CHECK_EQ(diff_next(&diff, &change, &key, &before, &after), COPSE_E_CORRUPT);
+  CHECK_EQ(tree_delete_range(&t.f.pager, &tower, &from, &none, &deleted), COPSE_E_CORRUPT);
+  tree_fixture_close(&t);
+}
+
 TEST(damaged_pages) {
   struct tree_fixture t;
   struct test_random random = {test_seed()};
