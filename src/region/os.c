@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -337,6 +338,30 @@ int os_sync(int fd, const char *path) {
   return result < 0 ? fail(errno, "sync", path) : 0;
 }
 
+int os_sync_names(const char *path) {
+  const char *slash = strrchr(path, '/');
+  size_t size = slash ? (size_t)(slash - path) + 1 : 0; /* with it: it may be the root's */
+  char folder[PATH_MAX];
+  if (size >= sizeof folder)
+    return open_failed(ENAMETOOLONG, path);
+  memcpy(folder, slash ? path : ".", slash ? size : 1);
+  folder[slash ? size : 1] = 0;
+  int fd, result, errnum = OS_HOOK(OS_CALL_SYNC, folder, 0, 0);
+  if (errnum)
+    return fail(errnum, "sync", folder);
+  do
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  while (fd < 0 && errno == EINTR);
+  if (fd < 0)
+    return errno == EACCES ? 0 : open_failed(errno, folder);
+  do
+    result = fsync(fd);
+  while (result < 0 && errno == EINTR);
+  int code = result < 0 ? fail(errno, "sync", folder) : 0;
+  close(fd);
+  return code;
+}
+
 int os_write_back(int fd, const char *path, uint64_t offset, uint64_t size) {
   int errnum = OS_HOOK(OS_CALL_WRITE_BACK, path, offset, size);
   for (uint64_t at = 0; at < size + WRITE_BACK_PIECE && !errnum; at += WRITE_BACK_PIECE) {
@@ -401,4 +426,15 @@ int os_lock_byte_wait(int fd, const char *path, uint64_t byte, int exclusive) {
 int os_unlock_byte(int fd, const char *path, uint64_t byte) {
   int errnum = lock_call(fd, path, byte, F_OFD_SETLK, F_UNLCK);
   return errnum ? fail(errnum, "unlock a byte of", path) : 0;
+}
+
+int os_byte_held(int fd, const char *path, uint64_t byte, int *held) {
+  int errnum = OS_HOOK(OS_CALL_LOCK, path, byte, 1);
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1};
+  if (!errnum && fcntl(fd, F_OFD_GETLK, &lock) < 0)
+    errnum = errno;
+  if (errnum)
+    return fail(errnum, "look at a lock of", path);
+  *held = lock.l_type != F_UNLCK;
+  return 0;
 }

@@ -40,6 +40,8 @@ int os_allocate(int fd, const char *path, uint64_t offset, uint64_t size);
 int os_pread(int fd, const char *path, void *data, size_t size, uint64_t offset); /* short: TRUNCATED */
 int os_pwrite(int fd, const char *path, const void *data, size_t size, uint64_t offset);
 int os_sync(int fd, const char *path); /* fdatasync */
+/* Makes the names in the directory of path durable; not where we may not read it. */
+int os_sync_names(const char *path);
 /* Has a range's changed pages written, a bounded part at a time; what is left for os_sync() then is
  * little. An error is one of the disk's, as os_sync() would give it. */
 int os_write_back(int fd, const char *path, uint64_t offset, uint64_t size);
@@ -61,6 +63,8 @@ int os_lock_byte(int fd, const char *path, uint64_t byte, int exclusive, int *he
 /* The same, waiting. */
 int os_lock_byte_wait(int fd, const char *path, uint64_t byte, int exclusive);
 int os_unlock_byte(int fd, const char *path, uint64_t byte);
+/* Whether another description holds the byte in any mode. For descriptors without write access too. */
+int os_byte_held(int fd, const char *path, uint64_t byte, int *held);
 
 /* Futexes shared between processes. os_futex_wait returns 0 (woken, or the word was not
  * expected, or for no reason), TIMEOUT or INTERRUPTED (by a handler without SA_RESTART;
@@ -97,6 +101,7 @@ enum os_call {
 };
 extern int (*os_hook)(enum os_call call, const char *path, uint64_t offset, uint64_t size);
 extern uint64_t os_file_system_magic; /* taken for the file system's when not 0 */
+extern int os_boot_unknown;           /* as if /proc were not mounted */
 #endif
 
 #endif

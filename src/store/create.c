@@ -1,7 +1,7 @@
 /* store/create.c - new data files and new coordination files.
  *
  * A data file appears at its path complete, by a link from a temporary name, so that nobody
- * ever opens half of one. Coordination files are made by an attacher that holds the attach
+ * ever opens half of one; on a disk, its content is synced before, and its name after. Coordination files are made by an attacher that holds the attach
  * byte and has found nobody else present: first both files with a new nonce, then the nonce
  * in the data file's header. A death in between leaves files whose nonce the header does not
  * name: the next attacher makes them anew. */
@@ -86,14 +86,16 @@ int store_create_file(const char *path, const struct copse_store_options *option
     result = header_fill(options, memory, 0, &header);
   if (result == 0)
     result = contents_write(fd, temporary, &header);
-  if (result == 0 && header.durability != COPSE_DURABILITY_NONE)
+  if (result == 0 && !memory)
     result = os_sync(fd, temporary);
   POINT(create_header);
   if (result == 0)
     result = os_link(temporary, path);
   os_close(fd);
   int removed = os_unlink(temporary);
-  return result ? result : removed;
+  if (result == 0)
+    result = removed;
+  return result == 0 && !memory ? os_sync_names(path) : result;
 }
 
 int store_create_anonymous(const struct copse_store_options *options, int *fd) {

@@ -69,8 +69,23 @@ static int header_read(struct copse_store *store, int fd) {
 
 /* --- coordination files ---------------------------------------------------------------- */
 
+/* Whether a coordination file is of the boot that runs: 0, or COPSE_NONE. Where /proc is not
+ * mounted, or was not for whoever made the file, others that are attached tell: they died with theirs. */
+static int boot_check(const struct copse_store *store, int data_fd, const uint8_t boot_id[16]) {
+  static const uint8_t unknown[16];
+  uint8_t own[16];
+  int others = 0;
+  if (store->memory)
+    return 0;
+  os_boot_id(own);
+  if (memcmp(own, unknown, sizeof own) != 0 && memcmp(boot_id, unknown, sizeof own) != 0)
+    return memcmp(own, boot_id, sizeof own) == 0 ? 0 : COPSE_NONE;
+  int result = os_byte_held(data_fd, name_of(store), PRESENCE_BYTE, &others);
+  return result ? result : others ? 0 : COPSE_NONE;
+}
+
 /* Opens one coordination file and maps it. COPSE_NONE: missing, or not this store's. */
-static int coordination_map(struct copse_store *store, const char *path, int write,
+static int coordination_map(struct copse_store *store, int data_fd, const char *path, int write,
                             uint64_t reserve, uint64_t minimum, uint64_t magic,
                             struct region *region) {
   int fd, result = os_open(path, write ? OS_WRITE : 0, 0, &fd);
@@ -83,34 +98,29 @@ static int coordination_map(struct copse_store *store, const char *path, int wri
   result = os_size(fd, path, &size);
   if (result == 0 && size >= sizeof head)
     result = os_pread(fd, path, &head, sizeof head, 0);
-  if (result || size < sizeof head || head.magic != magic || head.nonce != store->header.nonce) {
+  if (result == 0 &&
+      (size < sizeof head || head.magic != magic || head.nonce != store->header.nonce))
+    result = COPSE_NONE;
+  if (result == 0 && head.version > FORMAT_VERSION)
+    result = error_set(COPSE_E_VERSION, "%s was made by a newer Copse", path);
+  if (result == 0)
+    result = boot_check(store, data_fd, head.boot_id);
+  if (result) {
     os_close(fd);
-    return result ? result : COPSE_NONE;
-  }
-  if (head.version > FORMAT_VERSION) {
-    os_close(fd);
-    return error_set(COPSE_E_VERSION, "%s was made by a newer Copse", path);
-  }
-  uint8_t boot_id[16];
-  if (!store->memory) {
-    os_boot_id(boot_id);
-    if (memcmp(boot_id, head.boot_id, sizeof boot_id) != 0) {
-      os_close(fd);
-      return COPSE_NONE;
-    }
+    return result;
   }
   if (write && minimum < size)
     minimum = size;
   return region_open(region, fd, path, 0, write ? REGION_RW : REGION_RO, reserve, minimum);
 }
 
-static int coordination_open(struct copse_store *store) {
+static int coordination_open(struct copse_store *store, int data_fd) {
   int write = !(store->flags & COPSE_READ_ONLY);
-  int result = coordination_map(store, store->readers_path, 1, READERS_BYTES,
+  int result = coordination_map(store, data_fd, store->readers_path, 1, READERS_BYTES,
                                 READERS_SLOTS + FORMAT_BLOCK, FORMAT_MAGIC_READERS, &store->readers);
   if (result)
     return result;
-  result = coordination_map(store, store->writers_path, write,
+  result = coordination_map(store, data_fd, store->writers_path, write,
                             write ? books_bytes(store->segments) : BOOKS_PIECES, BOOKS_PIECES,
                             FORMAT_MAGIC_WRITERS, &store->writers);
   if (result)
@@ -122,7 +132,7 @@ static int coordination_open(struct copse_store *store) {
 static int coordinate(struct copse_store *store, int fd, int alone) {
   int result = COPSE_NONE;
   if (store->path && store->header.nonce)
-    result = coordination_open(store);
+    result = coordination_open(store, fd);
   if (result == 0 && alone && store->header.durability != COPSE_DURABILITY_NONE &&
       durable_failed(store)) { /* what the disk has is known of the durable root only */
     region_close(&store->readers);

@@ -493,6 +493,54 @@ TEST(coordination_lost_in_use) {
   FAILS(copse_store_open(path, NULL, &store), COPSE_E_COORDINATION, "-writers");
 }
 
+static uint64_t nonce_of(const char *path) {
+  uint8_t header[4096];
+  uint64_t nonce;
+  header_read(path, header);
+  memcpy(&nonce, header + offsetof(struct data_header, nonce), sizeof nonce);
+  return nonce;
+}
+
+/* Without /proc: one boot is like another, unless somebody is attached. */
+TEST(boot_that_is_not_known) {
+  const char *path = test_disk_path("store");
+  struct copse_store_options options = {.flags = COPSE_CREATE, .sync_interval_ms = UINT32_MAX},
+                             read_only = {.flags = COPSE_READ_ONLY};
+  struct copse_store *store, *other;
+  for (int known = 0; known < 2; known++) { /* to whoever made the files, or to whoever meets them */
+    pid_t child = test_fork();
+    os_boot_unknown = !known;
+    if (child == 0) {
+      CHECK_OK(copse_store_open(path, &options, &store));
+      set_text(store, map_new(store, "m"), "a", "1");
+      CHECK_OK(copse_store_sync(store, NULL));
+      set_text(store, map_new(store, "m"), "a", "2");
+      _exit(0); /* not closed: as if the machine had stopped here */
+    }
+    CHECK_CHILD_OK(child);
+    uint64_t nonce = nonce_of(path);
+    os_boot_unknown = known;
+    FAILS(copse_store_open(path, &read_only, &store), COPSE_E_COORDINATION, "not current");
+    CHECK_OK(copse_store_open(path, NULL, &store));
+    CHECK(nonce_of(path) != nonce);
+    struct copse_snapshot *snapshot = snapshot_new(store);
+    struct copse_map *map = map_new(store, "m");
+    text_is(copse_snapshot_view(snapshot), map, "a", "1"); /* what the disk had */
+    nonce = nonce_of(path);
+    for (int i = 0; i < 4; i++) {
+      os_boot_unknown = i / 2;
+      CHECK_OK(copse_store_open(path, i % 2 ? &read_only : NULL, &other));
+      CHECK_OK(copse_store_close(other));
+    }
+    CHECK_EQ(nonce_of(path), nonce);
+    copse_snapshot_close(snapshot);
+    copse_map_close(map);
+    CHECK_OK(copse_store_close(store));
+    CHECK_OK(copse_store_remove(path));
+  }
+  os_boot_unknown = 0;
+}
+
 /* --- system calls that fail ------------------------------------------------------------------ */
 
 static enum os_call failing;
@@ -500,6 +548,38 @@ static int failure_errno;
 static int call_fails(enum os_call call, const char *path, uint64_t offset, uint64_t size) {
   (void)path, (void)offset, (void)size;
   return call == failing ? failure_errno : 0;
+}
+
+static int linked, names_synced;
+static char folder_of_store[700];
+static int creation_watch(enum os_call call, const char *path, uint64_t offset, uint64_t size) {
+  (void)offset, (void)size;
+  linked |= call == OS_CALL_LINK;
+  if (call != OS_CALL_SYNC || strcmp(path, folder_of_store) != 0)
+    return 0;
+  names_synced += linked;
+  return failure_errno;
+}
+
+TEST(name_of_a_new_store_is_synced) {
+  struct copse_store_options options = {.flags = COPSE_CREATE};
+  for (int disk = 0; disk < 2; disk++) {
+    const char *path = disk ? test_disk_path("store") : test_shm_path("store");
+    struct copse_store *store;
+    snprintf(folder_of_store, sizeof folder_of_store, "%s", path);
+    strrchr(folder_of_store, '/')[1] = 0;
+    linked = names_synced = 0;
+    for (failure_errno = EIO * disk; failure_errno >= 0; failure_errno -= EIO) {
+      os_hook = creation_watch;
+      int result = copse_store_open(path, &options, &store);
+      os_hook = NULL;
+      CHECK_EQ(result, failure_errno ? COPSE_E_IO : 0);
+      if (result == 0)
+        CHECK_OK(copse_store_close(store));
+      CHECK_OK(copse_store_remove(path));
+    }
+    CHECK_EQ(names_synced, 2 * disk);
+  }
 }
 
 TEST(system_calls_fail) {
