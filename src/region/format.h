@@ -57,8 +57,8 @@ static inline uint32_t data_header_crc(const struct data_header *header) {
   return base_crc32c(&fixed, offsetof(struct data_header, crc));
 }
 
-/* What a version of the store is: all that a reader needs. Also the payload of the root
- * records in the writers' file (sync/format.h). */
+/* What a version of the store is: all that a reader needs. With a struct recent_map, also the payload of
+ * the root records in the writers' file (sync/format.h). */
 struct root {
   uint64_t version;
   uint64_t table;    /* page reference of the map table; 0: no maps */
@@ -66,6 +66,14 @@ struct root {
   uint64_t limit;    /* bytes of the data file that references may point into */
   uint64_t time_ns;  /* wall clock at commit */
   uint64_t timeline; /* 1 in a new store, another random number after each recovery */
+};
+
+/* The map that a version changed first, published beside its root: spares its readers the way
+ * through the map table, whose page has just been written by another processor. */
+struct recent_map {
+  uint64_t tag; /* of the map; 0: none */
+  uint64_t tree;
+  uint64_t count;
 };
 
 struct root_slot {

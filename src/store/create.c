@@ -155,7 +155,7 @@ static int heads_fill(struct copse_store *store, uint64_t nonce) {
 static void root_install(struct copse_store *store, const struct root_slot *slot,
                          const struct root *root) {
   struct commit_words *words = store_words(store);
-  root_write(store->writers.rw, root);
+  root_write(store->writers.rw, root, &(struct recent_map){0});
   root_publish(store->writers.rw, root->version);
   /* relaxed: nobody else is attached, and attaching takes a lock of the kernel's */
   atomic_store_explicit(&words->durable_sequence, slot->sequence, memory_order_relaxed);

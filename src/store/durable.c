@@ -76,7 +76,7 @@ static int version_pin(struct copse_store *store, uint32_t *slot, struct root *r
   int result = slot_take(&store->client, 0, slot);
   if (result)
     return result;
-  result = slot_announce(readers_slot(&store->readers, *slot), store->writers.ro, root);
+  result = slot_announce(readers_slot(&store->readers, *slot), store->writers.ro, root, NULL);
   if (result)
     slot_give(&store->client, *slot);
   return result;
@@ -183,7 +183,7 @@ int durable_mark_unclean(struct copse_store *store) {
   if (atomic_load_explicit(&words->unclean, memory_order_relaxed))
     return 0;
   struct root root;
-  int result = root_read(store->writers.rw, root_published(store->writers.rw), &root);
+  int result = root_read(store->writers.rw, root_published(store->writers.rw), &root, NULL);
   if (result == 0)
     result = durable_write(store, &root, 0);
   if (result == 0 && !store->memory) /* before the kernel writes back any page that changes now */
@@ -204,7 +204,7 @@ int durable_close(struct copse_store *store) {
     return 0;
   int result = durable_failed(store), lazy = store->header.durability != COPSE_DURABILITY_NONE;
   int sync = lazy || !store->memory; /* a slot marked clean promises the pages, whatever the mode */
-  if (result == 0 && root_read(store->writers.rw, root_published(store->writers.rw), &root))
+  if (result == 0 && root_read(store->writers.rw, root_published(store->writers.rw), &root, NULL))
     result = error_set(COPSE_E_CORRUPT, "the newest root record is not readable");
   if (result == 0 && sync)
     result = data_sync(store);

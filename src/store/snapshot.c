@@ -10,8 +10,9 @@
 static int announce(struct copse_snapshot *snapshot) {
   struct copse_store *store = snapshot->view.store;
   struct root root;
+  struct recent_map recent;
   struct reader_slot *slot = readers_slot(&store->readers, snapshot->slot);
-  int result = slot_announce(slot, store->writers.ro, &root);
+  int result = slot_announce(slot, store->writers.ro, &root, &recent);
   if (result)
     return result;
   result = store_size_check(store, &root);
@@ -26,6 +27,8 @@ static int announce(struct copse_snapshot *snapshot) {
   }
   snapshot->view.root = root;
   snapshot->view.pages.limit = root.limit;
+  snapshot->view.recent = recent;
+  snapshot->view.last_tag = 0;
   return 0;
 }
 

@@ -30,8 +30,12 @@ struct copse_view {
   struct copse_store *store;
   struct copse_txn *txn;  /* the transaction it belongs to, or NULL */
   struct root root;       /* snapshots: the version; transactions: the base version */
+  struct recent_map recent; /* snapshots: the map that the version changed */
   struct page_view pages;
   uint64_t moves;         /* rises with each refresh and write: cursors look */
+  uint32_t last_id;       /* snapshots: the map that was looked up last, ... */
+  uint64_t last_tag;      /* 0: none */
+  struct tree last_tree;
   const void *copied_for; /* oustable: the cursor whose pages lie in the copies; NULL: others' */
   _Atomic int open;               /* 0: announces nothing (cached handle, refresh failed) */
 };
@@ -211,13 +215,30 @@ extern const struct copse_map catalog_map; /* its handle, of no store */
 struct copse_map map_of_entry(struct copse_store *store, const struct catalog_entry *entry);
 
 /* view.c: a map's tree in a view. */
-int view_check(const struct copse_view *view);
+int view_refuse(const struct copse_view *view);
+static inline int view_check(const struct copse_view *view) {
+  int usable = view_is_open(view) && !(view->txn && view->txn->forked);
+  return __builtin_expect(usable, 1) ? 0 : view_refuse(view);
+}
 /* NO_MAP when it is not there. */
-int view_tree(struct copse_view *view, const struct copse_map *map, struct tree *tree);
+int view_tree_look_up(struct copse_view *view, const struct copse_map *map, struct tree *tree);
+static inline int view_tree(struct copse_view *view, const struct copse_map *map,
+                            struct tree *tree) {
+  if (__builtin_expect(view->last_tag != map->tag || view->last_id != map->id ||
+                           map->store != view->store, 0))
+    return view_tree_look_up(view, map, tree);
+  view->copied_for = NULL;
+  *tree = view->last_tree;
+  return 0;
+}
 /* The same, with the version that changed it last; COPSE_NONE when it is not there. */
 int view_tree_find(struct copse_view *view, const struct copse_map *map, struct tree *tree,
                    uint64_t *changed);
-int key_check(const struct copse_map *map, const void *key, size_t size);
+int key_refuse(const struct copse_map *map, size_t size);
+static inline int key_check(const struct copse_map *map, const void *key, size_t size) {
+  int fits = size <= COPSE_KEY_MAX && (map->key_kind != COPSE_KEY_U64 || size == 8) && (key || !size);
+  return __builtin_expect(fits, 1) ? 0 : key_refuse(map, size);
+}
 /* Lent memory comes from the read-only mapping. */
 static inline const void *view_lend(const struct copse_view *view, const uint8_t *data) {
   const struct region *region = &view->store->data;
@@ -225,10 +246,22 @@ static inline const void *view_lend(const struct copse_view *view, const uint8_t
 }
 
 /* txn.c: the transaction's copy of a map; COPSE_NONE when it is not there. */
-int txn_map_find(struct copse_txn *txn, const struct copse_map *map, struct txn_map **own);
+int txn_map_look_up(struct copse_txn *txn, const struct copse_map *map, struct txn_map **own);
+static inline int txn_map_find(struct copse_txn *txn, const struct copse_map *map,
+                               struct txn_map **own) {
+  struct txn_map *last = &txn->maps[txn->last_map];
+  if (__builtin_expect(txn->last_map >= txn->map_count || last->id != map->id ||
+                           last->tag != map->tag, 0))
+    return txn_map_look_up(txn, map, own);
+  *own = last;
+  return 0;
+}
 /* A place for a map to be created: empty, and not there until it has its tag. */
 int txn_map_make(struct copse_txn *txn, const struct copse_map *map, struct txn_map **own);
-int txn_check(struct copse_txn *txn);
+int txn_refuse(const struct copse_txn *txn);
+static inline int txn_check(const struct copse_txn *txn) {
+  return __builtin_expect(txn->active && !txn->forked, 1) ? 0 : txn_refuse(txn);
+}
 /* A savepoint that the program's limit does not stand in the way of. */
 int txn_savepoint(struct copse_txn *txn);
 

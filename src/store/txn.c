@@ -13,18 +13,14 @@
 #include "base/grow.h"
 #include "base/points.h"
 
-int txn_check(struct copse_txn *txn) {
-  if (__builtin_expect(txn->forked, 0))
-    return error_set(COPSE_E_FORKED, "the write transaction belongs to the parent process");
-  if (__builtin_expect(!txn->active, 0))
-    return error_set(COPSE_E_STATE, "the transaction has ended");
-  return 0;
+int txn_refuse(const struct copse_txn *txn) {
+  return txn->forked
+             ? error_set(COPSE_E_FORKED, "the write transaction belongs to the parent process")
+             : error_set(COPSE_E_STATE, "the transaction has ended");
 }
 
 /* Where the transaction has the map of an id; NULL: nowhere yet. */
 static struct txn_map *place_find(struct copse_txn *txn, uint32_t id) {
-  if (txn->last_map < txn->map_count && txn->maps[txn->last_map].id == id)
-    return &txn->maps[txn->last_map];
   for (uint32_t i = 0; i < txn->map_count; i++)
     if (txn->maps[i].id == id) {
       txn->last_map = i;
@@ -41,7 +37,7 @@ static int place_make(struct copse_txn *txn, struct txn_map **place) {
   return 0;
 }
 
-int txn_map_find(struct copse_txn *txn, const struct copse_map *map, struct txn_map **own) {
+int txn_map_look_up(struct copse_txn *txn, const struct copse_map *map, struct txn_map **own) {
   struct txn_map *place = place_find(txn, map->id);
   if (!place) {
     struct map_entry entry;
@@ -81,7 +77,7 @@ static int base_load(struct copse_store *store) {
   struct copse_txn *txn = &store->txn;
   uint64_t published = root_published(store->writers.rw);
   struct root root;
-  int result = root_read(store->writers.rw, published, &root);
+  int result = root_read(store->writers.rw, published, &root, NULL);
   if (result)
     return error_set(COPSE_E_CORRUPT, "the root record of version %llu is not readable",
                      (unsigned long long)published);
@@ -227,11 +223,12 @@ static void counters_add(struct commit_words *words, const struct copse_txn *txn
 #undef COUNT
 }
 
-static int is_dirty(const struct copse_txn *txn) {
+/* The first map that the transaction has changed, or NULL. */
+static const struct txn_map *changed_map(const struct copse_txn *txn) {
   for (uint32_t i = 0; i < txn->map_count; i++)
     if (txn->maps[i].dirty)
-      return 1;
-  return 0;
+      return &txn->maps[i];
+  return NULL;
 }
 
 int copse_txn_commit(struct copse_txn *txn, uint64_t *version) {
@@ -243,7 +240,8 @@ int copse_txn_commit(struct copse_txn *txn, uint64_t *version) {
   struct root root = txn->view.root;
   saves_free(txn);
   POINT(commit_begin);
-  if (!is_dirty(txn)) {
+  const struct txn_map *first = changed_map(txn);
+  if (!first) {
     pager_rollback(pager);
     writer_end(store);
     if (version)
@@ -261,7 +259,8 @@ int copse_txn_commit(struct copse_txn *txn, uint64_t *version) {
   root.version = pager->version;
   root.limit = pager->view.limit;
   root.time_ns = clock_wall_ns();
-  root_write(store->writers.rw, &root);
+  struct recent_map recent = {first->tag, first->tree.root, first->tree.count};
+  root_write(store->writers.rw, &root, &recent);
   root_publish(store->writers.rw, root.version);
   POINT(commit_published);
   (void)wait_wake(&store->readers, store->writers.rw);

@@ -1,12 +1,10 @@
 /* store/view.c - reading: from a view and a map to records. */
 #include "store/store.h"
 
-int view_check(const struct copse_view *view) {
-  if (__builtin_expect(!view_is_open(view), 0))
-    return error_set(COPSE_E_STATE, "the snapshot or transaction has ended");
-  if (__builtin_expect(view->txn && view->txn->forked, 0))
-    return error_set(COPSE_E_FORKED, "the write transaction belongs to the parent process");
-  return 0;
+int view_refuse(const struct copse_view *view) {
+  return view_is_open(view)
+             ? error_set(COPSE_E_FORKED, "the write transaction belongs to the parent process")
+             : error_set(COPSE_E_STATE, "the snapshot or transaction has ended");
 }
 
 int store_fault(const struct copse_store *store, int result) {
@@ -29,6 +27,12 @@ int view_tree_find(struct copse_view *view, const struct copse_map *map, struct 
       *changed = own->changed;
     return 0;
   }
+  if (view->recent.tag == map->tag) { /* never 0 */
+    *tree = (struct tree){view->recent.tree, view->recent.count, map->shape, NULL};
+    if (changed)
+      *changed = view->root.version;
+    return 0;
+  }
   struct map_entry entry;
   int result = table_lookup(&view->pages, &view->root, map->id, &entry);
   if (result)
@@ -45,21 +49,25 @@ static int map_gone(int result) {
              : result;
 }
 
-int view_tree(struct copse_view *view, const struct copse_map *map, struct tree *tree) {
-  if (__builtin_expect(map->store != view->store, 0))
+int view_tree_look_up(struct copse_view *view, const struct copse_map *map, struct tree *tree) {
+  if (map->store != view->store)
     return error_set(COPSE_E_ARGUMENT, "the map belongs to another store");
-  return map_gone(view_tree_find(view, map, tree, NULL));
+  int result = view_tree_find(view, map, tree, NULL);
+  if (result == 0 && !view->txn) {
+    view->last_id = map->id;
+    view->last_tag = map->tag;
+    view->last_tree = *tree;
+  }
+  return map_gone(result);
 }
 
-int key_check(const struct copse_map *map, const void *key, size_t size) {
-  if (__builtin_expect(size > COPSE_KEY_MAX, 0))
+int key_refuse(const struct copse_map *map, size_t size) {
+  if (size > COPSE_KEY_MAX)
     return error_set(COPSE_E_KEY_SIZE, "the key has %zu bytes; at most %d are allowed", size,
                      COPSE_KEY_MAX);
-  if (__builtin_expect(map->key_kind == COPSE_KEY_U64 && size != 8, 0))
+  if (map->key_kind == COPSE_KEY_U64 && size != 8)
     return error_set(COPSE_E_KEY_SIZE, "the key has %zu bytes; this map's keys have 8", size);
-  if (__builtin_expect(!key && size, 0))
-    return error_set(COPSE_E_ARGUMENT, "the key is NULL");
-  return 0;
+  return error_set(COPSE_E_ARGUMENT, "the key is NULL");
 }
 
 int copse_get(struct copse_view *view, struct copse_map *map, const void *key, size_t key_size,

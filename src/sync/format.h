@@ -166,10 +166,10 @@ _Static_assert(sizeof(struct commit_words) == 4096, "one page");
 #define ROOT_RING 256u
 struct root_record {
   _Atomic uint64_t mark; /* 2 x version when complete, 2 x version - 1 while being written */
-  _Atomic uint64_t words[7]; /* struct root without its version, then zero */
+  _Atomic uint64_t words[7]; /* of struct root: table, next_map with limit in segments above bit 32,
+                                time, timeline; then struct recent_map */
 };
 _Static_assert(sizeof(struct root_record) == SYNC_LINE, "one line");
-_Static_assert(sizeof(struct root) == 6 * 8, "a root fits a record");
 
 #define WRITERS_COMMIT 4096u
 #define WRITERS_ROOTS 8192u

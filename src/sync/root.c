@@ -10,7 +10,7 @@
 #include "copse/error.h"
 #include "sync/slots.h"
 
-#define ROOT_WORDS 5 /* of the record's seven; the others stay zero */
+#define ROOT_WORDS 7
 
 static const struct root_record *record_ro(const uint8_t *writers, uint64_t version) {
   return (const struct root_record *)(writers + WRITERS_ROOTS) + version % ROOT_RING;
@@ -21,7 +21,8 @@ uint64_t root_published(const uint8_t *writers) {
   return atomic_load_explicit(&sync_commit_ro(writers)->published, memory_order_acquire);
 }
 
-int root_read(const uint8_t *writers, uint64_t version, struct root *root) {
+int root_read(const uint8_t *writers, uint64_t version, struct root *root,
+              struct recent_map *recent) {
   const struct root_record *record = record_ro(writers, version);
   uint64_t words[ROOT_WORDS];
   /* pairs: root-record */
@@ -36,19 +37,24 @@ int root_read(const uint8_t *writers, uint64_t version, struct root *root) {
   *root = (struct root){
       .version = version,
       .table = words[0],
-      .next_map = words[1],
-      .limit = words[2],
-      .time_ns = words[3],
-      .timeline = words[4],
+      .next_map = (uint32_t)words[1],
+      .limit = (words[1] >> 32) * FORMAT_SEGMENT,
+      .time_ns = words[2],
+      .timeline = words[3],
   };
+  if (recent)
+    *recent = (struct recent_map){words[4], words[5], words[6]};
   return 0;
 }
 
-void root_write(uint8_t *writers, const struct root *root) {
+void root_write(uint8_t *writers, const struct root *root, const struct recent_map *recent) {
   struct root_record *record =
       (struct root_record *)(writers + WRITERS_ROOTS) + root->version % ROOT_RING;
-  const uint64_t words[ROOT_WORDS] = {root->table, root->next_map, root->limit, root->time_ns,
-                                      root->timeline};
+  const uint64_t words[ROOT_WORDS] = {
+      root->table,    root->next_map | root->limit / FORMAT_SEGMENT << 32,
+      root->time_ns,  root->timeline,
+      recent->tag,    recent->tree,
+      recent->count};
   /* relaxed: the releasing stores after it keep it before them */
   atomic_store_explicit(&record->mark, 2 * root->version - 1, memory_order_relaxed);
   POINT(commit_record_odd);

@@ -132,7 +132,7 @@ static void note_time(struct reader_slot *slot) {
 
 /* A1 to A3 once. COPSE_NONE: to be done again. */
 static int announce(struct reader_slot *slot, const uint8_t *writers, uint64_t oustable,
-                    struct root *root) {
+                    struct root *root, struct recent_map *recent) {
   const struct commit_words *commit = sync_commit_ro(writers);
   /* relaxed: any version seen before will do, and the load below cannot be older */
   uint64_t seen = atomic_load_explicit(&commit->published, memory_order_relaxed);
@@ -142,7 +142,7 @@ static int announce(struct reader_slot *slot, const uint8_t *writers, uint64_t o
   POINT(slot_pending);
   /* pairs: announce, root-publish */
   uint64_t newest = atomic_load_explicit(&commit->published, memory_order_seq_cst);
-  if (root_read(writers, newest, root))
+  if (root_read(writers, newest, root, recent))
     return COPSE_NONE;
   uint64_t exact = SLOT_WORD(newest, SLOT_EXACT) | oustable;
   if (!oustable)
@@ -156,13 +156,17 @@ static int announce(struct reader_slot *slot, const uint8_t *writers, uint64_t o
   return 0;
 }
 
-int slot_announce(struct reader_slot *slot, const uint8_t *writers, struct root *root) {
+int slot_announce(struct reader_slot *slot, const uint8_t *writers, struct root *root,
+                  struct recent_map *recent) {
   uint64_t oustable = oustable_bit(slot);
   note_time(slot);
   struct root found;
+  struct recent_map map;
   for (int i = 0; i < ANNOUNCE_ATTEMPTS; i++)
-    if (announce(slot, writers, oustable, &found) == 0) {
+    if (announce(slot, writers, oustable, &found, &map) == 0) {
       *root = found;
+      if (recent)
+        *recent = map;
       return 0;
     }
   slot_withdraw(slot);

@@ -29,9 +29,10 @@ int slot_take_above(struct client *client, uint32_t below, uint32_t *slot);
 /* Gives it back; announces nothing any more. */
 void slot_give(struct client *client, uint32_t slot);
 
-/* A1 to A3. words: the writers' file. Writes the root of the newest version. COPSE_E_CORRUPT when the
- * records make no sense. */
-int slot_announce(struct reader_slot *slot, const uint8_t *writers, struct root *root);
+/* A1 to A3. words: the writers' file. Writes the root of the newest version, and to recent (or NULL) the
+ * map that it changed. COPSE_E_CORRUPT when the records make no sense. */
+int slot_announce(struct reader_slot *slot, const uint8_t *writers, struct root *root,
+                  struct recent_map *recent);
 /* Carries a version over: announces at `to` what `from`, a slot of our own and of a lower
  * index, announces; for fork and for cloned snapshots. `to` becomes oustable if `from` is, and
  * ousted if `from` was before it was safe. */
@@ -60,9 +61,11 @@ int slots_announced(struct region *readers, uint8_t *writers, struct announced *
 
 /* Reading the published root without announcing (for the writer, who holds the lock, and statistics). */
 uint64_t root_published(const uint8_t *writers);
-int root_read(const uint8_t *writers, uint64_t version, struct root *root); /* 0; COPSE_NONE: gone round */
+/* recent may be NULL. 0; COPSE_NONE: gone round. */
+int root_read(const uint8_t *writers, uint64_t version, struct root *root,
+              struct recent_map *recent);
 /* Publishing: fills the record of root->version, then makes it the newest (tag root-publish). */
-void root_write(uint8_t *writers, const struct root *root);
+void root_write(uint8_t *writers, const struct root *root, const struct recent_map *recent);
 void root_publish(uint8_t *writers, uint64_t version);
 
 #endif

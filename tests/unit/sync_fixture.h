@@ -39,8 +39,8 @@ __attribute__((unused)) static void fixture_close(struct fixture *f) {
 }
 
 __attribute__((unused)) static void fixture_publish(struct fixture *f, uint64_t version) {
-  struct root root = {.version = version, .table = version * 3, .limit = version + 7};
-  root_write(f->writers.rw, &root);
+  struct root root = {.version = version, .table = version * 3, .limit = version * FORMAT_SEGMENT};
+  root_write(f->writers.rw, &root, &(struct recent_map){0});
   root_publish(f->writers.rw, version);
 }
 

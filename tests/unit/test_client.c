@@ -20,7 +20,7 @@ static pid_t start_attached(struct gate ready) {
     fixture_open(&f);
     fixture_attach(&f, &client);
     CHECK_OK(slot_take(&client, 0, &slot));
-    CHECK_OK(slot_announce(readers_slot(&f.readers, slot), f.writers.ro, &root));
+    CHECK_OK(slot_announce(readers_slot(&f.readers, slot), f.writers.ro, &root, NULL));
     gate_open(ready);
     for (;;)
       pause();
@@ -91,8 +91,8 @@ TEST(detaching_frees_own_slots_only) {
   fixture_attach(&f, &b);
   CHECK_OK(slot_take(&a, 0, &x));
   CHECK_OK(slot_take(&b, 0, &y));
-  CHECK_OK(slot_announce(readers_slot(&f.readers, x), f.writers.ro, &root));
-  CHECK_OK(slot_announce(readers_slot(&f.readers, y), f.writers.ro, &root));
+  CHECK_OK(slot_announce(readers_slot(&f.readers, x), f.writers.ro, &root, NULL));
+  CHECK_OK(slot_announce(readers_slot(&f.readers, y), f.writers.ro, &root, NULL));
   client_detach(&a);
   CHECK_EQ(readers_slot(&f.readers, x)->owner, 0);
   CHECK_EQ(readers_slot(&f.readers, x)->word, SLOT_IDLE);
@@ -300,7 +300,7 @@ TEST(a_passage_carries_a_client_to_the_child) {
   uint32_t slot, pinned;
   fixture_attach(&f, &own);
   CHECK_OK(slot_take(&own, 0, &slot));
-  CHECK_OK(slot_announce(readers_slot(&f.readers, slot), f.writers.ro, &root));
+  CHECK_OK(slot_announce(readers_slot(&f.readers, slot), f.writers.ro, &root, NULL));
   struct gate adopted = gate_new(), end = gate_new(), grandchild = gate_new();
   struct client_passage passage;
   client_fork_lock();
@@ -531,7 +531,7 @@ static void live_and_die(enum point point) {
   fixture_attach(&f, &client);
   client_reap_all(&f.readers, client.index);
   CHECK_OK(slot_take(&client, 0, &slot));
-  CHECK_OK(slot_announce(readers_slot(&f.readers, slot), f.writers.ro, &root));
+  CHECK_OK(slot_announce(readers_slot(&f.readers, slot), f.writers.ro, &root, NULL));
   client_detach(&client);
 }
 

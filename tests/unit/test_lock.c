@@ -410,7 +410,7 @@ static void change_for_ever(struct protected *p, uint64_t seed) {
     change(p, (uint32_t)getpid(), result.taken_over);
     lock_release(&client, f.writers.rw);
     if (test_random_one_in(&random, 4))
-      CHECK_OK(slot_announce(readers_slot(&f.readers, slot), f.writers.ro, &root));
+      CHECK_OK(slot_announce(readers_slot(&f.readers, slot), f.writers.ro, &root, NULL));
   }
 }
 

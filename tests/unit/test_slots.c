@@ -87,10 +87,10 @@ TEST(announcing_shows_the_newest_version) {
   fixture_attach(&f, &client);
   fixture_publish(&f, 2);
   CHECK_OK(slot_take(&client, 0, &x));
-  CHECK_OK(slot_announce(slot_at(x), f.writers.ro, &root));
+  CHECK_OK(slot_announce(slot_at(x), f.writers.ro, &root, NULL));
   CHECK_EQ(root.version, 2);
   CHECK_EQ(root.table, 6);
-  CHECK_EQ(root.limit, 9);
+  CHECK_EQ(root.limit, 2 * FORMAT_SEGMENT);
   CHECK_EQ(slot_at(x)->word, SLOT_WORD(2, SLOT_EXACT));
   CHECK_NE(slot_at(x)->since_ns, 0);
   slot_withdraw(slot_at(x));
@@ -157,13 +157,13 @@ TEST(ousting_needs_consent) {
   fixture_attach(&f, &client);
   CHECK_OK(slot_take(&client, 0, &x));
   struct reader_slot *slot = slot_at(x);
-  CHECK_OK(slot_announce(slot, f.writers.ro, &root));
+  CHECK_OK(slot_announce(slot, f.writers.ro, &root, NULL));
   CHECK_EQ(slot_oust(slot, slot->word), 0);
   CHECK_EQ(slot_ousted(slot), 0);
   slot_withdraw(slot);
   CHECK_EQ(slot_oust(slot, slot->word), 0);
   atomic_store(&slot->oustable, 1);
-  CHECK_OK(slot_announce(slot, f.writers.ro, &root));
+  CHECK_OK(slot_announce(slot, f.writers.ro, &root, NULL));
   uint64_t word = slot->word;
   CHECK_EQ(SLOT_VERSION(word), 1);
   CHECK_EQ(slot_oust(slot, word + 4), 0);
@@ -172,13 +172,13 @@ TEST(ousting_needs_consent) {
   CHECK_EQ(slot_oust(slot, slot->word), 1);
   scan();
   CHECK_EQ(count, 0);
-  CHECK_OK(slot_announce(slot, f.writers.ro, &root));
+  CHECK_OK(slot_announce(slot, f.writers.ro, &root, NULL));
   CHECK_EQ(slot_ousted(slot), 0);
   /* Given away and taken by one who does not consent: the old word ousts nobody. */
   word = slot->word;
   slot_give(&client, x);
   CHECK_OK(slot_take(&client, x, &x));
-  CHECK_OK(slot_announce(slot_at(x), f.writers.ro, &root));
+  CHECK_OK(slot_announce(slot_at(x), f.writers.ro, &root, NULL));
   CHECK_EQ(slot_oust(slot_at(x), word), 0);
   client_detach(&client);
   fixture_close(&f);
@@ -202,7 +202,7 @@ TEST(an_announcement_ousted_halfway_begins_anew) {
   atomic_store(&ousted_slot->oustable, 1);
   pending_times = 0;
   points_hook = oust_when_pending;
-  CHECK_OK(slot_announce(ousted_slot, f.writers.ro, &root));
+  CHECK_OK(slot_announce(ousted_slot, f.writers.ro, &root, NULL));
   points_hook = NULL;
   CHECK_EQ(pending_times, 4);
   CHECK_EQ(slot_ousted(ousted_slot), 0);
@@ -219,13 +219,13 @@ TEST(an_oustable_version_is_carried_over_with_its_fate) {
   CHECK_OK(slot_take(&client, 0, &x));
   CHECK_OK(slot_take_above(&client, x, &y));
   CHECK_OK(slot_take_above(&client, x, &z));
-  CHECK_OK(slot_announce(slot_at(x), f.writers.ro, &root));
+  CHECK_OK(slot_announce(slot_at(x), f.writers.ro, &root, NULL));
   slot_carry_over(slot_at(x), slot_at(y), root.version);
   CHECK_EQ(slot_at(y)->word, SLOT_WORD(root.version, SLOT_EXACT));
   CHECK_EQ(slot_at(y)->oustable, 0);
   slot_withdraw(slot_at(x));
   atomic_store(&slot_at(x)->oustable, 1);
-  CHECK_OK(slot_announce(slot_at(x), f.writers.ro, &root));
+  CHECK_OK(slot_announce(slot_at(x), f.writers.ro, &root, NULL));
   slot_carry_over(slot_at(x), slot_at(y), root.version);
   CHECK_EQ(slot_ousted(slot_at(y)), 0);
   CHECK_EQ(slot_oust(slot_at(y), slot_at(y)->word), 1);
@@ -288,12 +288,12 @@ TEST(root_records_go_round) {
   for (uint64_t v = 2; v <= 1000; v++)
     fixture_publish(&f, v);
   CHECK_EQ(root_published(f.writers.ro), 1000);
-  CHECK_OK(root_read(f.writers.ro, 1000, &root));
+  CHECK_OK(root_read(f.writers.ro, 1000, &root, NULL));
   CHECK_EQ(root.table, 3000);
-  CHECK_OK(root_read(f.writers.ro, 1000 - 255, &root));
+  CHECK_OK(root_read(f.writers.ro, 1000 - 255, &root, NULL));
   CHECK_EQ(root.version, 745);
-  CHECK_RESULT(root_read(f.writers.ro, 1000 - 256, &root), COPSE_NONE);
-  CHECK_RESULT(root_read(f.writers.ro, 1001, &root), COPSE_NONE);
+  CHECK_RESULT(root_read(f.writers.ro, 1000 - 256, &root, NULL), COPSE_NONE);
+  CHECK_RESULT(root_read(f.writers.ro, 1001, &root, NULL), COPSE_NONE);
   fixture_close(&f);
 }
 
@@ -305,7 +305,7 @@ TEST(a_senseless_record_is_damage) {
   fixture_attach(&f, &client);
   CHECK_OK(slot_take(&client, 0, &x));
   root_publish(f.writers.rw, 77);
-  CHECK_RESULT(slot_announce(slot_at(x), f.writers.ro, &root), COPSE_E_CORRUPT);
+  CHECK_RESULT(slot_announce(slot_at(x), f.writers.ro, &root, NULL), COPSE_E_CORRUPT);
   CHECK_EQ(slot_at(x)->word, SLOT_IDLE);
   client_detach(&client);
   fixture_close(&f);
@@ -355,7 +355,7 @@ static void stress_begin(void) {
     stress->pages[0][i] = 1;
   stress->birth[0] = 1;
   struct root first = {.version = 1, .table = 0};
-  root_write(f.writers.rw, &first);
+  root_write(f.writers.rw, &first, &(struct recent_map){0});
 }
 
 /* Until readers have read so many times. */
@@ -387,7 +387,7 @@ static void write_versions(uint64_t reads) {
     stress->freed[current] = v;
     current = page;
     struct root root = {.version = v, .table = page};
-    root_write(f.writers.rw, &root);
+    root_write(f.writers.rw, &root, &(struct recent_map){0});
     root_publish(f.writers.rw, v);
   }
 }
@@ -425,7 +425,7 @@ static void read_versions(struct client *client, enum reader_kind kind, uint64_t
   if (kind == READER_OUSTABLE)
     atomic_store(&slot->oustable, 1);
   while (!atomic_load(&stress->stop)) {
-    CHECK_OK(slot_announce(slot, f.writers.ro, &root));
+    CHECK_OK(slot_announce(slot, f.writers.ro, &root, NULL));
     if (test_random_one_in(&random, 8))
       sched_yield();
     if (kind == READER_OUSTABLE) {
