@@ -18,6 +18,15 @@ const uint8_t page_units_class[65] = {
 
 /* How many free slots of a segment move to the hot stack at once. */
 #define REFILL 32u
+/* What the hot stack of a class holds at most: more of large pages would fill whole segments. */
+#define HOT_BYTES (128u * 1024)
+/* Up to so many segments in use, the hot stacks are emptied before there is one more. */
+#define SEGMENTS_FEW 512u
+
+static unsigned hot_depth(unsigned class) {
+  unsigned pages = HOT_BYTES / FORMAT_UNIT / page_class_units[class];
+  return pages < HOT_DEPTH ? pages : HOT_DEPTH;
+}
 
 static void list_unlink(struct pager *pager, uint64_t segment, unsigned class) {
   struct segment *s = books_segment(pager, segment);
@@ -48,7 +57,11 @@ static void list_link(struct pager *pager, uint64_t segment, unsigned class) {
 /* Gives a fresh segment to a class and puts it at the head of the class's list. */
 static int segment_dedicate(struct pager *pager, unsigned class) {
   uint64_t segment;
-  int result = segment_take(pager, &segment);
+  int result = hot_thin(pager);
+  if (result == 0 || result == COPSE_NONE)
+    result = books_undo_room(pager, REFILL + 128);
+  if (result == 0)
+    result = segment_take(pager, &segment);
   if (result == COPSE_NONE) {
     result = segments_grow(pager, 1);
     if (result == 0)
@@ -91,10 +104,10 @@ static int hot_refill(struct pager *pager, unsigned class) {
                      (unsigned long long)segment);
   struct segment *s = books_segment(pager, segment);
   uint64_t refs[REFILL];
-  unsigned n = 0;
-  for (unsigned i = 0; i < 32 && n < REFILL; i++) {
+  unsigned n = 0, most = hot_depth(class) < REFILL ? hot_depth(class) : REFILL;
+  for (unsigned i = 0; i < 32 && n < most; i++) {
     uint64_t word = s->free[i];
-    while (word && n < REFILL) {
+    while (word && n < most) {
       unsigned slot = i * 64 + (unsigned)__builtin_ctzll(word);
       word &= word - 1;
       uint64_t offset = (uint64_t)slot * page_class_units[class] * FORMAT_UNIT;
@@ -282,11 +295,13 @@ int pager_alloc_extent(struct pager *pager, uint64_t size, uint64_t *ref,
 static int slot_release(struct pager *pager, uint64_t ref) {
   uint64_t segment = page_ref_offset(ref) / FORMAT_SEGMENT;
   unsigned class = page_ref_class(ref);
+  if (segment >= pager->books->segment_limit || class >= PAGE_CLASSES)
+    return error_set(COPSE_E_CORRUPT, "page %llx is freed and is none", (unsigned long long)ref);
   struct segment *s = books_segment(pager, segment);
   uint64_t in_segment = page_ref_offset(ref) % FORMAT_SEGMENT;
   unsigned slot = (unsigned)(in_segment / (page_class_units[class] * FORMAT_UNIT));
-  if (segment >= pager->books->segment_limit || SEGMENT_CLASS(s->info) != class + 1 ||
-      slot >= class_slots(class) || s->free[slot / 64] >> slot % 64 & 1)
+  if (SEGMENT_CLASS(s->info) != class + 1 || slot >= class_slots(class) ||
+      s->free[slot / 64] >> slot % 64 & 1)
     return error_set(COPSE_E_CORRUPT, "page %llx is freed and is not in use", (unsigned long long)ref);
   uint64_t free_slots = SEGMENT_FREE(s->info) + 1;
   if (free_slots == class_slots(class)) {
@@ -312,18 +327,25 @@ int release_page(struct pager *pager, uint64_t ref, uint64_t units) {
   int result = books_undo_room(pager, 32);
   if (result)
     return result;
-  if (units == 0)
+  unsigned class = page_ref_class(ref);
+  if (units == 0 || (class >= PAGE_CLASSES && class != PAGE_RUN))
     return error_set(COPSE_E_CORRUPT, "a list of freed pages names %llx", (unsigned long long)ref);
   books_add_word(pager, BOOK_USED_UNITS, 0 - units);
-  unsigned class = page_ref_class(ref);
   if (class == PAGE_RUN)
     return release_run(pager, page_ref_offset(ref), units / (FORMAT_BLOCK / FORMAT_UNIT));
   uint64_t top = books_word(pager, BOOK_HOT_TOP + class);
-  if (top >= HOT_DEPTH)
+  if (top >= hot_depth(class))
     return slot_release(pager, ref);
   books_set(pager, &books_hot(pager, class)[top], ref);
   books_set_word(pager, BOOK_HOT_TOP + class, top + 1);
   return 0;
+}
+
+int hot_thin(struct pager *pager) {
+  if (books_word(pager, BOOK_FREE_SEGMENTS) || books_word(pager, BOOK_SEGMENT_USED) > SEGMENTS_FEW)
+    return COPSE_NONE;
+  int result = hot_drain(pager);
+  return result || books_word(pager, BOOK_FREE_SEGMENTS) ? result : COPSE_NONE;
 }
 
 int hot_drain(struct pager *pager) {

@@ -136,19 +136,32 @@ static int segments_extend(struct pager *pager, uint64_t count) {
   return 0;
 }
 
-/* Finds a run, extending the used segments when there is none. */
-static int run_find(struct pager *pager, uint64_t blocks, uint64_t *block) {
+/* Finds a run in the used segments. COPSE_NONE: none; *row receives how many free blocks end them. */
+static int run_find(struct pager *pager, uint64_t blocks, uint64_t *block, uint64_t *row) {
   uint64_t used = books_word(pager, BOOK_SEGMENT_USED), hint = books_word(pager, BOOK_RUN_HINT);
   uint64_t room = books_word(pager, BOOK_FREE_BLOCKS) + books_word(pager, BOOK_FREE_SEGMENTS) * 64;
-  uint64_t row = 0;
-  int result = COPSE_NONE;
+  *row = 0;
   while (hint < used && *books_blocks(pager, hint) == ~UINT64_C(0))
     hint++;
   books_set_word(pager, BOOK_RUN_HINT, hint);
-  if (room >= blocks) /* the first that fits: large runs are found again where they were */
-    result = run_search(pager, blocks, hint, used, block, &row);
+  if (room < blocks)
+    return COPSE_NONE;
+  /* The first that fits: large runs are found again where they were. */
+  return run_search(pager, blocks, hint, used, block, row);
+}
+
+/* Finds a run, extending the used segments when there is none. */
+static int run_make(struct pager *pager, uint64_t blocks, uint64_t *block) {
+  uint64_t row;
+  int result = run_find(pager, blocks, block, &row);
+  if (result == COPSE_NONE) {
+    result = hot_thin(pager);
+    if (result == 0)
+      result = run_find(pager, blocks, block, &row);
+  }
   if (result != COPSE_NONE)
     return result;
+  uint64_t used = books_word(pager, BOOK_SEGMENT_USED);
   /* Free blocks at the end of the used segments count towards the run. Growing may reclaim, and
    * so make the row longer: it never becomes shorter. */
   result = segments_extend(pager, (blocks - row + 63) / 64);
@@ -163,7 +176,7 @@ int run_take(struct pager *pager, uint64_t blocks, uint64_t *offset) {
   if (result == 0)
     result = books_undo_room(pager, log);
   if (result == 0)
-    result = run_find(pager, blocks, &block);
+    result = run_make(pager, blocks, &block);
   if (result == 0)
     result = books_undo_room(pager, log);
   if (result)

@@ -31,42 +31,75 @@ static void value_set(struct use *use, struct copse_txn *txn, unsigned number, u
   use->sizes[number] = size;
 }
 
-/* Storage ever used for each byte of values in it, beyond what a store has in any case: pages that
- * wait to be looked at, classes of pages with a segment each. */
-static double space_per_byte(const struct use *use) {
-  struct copse_stat stat;
+static uint64_t live_bytes(const struct use *use) {
   uint64_t live = 0;
   for (unsigned i = 0; i < RECORDS; i++)
     live += use->sizes[i];
-  CHECK_OK(copse_stat(use->store, &stat));
-  return ((double)stat.high_water_bytes - (2 << 20)) / (double)live;
+  return live;
 }
 
-/* Sizes that alternate between small and large in the same records. What is live goes up and
- * down meanwhile; the room stays that of the most. */
-TEST(alternating_sizes) {
+/* Storage ever used for each of so many bytes, beyond what a store has in any case: pages that
+ * wait to be looked at, classes of pages with a segment each. */
+static double space_for(const struct use *use, uint64_t bytes) {
+  struct copse_stat stat;
+  CHECK_OK(copse_stat(use->store, &stat));
+  return ((double)stat.high_water_bytes - (2 << 20)) / (double)bytes;
+}
+
+#define ALTERNATING 500u
+#define LARGE 30000u
+
+static void size_change(struct use *use, struct copse_txn *txn, struct test_random *random,
+                        unsigned number, bool large) {
+  value_set(use, txn, number,
+            large ? LARGE + test_random_below(random, 300000)
+                  : 1000 + test_random_below(random, 1000));
+}
+
+static unsigned pick(const struct use *use, struct test_random *random, bool large) {
+  unsigned number;
+  do
+    number = (unsigned)test_random_below(random, ALTERNATING);
+  while ((use->sizes[number] >= LARGE) != large);
+  return number;
+}
+
+/* Sizes that alternate between small and large in the same records. by_turns: always as many are
+ * large; else what is live goes up and down, and the room stays that of the most. */
+static void alternate(bool by_turns) {
   struct test_random random = {test_seed()};
   struct use use;
+  uint64_t live = 0, most = 0;
   use_begin(&use);
-  for (int i = 0; i < 6000; i++) {
+  for (unsigned i = 0; i < 6000; i++) {
     struct copse_txn *txn = begin(use.store);
-    unsigned number = (unsigned)test_random_below(&random, 500);
-    value_set(&use, txn, number,
-              use.sizes[number] > 30000 ? 1000 + test_random_below(&random, 1000)
-                                        : 30000 + test_random_below(&random, 300000));
+    if (i < ALTERNATING) {
+      size_change(&use, txn, &random, i, i % 2);
+    } else if (by_turns) {
+      size_change(&use, txn, &random, pick(&use, &random, false), true);
+      size_change(&use, txn, &random, pick(&use, &random, true), false);
+    } else {
+      bool large = test_random_below(&random, 2);
+      size_change(&use, txn, &random, pick(&use, &random, !large), large);
+    }
     CHECK_OK(copse_txn_commit(txn, NULL));
+    live = live_bytes(&use);
+    most = live > most ? live : most;
   }
-  double ratio = space_per_byte(&use);
-  CHECK_MSG(ratio < 1.7, "%.2f bytes for a byte", ratio);
+  double ratio = space_for(&use, by_turns ? live : most);
+  CHECK_MSG(ratio < 1.5, "%.2f bytes for a byte", ratio);
   use_end(&use);
 }
+
+TEST(alternating_sizes) { alternate(true); }
+TEST(alternating_sizes_at_random) { alternate(false); }
 
 /* All values of one size, rewritten often. most: what a byte may take; 9000 take three blocks each. */
 TEST(sizes_that_do_not_divide_a_segment) {
   static const struct {
     uint64_t size;
     double most;
-  } cases[] = {{9000, 1.6},   {50000, 1.25},  {90000, 1.25},  {132000, 1.25},
+  } cases[] = {{9000, 1.5},   {50000, 1.25},  {90000, 1.25},  {132000, 1.25},
                {140000, 1.25}, {200000, 1.25}, {263000, 1.25}, {400000, 1.25}};
   for (unsigned s = 0; s < sizeof cases / sizeof *cases; s++) {
     struct test_random random = {test_seed()};
@@ -80,11 +113,36 @@ TEST(sizes_that_do_not_divide_a_segment) {
                 cases[s].size);
       CHECK_OK(copse_txn_commit(txn, NULL));
     }
-    double ratio = space_per_byte(&use);
+    double ratio = space_for(&use, live_bytes(&use));
     CHECK_MSG(ratio < cases[s].most, "values of %llu bytes: %.2f bytes for a byte",
               (unsigned long long)cases[s].size, ratio);
     use_end(&use);
   }
+}
+
+/* The same bytes in many small values, then in few large ones, and so on. */
+TEST(phases_of_sizes) {
+  enum { BYTES = 20 << 20, PHASES = 8 };
+  struct test_random random = {test_seed()};
+  struct use use;
+  use_begin(&use);
+  for (int phase = 0; phase < PHASES; phase++) {
+    struct copse_txn *txn = begin(use.store);
+    uint64_t live = 0;
+    CHECK_OK(copse_delete_range(txn, use.map, NULL, NULL));
+    CHECK_OK(copse_txn_commit(txn, NULL));
+    memset(use.sizes, 0, sizeof use.sizes);
+    for (unsigned i = 0; i < RECORDS && live < BYTES; i++) {
+      uint64_t most = phase % 2 ? 200000 : 8000;
+      txn = begin(use.store);
+      value_set(&use, txn, i, most / 4 + test_random_below(&random, most));
+      CHECK_OK(copse_txn_commit(txn, NULL));
+      live += use.sizes[i];
+    }
+  }
+  double ratio = space_for(&use, live_bytes(&use));
+  CHECK_MSG(ratio < 1.5, "%.2f bytes for a byte", ratio);
+  use_end(&use);
 }
 
 /* Everything deleted: what is in use goes back to next to nothing, whatever was there. */
