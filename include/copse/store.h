@@ -11,7 +11,10 @@
  * signals. exit() needs no care for it.
  *
  * After fork() the child may go on using its inherited store handle and
- * snapshots; write transactions and the thread stay with the parent. */
+ * snapshots; write transactions and the thread stay with the parent. A child made by a
+ * bare clone() that copies the memory can use no handle that it inherited: every call that
+ * has errors gives FORKED, and closing does nothing. What snapshots lent is not protected in
+ * it. */
 #ifndef COPSE_STORE_H
 #define COPSE_STORE_H
 

@@ -15,7 +15,9 @@
 
 static pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct copse_store *stores;
-static volatile uint32_t *canary; /* 1 in a process that may use its handles; 0 in a raw clone */
+static const volatile uint32_t no_canary = 1;
+const volatile uint32_t *_Atomic fork_canary = &no_canary;
+static volatile uint32_t *canary; /* the same, once a store was opened */
 
 static void snapshots_duplicate(struct copse_store *store) {
   for (struct copse_snapshot *s = store->snapshots; s; s = s->next) {
@@ -82,8 +84,10 @@ static void store_adopt(struct copse_store *store) {
     if (s->slot == SLOT_NONE)
       view_open_set(&s->view, 0); /* no slot was to be had: reading it fails with STATE */
   }
-  if (store->txn.active)
+  if (store->txn.active) {
     store->txn.forked = 1;
+    view_open_set(&store->txn.view, 0);
+  }
   pager_adopt(&store->pager);
   /* relaxed: this process has one thread now */
   atomic_store_explicit(&store->writer_thread, 0, memory_order_relaxed);
@@ -105,12 +109,14 @@ static void handlers_install(void) {
     install_failed = 1;
     return;
   }
-  *(volatile uint32_t *)page = 1;
   canary = page;
+  *canary = 1;
+  /* relaxed: see fork_is_raw_clone() */
+  atomic_store_explicit(&fork_canary, canary, memory_order_relaxed);
 }
 
 int fork_check(void) {
-  if (__builtin_expect(canary && *canary == 0, 0))
+  if (fork_is_raw_clone())
     return error_set(COPSE_E_FORKED, "this process was cloned without fork(); open the store anew "
                      "after exec, or use fork()");
   return 0;

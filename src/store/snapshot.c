@@ -129,7 +129,7 @@ int copse_snapshot_refresh(struct copse_snapshot *snapshot) {
 }
 
 void copse_snapshot_close(struct copse_snapshot *snapshot) {
-  if (!snapshot)
+  if (!snapshot || fork_is_raw_clone()) /* the slot is the parent's */
     return;
   struct copse_store *store = snapshot->view.store;
   store_tell(store);

@@ -372,8 +372,9 @@ static int leave(struct copse_store *store) {
 }
 
 int copse_store_close(struct copse_store *store) {
-  if (!store)
-    return 0;
+  int result = fork_check();
+  if (!store || result)
+    return result;
   pthread_mutex_lock(&store->mutex);
   const char *left = store->snapshots      ? "a snapshot"
                      : store->cursors_open ? "a cursor or diff"
@@ -384,7 +385,6 @@ int copse_store_close(struct copse_store *store) {
   pthread_mutex_unlock(&store->mutex);
   if (left)
     return error_set(COPSE_E_STATE, "close %s of the store first", left);
-  int result = 0;
   syncer_stop(store);
   guard_remove(store);
   fork_unregister(store);

@@ -142,7 +142,13 @@ static inline const struct commit_words *store_words_ro(const struct copse_store
   return (const struct commit_words *)(store->writers.ro + WRITERS_COMMIT);
 }
 
-/* fork.c: 0 if this process may use its handles; FORKED in a raw clone. */
+/* fork.c: in a raw clone the kernel has wiped the page that the canary lies in. */
+extern const volatile uint32_t *_Atomic fork_canary;
+static inline int fork_is_raw_clone(void) {
+  /* relaxed: until the first store is opened it is another word, which is not 0 either */
+  return __builtin_expect(*atomic_load_explicit(&fork_canary, memory_order_relaxed) == 0, 0);
+}
+/* 0 if this process may use its handles; FORKED in a raw clone. */
 int fork_check(void);
 int fork_register(struct copse_store *store);
 void fork_unregister(struct copse_store *store);
@@ -217,7 +223,7 @@ struct copse_map map_of_entry(struct copse_store *store, const struct catalog_en
 /* view.c: a map's tree in a view. */
 int view_refuse(const struct copse_view *view);
 static inline int view_check(const struct copse_view *view) {
-  int usable = view_is_open(view) && !(view->txn && view->txn->forked);
+  int usable = view_is_open(view) && !fork_is_raw_clone();
   return __builtin_expect(usable, 1) ? 0 : view_refuse(view);
 }
 /* NO_MAP when it is not there. */
@@ -260,7 +266,7 @@ static inline int txn_map_find(struct copse_txn *txn, const struct copse_map *ma
 int txn_map_make(struct copse_txn *txn, const struct copse_map *map, struct txn_map **own);
 int txn_refuse(const struct copse_txn *txn);
 static inline int txn_check(const struct copse_txn *txn) {
-  return __builtin_expect(txn->active && !txn->forked, 1) ? 0 : txn_refuse(txn);
+  return __builtin_expect(txn->active && !txn->forked && !fork_is_raw_clone(), 1) ? 0 : txn_refuse(txn);
 }
 /* A savepoint that the program's limit does not stand in the way of. */
 int txn_savepoint(struct copse_txn *txn);

@@ -14,6 +14,9 @@
 #include "base/points.h"
 
 int txn_refuse(const struct copse_txn *txn) {
+  int result = fork_check();
+  if (result)
+    return result;
   return txn->forked
              ? error_set(COPSE_E_FORKED, "the write transaction belongs to the parent process")
              : error_set(COPSE_E_STATE, "the transaction has ended");
@@ -275,7 +278,7 @@ int copse_txn_commit(struct copse_txn *txn, uint64_t *version) {
 }
 
 void copse_txn_abort(struct copse_txn *txn) {
-  if (!txn || txn->forked || !txn->active)
+  if (!txn || txn->forked || !txn->active || fork_is_raw_clone())
     return;
   struct copse_store *store = txn->view.store;
   saves_free(txn);

@@ -2,7 +2,10 @@
 #include "store/store.h"
 
 int view_refuse(const struct copse_view *view) {
-  return view_is_open(view)
+  int result = fork_check();
+  if (result)
+    return result;
+  return view->txn && view->txn->forked
              ? error_set(COPSE_E_FORKED, "the write transaction belongs to the parent process")
              : error_set(COPSE_E_STATE, "the snapshot or transaction has ended");
 }

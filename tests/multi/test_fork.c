@@ -225,16 +225,24 @@ TEST(forks_beside_a_writing_thread) {
 
 /* --- raw clones ------------------------------------------------------------------------------ */
 
-/* Handlers of fork() do not run for a raw clone: every door is closed to it. (Views that were
- * open are not guarded: looking would cost each step of each cursor.) */
+/* Handlers of fork() do not run for a raw clone: every door is closed to it, also that of views and of
+ * a transaction that were open; what it closes stays the parent's. */
 TEST(a_raw_clone_is_told) {
   struct ledger ledger;
-  struct copse_snapshot *snapshot;
+  struct copse_snapshot *snapshot, *held;
+  struct copse_cursor *cursor;
+  struct copse_txn *open;
+  struct copse_bytes value;
   const char *path = test_shm_path("clone");
   struct copse_store *store = store_at(path);
   ledger_open(&ledger, store, test_seed());
   change(&ledger, 50);
   CHECK_OK(copse_snapshot_open(store, 0, &snapshot));
+  CHECK_OK(copse_snapshot_open(store, 0, &held));
+  CHECK_OK(copse_cursor_open(copse_snapshot_view(snapshot), ledger.head, NULL, &cursor));
+  CHECK_OK(copse_cursor_first(cursor, NULL, NULL));
+  CHECK_OK(copse_txn_begin(store, -1, &open));
+  CHECK_OK(copse_put(open, ledger.head, "parent's", 8, "1", 1, 0));
   pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
   CHECK_SYS(pid);
   if (pid == 0) {
@@ -248,15 +256,30 @@ TEST(a_raw_clone_is_told) {
              copse_store_open(path, NULL, &second) == COPSE_E_FORKED &&
              copse_stat(store, &stat) == COPSE_E_FORKED &&
              copse_store_sync(store, NULL) == COPSE_E_FORKED &&
-             copse_wait(store, NULL, 0, 0, NULL) == COPSE_E_FORKED;
+             copse_wait(store, NULL, 0, 0, NULL) == COPSE_E_FORKED &&
+             copse_exists(copse_snapshot_view(snapshot), ledger.head, "x", 1) == COPSE_E_FORKED &&
+             copse_cursor_next(cursor, NULL, NULL) == COPSE_E_FORKED &&
+             copse_exists(copse_txn_view(open), ledger.head, "x", 1) == COPSE_E_FORKED &&
+             copse_put(open, ledger.head, "x", 1, "y", 1, 0) == COPSE_E_FORKED &&
+             copse_txn_commit(open, NULL) == COPSE_E_FORKED &&
+             copse_store_close(store) == COPSE_E_FORKED;
+    copse_txn_abort(open);
+    copse_snapshot_close(held);
     _exit(ok ? 0 : 1);
   }
   int status;
   CHECK_EQ(waitpid(pid, &status, 0), pid);
   CHECK(WIFEXITED(status));
   CHECK_EQ(WEXITSTATUS(status), 0);
+  struct copse_stat stat;
+  CHECK_OK(copse_stat(store, &stat));
+  CHECK_EQ(stat.snapshots, 2); /* announced still */
+  CHECK_RESULT(copse_get(copse_txn_view(open), ledger.head, "parent's", 8, &value), 0);
+  copse_txn_abort(open);
+  copse_cursor_close(cursor);
   change(&ledger, 50);
   copse_snapshot_close(snapshot);
+  copse_snapshot_close(held);
   ledger_check(store);
   ledger_close(&ledger);
   CHECK_OK(copse_store_close(store));
