@@ -70,14 +70,15 @@ static int follow(struct watch_run *run) {
   struct copse_change change;
   int result = COPSE_OK;
 
-  while (result >= 0 && !enough(run)) {
+  while (result >= 0 && !enough(run) && !work_interrupted()) {
     result = copse_watch_next(run->watch, watch_given.wait_ns, &event);
     if (result == COPSE_E_INTERRUPTED && !work_interrupted())
       result = COPSE_NONE; /* stopped and continued: go on waiting */
     if (result != COPSE_OK)
       continue;
     run->context.version = event.version;
-    while (!enough(run) && (result = copse_watch_change(run->watch, &change)) == COPSE_OK)
+    while (!enough(run) && !work_interrupted() &&
+           (result = copse_watch_change(run->watch, &change)) == COPSE_OK)
       show(run, &change);
     output_flush();
   }
@@ -106,6 +107,7 @@ static int run_watch(char **operands, size_t count) {
       status = fail(result, "map %s", operands[1]);
   }
   if (status == STATUS_OK) {
+    work_cancels(run.watch);
     /* The session's snapshot has done its work, and would hold space from now on. */
     copse_snapshot_close(run.session.snapshot);
     run.session.snapshot = NULL;
@@ -117,6 +119,7 @@ static int run_watch(char **operands, size_t count) {
     if (status == STATUS_OK)
       status = follow(&run);
   }
+  work_cancels(NULL);
   if (run.watch != NULL)
     copse_watch_close(run.watch);
   key_range_free(&run.range);

@@ -9,14 +9,19 @@
 #include "units.h"
 
 static volatile sig_atomic_t interrupted;
+static struct copse_watch *volatile cancelled;
 
 /* A signal that comes just before a wait begins would not end it: so an alarm follows each
  * second, until the command has seen the flag and ended. */
 static void on_signal(int signal_number) {
   if (signal_number != SIGALRM)
     interrupted = 1;
+  if (interrupted && cancelled)
+    copse_watch_cancel(cancelled);
   alarm(1);
 }
+
+void work_cancels(struct copse_watch *watch) { cancelled = watch; }
 
 void work_handle_signals(void) {
   static const int signals[] = {SIGINT, SIGTERM, SIGHUP};

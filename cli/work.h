@@ -9,8 +9,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <copse/follow.h>
+
 void work_handle_signals(void);
 bool work_interrupted(void);
+/* A watch that such a signal cancels, until it is NULL: in a busy store it may never sleep, and
+ * then there is no wait for the signal to end. */
+void work_cancels(struct copse_watch *watch);
 
 /* Seconds on a clock that never goes back. */
 double work_seconds(void);

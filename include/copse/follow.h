@@ -72,7 +72,8 @@ COPSE_API struct copse_view *copse_watch_view(struct copse_watch *watch);
  * with copse_watch_close(). The descriptor belongs to the watch. After fork the
  * child's copy stays silent: the child opens a watch of its own. */
 COPSE_CHECKED int copse_watch_descriptor(struct copse_watch *watch, int *descriptor);
-/* Makes a waiting copse_watch_next() return CANCELLED, from any thread or signal handler. */
+/* Makes a waiting copse_watch_next() return CANCELLED, and each later one, whatever is committed; from
+ * any thread or signal handler. */
 COPSE_API void copse_watch_cancel(struct copse_watch *watch);
 COPSE_API void copse_watch_close(struct copse_watch *watch);
 

@@ -9,6 +9,12 @@ uint64_t deadline_from(int64_t timeout_ns) {
   return timeout_ns == 0 ? 0 : clock_now_ns() + (uint64_t)timeout_ns;
 }
 
+int deadline_check(uint64_t deadline) {
+  if (deadline == UINT64_MAX || (deadline && clock_now_ns() < deadline))
+    return 0;
+  return error_set(COPSE_E_TIMEOUT, "no such change was committed within the time limit");
+}
+
 /* The version that changed a map last, looked up in the newest root. */
 static int map_changed(struct copse_store *store, const struct copse_map *map, uint64_t *version,
                        uint64_t *changed) {
@@ -41,6 +47,9 @@ int copse_wait(struct copse_store *store, struct copse_map *map, uint64_t after,
         found = changed;
         break;
       }
+      result = deadline_check(deadline);
+      if (result)
+        return result;
     }
     result = wait_published(&store->readers, store->writers.ro, seen, deadline, NULL, &found);
     if (result == 0 && !map)

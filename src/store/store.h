@@ -285,6 +285,9 @@ void oust_free(struct copse_snapshot *snapshot);
 
 /* follow.c: a time limit as a point of CLOCK_MONOTONIC; 0: only look, UINT64_MAX: none. */
 uint64_t deadline_from(int64_t timeout_ns);
+/* TIMEOUT when it has passed: asked after a commit that was not the one waited for, since a busy
+ * store always has another. */
+int deadline_check(uint64_t deadline);
 
 /* range.c: bounds of a cursor, diff or watch, copied. */
 struct range {

@@ -156,8 +156,10 @@ int copse_watch_next(struct copse_watch *watch, int64_t timeout_ns,
     result = event_look(watch);
     /* relaxed: tells the thread what it need not wake for; a late value wakes once too often */
     atomic_store_explicit(&watch->reported, watch->now->view.root.version, memory_order_relaxed);
-    if (result == 0)
+    if (result == 0) {
       state_advance(watch); /* nothing in the range changed: older pages need not be kept for it */
+      result = deadline_check(deadline);
+    }
   }
   if (result != 1) {
     copse_snapshot_close(watch->now);

@@ -49,10 +49,17 @@ static int cancelled(const _Atomic int *cancel) {
   return cancel && atomic_load_explicit(cancel, memory_order_acquire);
 }
 
+static int say_cancelled(uint64_t after) {
+  return error_set(COPSE_E_CANCELLED, "the wait for version %llu was cancelled",
+                   (unsigned long long)after + 1);
+}
+
 int wait_published(const struct region *readers, const uint8_t *writers, uint64_t after,
                    uint64_t deadline_ns, const _Atomic int *cancel, uint64_t *version) {
   const struct commit_words *commit = sync_commit_ro(writers);
   uint64_t newest = root_published(writers);
+  if (cancelled(cancel)) /* first of all: in a busy store there is always something newer */
+    return say_cancelled(after);
   if (deadline_ns)
     for (int i = 0; newest <= after && i < SPIN_ROUNDS && !cancelled(cancel); i++) {
       spin_pause();
@@ -63,8 +70,7 @@ int wait_published(const struct region *readers, const uint8_t *writers, uint64_
     /* W1. pairs: commit-wait */
     uint32_t word = atomic_load_explicit(&commit->commit_wake, memory_order_seq_cst);
     if (cancelled(cancel))
-      return error_set(COPSE_E_CANCELLED, "the wait for version %llu was cancelled",
-                       (unsigned long long)after + 1);
+      return say_cancelled(after);
     if (code == COPSE_E_INTERRUPTED)
       return code;
     int64_t ns = deadline_ns ? sleep_ns(deadline_ns) : 0;

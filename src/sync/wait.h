@@ -29,6 +29,7 @@ int wait_wake(const struct region *readers, uint8_t *writers);
 
 /* Waits until published > after, `cancel` (may be NULL) is nonzero, or the time limit
  * (deadline by CLOCK_MONOTONIC, ns; 0: only look; UINT64_MAX: none). Spins a little first.
+ * What is there already counts although the time is over, but not although it was cancelled.
  * *version receives the newest. Errors: TIMEOUT, INTERRUPTED, CANCELLED. */
 int wait_published(const struct region *readers, const uint8_t *writers, uint64_t after,
                    uint64_t deadline_ns, const _Atomic int *cancel, uint64_t *version);
