@@ -87,12 +87,14 @@ COPSE_CHECKED int copse_store_open(const char *path, const struct copse_store_op
                                    struct copse_store **store);
 
 /* Ends the process's use of the store. Its snapshots, cursors, watches and maps must be
- * closed and its transaction ended before (else STATE, and the store stays open). The last
- * process to close leaves the file complete and cleanly marked. Errors: STATE, IO, SYNC_FAILED
+ * closed and its transaction ended before (else STATE, and the store stays open). When the
+ * last process that may write closes it, the file is complete and cleanly marked, also while others
+ * have it open read-only. Errors: STATE, IO, SYNC_FAILED
  * (the handle is freed all the same after IO and SYNC_FAILED). */
 COPSE_API int copse_store_close(struct copse_store *store);
 
-/* Removes the files of a store that nobody has open. Errors: NO_STORE, NOT_A_STORE,
+/* Removes the files of a store that nobody has open. Of a removal that was cut short by a death, what
+ * is left is no store any more: removing it again ends it, and so does creating one there. Errors: NO_STORE, NOT_A_STORE,
  * STATE (in use by some process), PERMISSION, IO. */
 COPSE_CHECKED int copse_store_remove(const char *path);
 

@@ -41,6 +41,8 @@
   X(durable_data_synced)    /* sync: data is on disk, the root slot is not */                      \
   X(durable_root_written)   /* sync: the root slot is written, not synced */                       \
   X(durable_root_synced)    /* sync: the root slot is on disk */                                   \
+  X(remove_begun)           /* remove: the header says so, all files are there */                  \
+  X(remove_file)            /* remove: a coordination file is gone, the data file is not */        \
   X(create_header)          /* create: the data file has a header, no coordination files yet */    \
   X(create_coordination)    /* create: coordination files written, not yet named by the header */
 

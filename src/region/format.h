@@ -25,6 +25,8 @@
 #define FORMAT_MAGIC_READERS 0x0a0d5245504f4389u /* 89 "COPER" 0d 0a */
 #define FORMAT_MAGIC_WRITERS 0x0a0d5745504f4389u /* 89 "COPEW" 0d 0a */
 
+#define FORMAT_NONCE_REMOVED UINT64_MAX /* the store's removal has begun: there is no store any more */
+
 struct data_header {
   uint64_t magic;         /*   0 FORMAT_MAGIC_DATA */
   uint32_t version;       /*   8 FORMAT_VERSION: a reader refuses a greater one */

@@ -170,6 +170,21 @@ static void root_install(struct copse_store *store, const struct root_slot *slot
   }
 }
 
+int nonce_write(struct copse_store *store, int data_fd, uint64_t nonce) {
+  store->header.nonce = nonce;
+  return os_pwrite(data_fd, store->path ? store->path : "(anonymous)", &nonce, sizeof nonce,
+                   offsetof(struct data_header, nonce));
+}
+
+/* A nonce of its own for new coordination files. */
+static int nonce_make(uint64_t *nonce) {
+  int result;
+  do
+    result = os_random(nonce, sizeof *nonce);
+  while (result == 0 && (*nonce == 0 || *nonce == FORMAT_NONCE_REMOVED));
+  return result;
+}
+
 int coordination_create(struct copse_store *store, int data_fd) {
   struct root_slot slot;
   uint64_t nonce, size = 0;
@@ -183,7 +198,7 @@ int coordination_create(struct copse_store *store, int data_fd) {
                      "%s was in use without durability when %s was lost; restore that file, or "
                      "remove the store and create it anew",
                      store->data.path, store->memory ? "its file -writers" : "the machine stopped");
-  result = os_random(&nonce, sizeof nonce);
+  result = nonce_make(&nonce);
   if (result)
     return result;
   result = file_make(store->readers_path, store->mode, READERS_CLIENTS + FORMAT_BLOCK, &fd);
@@ -210,7 +225,5 @@ int coordination_create(struct copse_store *store, int data_fd) {
     return result;
   root_install(store, &slot, &root);
   POINT(create_coordination);
-  store->header.nonce = nonce;
-  return os_pwrite(data_fd, store->data.path, &nonce, sizeof nonce,
-                   offsetof(struct data_header, nonce));
+  return nonce_write(store, data_fd, nonce);
 }

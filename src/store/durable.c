@@ -199,7 +199,7 @@ int durable_mark_unclean(struct copse_store *store) {
 int durable_close(struct copse_store *store) {
   struct root root;
   struct commit_words *words = store_words(store);
-  /* relaxed: nobody else is attached */
+  /* relaxed: no other writer is attached */
   if (!atomic_load_explicit(&words->unclean, memory_order_relaxed))
     return 0;
   int result = durable_failed(store), lazy = store->header.durability != COPSE_DURABILITY_NONE;
@@ -215,7 +215,7 @@ int durable_close(struct copse_store *store) {
   if (result)
     return result;
   if (lazy) {
-    /* relaxed: nobody else is attached */
+    /* relaxed: no other writer is attached */
     atomic_store_explicit(&words->durable[1], 0, memory_order_relaxed);
     atomic_store_explicit(&words->durable[0], root.version, memory_order_relaxed); /* relaxed: too */
   }

@@ -46,6 +46,8 @@ static void before_fork(void) {
   client_fork_lock();
   for (struct copse_store *store = stores; store; store = store->next) {
     client_passage_prepare(&store->readers, store->writers.ro, &store->passage);
+    if (store->passage.fd >= 0 && store->flags & COPSE_READ_ONLY)
+      client_set_read_only(&store->passage.client);
     snapshots_duplicate(store);
   }
   base_grow_lock();

@@ -3,7 +3,7 @@
  * Locked bytes of the data file (open file description locks), beside those of sync/:
  *   ATTACH_BYTE    held while attaching or leaving; exclusively by those that may write
  *   PRESENCE_BYTE  held shared by every attacher as long as its mapping lives; whoever gets it
- *                  exclusively is alone and may make coordination files or mark the file clean
+ *                  exclusively is alone and may make coordination files or remove the store
  *
  * Happy path: open the data file, check file system and header, take ATTACH_BYTE, look whether
  * alone, open the coordination files (or make them, when alone and they are missing or of an
@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/points.h"
 
 #define ATTACH_BYTE (UINT64_C(1) << 41)
 #define LONG_HOLD_NS UINT64_C(1000000000)
@@ -38,6 +39,9 @@ static int header_check(const struct data_header *header, const char *path) {
                      header->version, (unsigned long long)header->incompat, FORMAT_VERSION);
   if (header->crc != data_header_crc(header))
     return error_set(COPSE_E_CORRUPT, "%s: the header is damaged; restore a copy", path);
+  if (header->nonce == FORMAT_NONCE_REMOVED)
+    return error_set(COPSE_E_NO_STORE, "%s: its removal was begun and cut short; 'copse rm' ends it, "
+                     "and so does creating a store there", path);
   if (header->unit != FORMAT_UNIT || header->segment != FORMAT_SEGMENT ||
       header->max_bytes < FORMAT_SEGMENT || header->max_bytes % FORMAT_SEGMENT ||
       header->max_bytes >> 47 || header->durability < COPSE_DURABILITY_NONE ||
@@ -157,10 +161,9 @@ static int coordinate(struct copse_store *store, int fd, int alone) {
 
 /* Everything between holding ATTACH_BYTE and giving it back. Takes over fd. */
 static int attach_locked(struct copse_store *store, int fd, uint64_t reserve) {
-  int write = !(store->flags & COPSE_READ_ONLY), alone = 0;
+  int write = !(store->flags & COPSE_READ_ONLY), alone = 0, result = 0;
   uint64_t size;
-  int result = header_read(store, fd); /* again: the nonce may have changed before we held it */
-  if (result == 0 && write)
+  if (write)
     result = os_lock_byte(fd, name_of(store), PRESENCE_BYTE, 1, &alone);
   if (result == 0)
     result = os_size(fd, name_of(store), &size);
@@ -180,6 +183,8 @@ static int attach_locked(struct copse_store *store, int fd, uint64_t reserve) {
     result = client_attach(&store->readers, store->writers.ro, &store->client);
   if (result)
     return result;
+  if (!write)
+    client_set_read_only(&store->client);
   if (write) {
     pager_init(&store->pager, &store->data, &store->writers, store->segments);
     store->pager.context = store;
@@ -228,6 +233,54 @@ static int paths_make(struct copse_store *store, const char *path) {
   return 0;
 }
 
+/* Ends a removal, or, unless only what was begun is asked for, does one. Holds ATTACH_BYTE, so that
+ * nobody opens what is going. The header says so first: from then on there is no store, whoever
+ * dies. The data file goes last, so that a new store's coordination files are never met. */
+static int remove_at(const char *path, int only_begun) {
+  struct copse_store files = {0};
+  int fd = -1, alone = 0, result = os_open(path, OS_WRITE, 0, &fd);
+  if (result)
+    return result;
+  result = paths_make(&files, path);
+  if (result == 0)
+    result = header_read(&files, fd);
+  if (result == COPSE_E_VERSION || result == COPSE_E_CORRUPT || result == COPSE_E_TRUNCATED ||
+      result == COPSE_E_NO_STORE)
+    result = 0; /* ours, if of no use: may go */
+  if (result == 0)
+    result = os_lock_byte_wait(fd, path, ATTACH_BYTE, 1);
+  if (result == 0 && !os_is_at(fd, path))
+    result = error_set(COPSE_E_NO_STORE, "%s was removed by somebody else", path);
+  if (result == 0)
+    result = os_lock_byte(fd, path, PRESENCE_BYTE, 1, &alone);
+  if (result == 0 && !alone)
+    result = error_set(COPSE_E_STATE, "%s is in use; see 'copse readers'", path);
+  int state = result == 0 ? header_read(&files, fd) : 0; /* what it says now that we are alone */
+  if (result == 0 && only_begun && state != COPSE_E_NO_STORE)
+    goto out; /* somebody ended it, and made a new store */
+  uint64_t nonce = files.header.nonce;
+  if (result == 0 && state == 0)
+    result = nonce_write(&files, fd, FORMAT_NONCE_REMOVED);
+  POINT(remove_begun);
+  for (int i = 0; i < 2 && result == 0; i++) {
+    result = os_unlink(i ? files.writers_path : files.readers_path);
+    result = result == COPSE_E_NO_STORE ? 0 : result;
+    POINT(remove_file);
+  }
+  if (result == 0)
+    result = os_unlink(path);
+  if (result && alone && state == 0 && nonce_write(&files, fd, nonce)) /* it may not go: all is as before */
+    result = error_set(COPSE_E_IO, "%s can neither be removed nor be written", path);
+out:
+  os_close(fd);
+  free(files.path);
+  free(files.readers_path);
+  free(files.writers_path);
+  return result;
+}
+
+int copse_store_remove(const char *path) { return remove_at(path, 0); }
+
 /* Opens the data file at path, creating it when asked to. */
 static int data_open(struct copse_store *store, const char *path,
                      const struct copse_store_options *options, int *fd) {
@@ -235,8 +288,14 @@ static int data_open(struct copse_store *store, const char *path,
   for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     int result = os_open(path, access, 0, fd);
     if (result == 0 && options->flags & COPSE_EXCLUSIVE) {
+      int gone = header_read(store, *fd) == COPSE_E_NO_STORE;
       os_close(*fd);
-      return error_set(COPSE_E_STORE_EXISTS, "%s is already there", path);
+      if (!gone)
+        return error_set(COPSE_E_STORE_EXISTS, "%s is already there", path);
+      result = remove_at(path, 1);
+      if (result && result != COPSE_E_NO_STORE)
+        return result;
+      continue;
     }
     if (result != COPSE_E_NO_STORE || !(options->flags & COPSE_CREATE))
       return result;
@@ -269,11 +328,18 @@ static int data_lock(struct copse_store *store, const char *path,
     if (result == 0)
       result = os_lock_byte_wait(fd, name_of(store), ATTACH_BYTE,
                                  !(store->flags & COPSE_READ_ONLY));
-    if (result == 0 && (!path || os_is_at(fd, path))) {
+    int at = result == 0 && (!path || os_is_at(fd, path));
+    if (at)
+      result = header_read(store, fd); /* again: the nonce may have changed before we held the byte */
+    if (at && result == 0) {
       *out = fd;
       return 0;
     }
     os_close(fd);
+    if (result == COPSE_E_NO_STORE && options->flags & COPSE_CREATE) {
+      result = remove_at(path, 1);
+      result = result == COPSE_E_NO_STORE ? 0 : result;
+    }
     if (result)
       return result;
   }
@@ -337,34 +403,14 @@ fail:
 
 /* --- closing and removing -------------------------------------------------------------- */
 
-/* With ATTACH_BYTE held: marks the file clean if nobody else is there. */
-static int leave_last(struct copse_store *store) {
-  int fd, alone = 0, result = region_descriptor(&store->data, &fd);
-  if (result == 0)
-    result = os_lock_byte(fd, name_of(store), PRESENCE_BYTE, 1, &alone);
-  if (result || !alone)
-    return result;
-  /* A forked child shares our description, and with it the presence lock: its client tells. */
-  uint32_t count = 0, used = 0;
-  client_reap_all(&store->readers, store->client.index);
-  result = readers_client_count(&store->readers, &count);
-  for (uint32_t i = 0; i < count; i++)
-    /* pairs: client-entry */
-    used += atomic_load_explicit(&readers_client(&store->readers, i)->state,
-                                 memory_order_acquire) == CLIENT_USED;
-  if (result == 0 && used == 1)
-    result = durable_close(store);
-  int shared = os_lock_byte_wait(fd, name_of(store), PRESENCE_BYTE, 0);
-  return result ? result : shared;
-}
-
 /* Detaches, holding ATTACH_BYTE by a description of its own: the store's may be a child's too. */
 static int leave(struct copse_store *store) {
   int fd, result = region_fresh_descriptor(&store->data, &fd);
   if (result == 0) {
     result = os_lock_byte_wait(fd, name_of(store), ATTACH_BYTE, 1);
-    if (result == 0)
-      result = leave_last(store);
+    /* Readers that stay do not matter: nothing of the file changes any more. */
+    if (result == 0 && client_is_last_writer(&store->client))
+      result = durable_close(store);
     client_detach(&store->client);
     os_close(fd);
   }
@@ -391,39 +437,6 @@ int copse_store_close(struct copse_store *store) {
   if (store->path && !(store->flags & COPSE_READ_ONLY) && store->client.live_page)
     result = leave(store);
   store_release(store);
-  return result;
-}
-
-/* Holds ATTACH_BYTE, so that nobody opens what is going, and takes the data file away last, so
- * that a new store's coordination files are never met at the path. */
-int copse_store_remove(const char *path) {
-  struct copse_store files = {0};
-  int fd = -1, alone = 0, result = os_open(path, OS_WRITE, 0, &fd);
-  if (result)
-    return result;
-  result = paths_make(&files, path);
-  if (result == 0)
-    result = header_read(&files, fd);
-  if (result == COPSE_E_VERSION || result == COPSE_E_CORRUPT || result == COPSE_E_TRUNCATED)
-    result = 0; /* ours, if of no use: may go */
-  if (result == 0)
-    result = os_lock_byte_wait(fd, path, ATTACH_BYTE, 1);
-  if (result == 0 && !os_is_at(fd, path))
-    result = error_set(COPSE_E_NO_STORE, "%s was removed by somebody else", path);
-  if (result == 0)
-    result = os_lock_byte(fd, path, PRESENCE_BYTE, 1, &alone);
-  if (result == 0 && !alone)
-    result = error_set(COPSE_E_STATE, "%s is in use; see 'copse readers'", path);
-  for (int i = 0; i < 2 && result == 0; i++) {
-    result = os_unlink(i ? files.writers_path : files.readers_path);
-    result = result == COPSE_E_NO_STORE ? 0 : result;
-  }
-  if (result == 0)
-    result = os_unlink(path);
-  os_close(fd);
-  free(files.path);
-  free(files.readers_path);
-  free(files.writers_path);
   return result;
 }
 

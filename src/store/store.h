@@ -170,6 +170,8 @@ int store_size_check(struct copse_store *store, const struct root *root);
 /* create.c: new data files and new coordination files. */
 int store_create_file(const char *path, const struct copse_store_options *options);
 int store_create_anonymous(const struct copse_store_options *options, int *fd);
+/* Writes another nonce to the header. */
+int nonce_write(struct copse_store *store, int data_fd, uint64_t nonce);
 /* Makes coordination files for a data file that nobody else has open, from its durable root. */
 int coordination_create(struct copse_store *store, int data_fd);
 
@@ -183,7 +185,7 @@ int durable_mark_unclean(struct copse_store *store);
 int durable_checkpoint(struct copse_store *store, uint64_t *version);
 /* SYNC_FAILED when a sync failed since the coordination files were made. */
 int durable_failed(const struct copse_store *store);
-/* Leaves the file complete and marked clean; for the last process to close. */
+/* Leaves the file complete and marked clean; for the last writer to close. */
 int durable_close(struct copse_store *store);
 
 /* syncer.c: makes durable without being asked. */

@@ -208,6 +208,8 @@ static void fill_entry(struct region *readers, struct client *client) {
   atomic_store_explicit(&entry->generation, client->generation,
                         memory_order_relaxed); /* relaxed: likewise */
   describe_entry(entry);
+  /* relaxed: who counts writers keeps others from attaching meanwhile */
+  atomic_store_explicit(&entry->read_only, 0, memory_order_relaxed);
   /* pairs: client-entry */
   atomic_store_explicit(&entry->state, CLIENT_USED, memory_order_release);
   POINT(client_entered);
@@ -259,6 +261,25 @@ void client_detach(struct client *client) {
   }
   os_unmap(client->live_page, TABLE_PAGE);
   *client = (struct client){0};
+}
+
+void client_set_read_only(struct client *client) {
+  /* relaxed: see fill_entry() */
+  atomic_store_explicit(&readers_client(client->readers, client->index)->read_only, 1,
+                        memory_order_relaxed);
+}
+
+int client_is_last_writer(const struct client *client) {
+  uint32_t count;
+  (void)client_reap_all(client->readers, client->index);
+  if (readers_client_count(client->readers, &count))
+    return 0;
+  for (uint32_t i = 0; i < count; i++)
+    if (i != client->index && entry_used(client->readers, i) &&
+        /* relaxed: see fill_entry() */
+        !atomic_load_explicit(&readers_client(client->readers, i)->read_only, memory_order_relaxed))
+      return 0;
+  return 1;
 }
 
 void client_tell_namespace(struct client *client) {

@@ -56,6 +56,13 @@ int client_attach(struct region *readers, const uint8_t *writers, struct client 
  * left alone. */
 void client_detach(struct client *client);
 
+/* Says that it never writes. */
+void client_set_read_only(struct client *client);
+
+/* 1 when no other client is left that may write. The caller keeps others from attaching; the dead
+ * are reaped first. */
+int client_is_last_writer(const struct client *client);
+
 /* Writes the PID namespace into the client's entry. Not part of attaching: it takes a new process
  * a third of the time that the rest does. */
 void client_tell_namespace(struct client *client);

@@ -57,7 +57,8 @@ struct reader_client {
   _Atomic uint32_t state;      /* enum client_state; tag: client-entry */
   _Atomic uint32_t generation; /* rises each time the entry is given out; under the byte */
   uint32_t pid;                /* for people; in its own namespace */
-  uint32_t zero0;
+  _Atomic uint32_t read_only;  /* 1: it never writes: whoever leaves last of the others marks the
+                                  file clean. Written by the owner while it attaches */
   _Atomic uint64_t pid_namespace; /* inode of /proc/self/ns/pid; 0: not told yet. For people */
   uint64_t attached_ns;        /* CLOCK_MONOTONIC */
   char command[16];

@@ -7,22 +7,12 @@
 
 static _Atomic uint64_t *counts; /* opened, created anew, removed, refused, deaths */
 
-/* What is left when the one that removed a store died: it may be removed, and nothing else. */
-static bool is_half_removed(int result) {
-  return result == COPSE_E_COORDINATION && strstr(copse_error_detail(), "was in use without");
-}
-
 /* Opens or creates. NULL: the path was being removed or made, which may be said. */
 static struct copse_store *open_or_create(const char *path) {
   static const struct copse_store_options options = {.flags = COPSE_CREATE};
   struct copse_store *store;
   int result = copse_store_open(path, &options, &store);
   counts[result ? 3 : 0]++;
-  if (is_half_removed(result)) {
-    result = copse_store_remove(path);
-    CHECK(result == 0 || result == COPSE_E_NO_STORE || result == COPSE_E_STATE);
-    return NULL;
-  }
   CHECK_MSG(result == 0 || result == COPSE_E_NO_STORE, "%s: %s", copse_error_name(result),
             copse_error_detail());
   return result ? NULL : store;

@@ -265,6 +265,31 @@ static void fork_after(const char *path) {
     ;
 }
 
+/* --- removing ---------------------------------------------------------------------------- */
+
+static struct test_random remove_random;
+
+static void remove_child(const char *path) { CHECK_OK(copse_store_remove(path)); }
+
+/* The store is as it was, or there is none: to be removed once more, or created anew. */
+static void remove_after(const char *path) {
+  struct copse_store *store;
+  int result = copse_store_open(path, NULL, &store);
+  if (result == 0) {
+    CHECK_OK(copse_store_close(store));
+    store_survives(path, NULL, board);
+    return;
+  }
+  CHECK_RESULT(result, COPSE_E_NO_STORE);
+  if (test_random_one_in(&remove_random, 2))
+    remove_at(path);
+  CHECK_OK(copse_store_open(path, &creating, &store));
+  CHECK_EQ(copse_store_version(store), 1);
+  CHECK_OK(copse_store_close(store));
+  memset(&board->acked, 0, sizeof board->acked);
+  store_survives(path, &creating, board);
+}
+
 /* --- the list ---------------------------------------------------------------------------- */
 
 static const struct scenario scenarios[] = {
@@ -276,6 +301,8 @@ static const struct scenario scenarios[] = {
     {"create_disk", true, create_before, create_child, survives},
     {"sync", true, found, sync_child, survives},
     {"fork", false, found, fork_child, fork_after},
+    /* the dead left a store that needs its coordination files */
+    {"remove", false, dead_before, remove_child, remove_after},
 };
 #define SCENARIOS (sizeof scenarios / sizeof *scenarios)
 
@@ -313,6 +340,7 @@ static uint64_t ever_reached[POINT_COUNT];
 static void scenario_run(const struct scenario *scenario) {
   uint64_t count[POINT_COUNT], kills = 0;
   struct test_random random = {test_seed()};
+  remove_random.state = test_seed();
   watchdog();
   board = board_new();
   CHECK_SYS(prctl(PR_SET_CHILD_SUBREAPER, 1)); /* see fork_after() */
@@ -345,6 +373,7 @@ TEST(create) { scenario_run(&scenarios[4]); }
 TEST(create_disk) { scenario_run(&scenarios[5]); }
 TEST(sync) { scenario_run(&scenarios[6]); }
 TEST(forks) { scenario_run(&scenarios[7]); }
+TEST(removing) { scenario_run(&scenarios[8]); }
 
 /* After all of the above. */
 TEST(every_point_was_reached) {
@@ -359,5 +388,5 @@ TEST(every_point_was_reached) {
       missing++;
     }
   CHECK_EQ(missing, 0);
-  CHECK_EQ(SCENARIOS, 8);
+  CHECK_EQ(SCENARIOS, 9);
 }

@@ -159,6 +159,62 @@ TEST(a_clean_close_needs_no_coordination_files) {
   }
 }
 
+/* Readers that stay, or leave last, take nothing away from that: the file is complete when the last
+ * writer has closed it. */
+TEST(readers_may_leave_last) {
+  for (int i = 0; i < 2; i++) {
+    const char *path = i ? test_disk_path("last") : test_shm_path("last");
+    for (int round = 0; round < 3; round++) {
+      struct copse_store *reader;
+      board = board_new();
+      copse_store_close(open_as(path, COPSE_DURABILITY_NONE));
+      CHECK_OK(open_again(path, COPSE_READ_ONLY, &reader));
+      writer_run(path, 0, test_seed() + (uint64_t)round, 1, false);
+      pid_t child = test_fork(); /* it goes on with the reader's handle, and does not write either */
+      if (child == 0) {
+        CHECK_OK(copse_store_close(reader));
+        _exit(0);
+      }
+      CHECK_CHILD_OK(child);
+      if (round == 2)
+        writer_run(path, 0, test_seed() + 9, 1, false);
+      CHECK_OK(copse_store_close(reader));
+      coordination_lose(path, LOSS_DELETED);
+      store_survives(path, NULL, board->acked.version ? board : NULL);
+      munmap(board, sizeof *board);
+    }
+    CHECK_OK(copse_store_remove(path));
+  }
+}
+
+/* A writer that closes while another is there does not: that one may write yet, and die. */
+TEST(the_last_writer_counts) {
+  struct copse_store *first, *late;
+  const char *path = test_shm_path("two");
+  board = board_new();
+  first = open_as(path, COPSE_DURABILITY_NONE);
+  int start[2];
+  char c = 0;
+  CHECK_SYS(pipe(start));
+  pid_t child = test_fork();
+  if (child == 0) {
+    struct ledger ledger;
+    uint64_t version;
+    struct copse_store *store = open_as(path, 0);
+    ledger_open(&ledger, store, test_seed());
+    CHECK_OK(ledger_change(&ledger, -1, &version));
+    CHECK_EQ(write(start[1], &c, 1), 1);
+    pause();
+  }
+  CHECK_EQ(read(start[0], &c, 1), 1);
+  CHECK_OK(copse_store_close(first));
+  child_end(child);
+  coordination_lose(path, LOSS_DELETED);
+  CHECK_RESULT(open_again(path, 0, &late), COPSE_E_COORDINATION);
+  CHECK_OK(copse_store_remove(path));
+  munmap(board, sizeof *board);
+}
+
 /* Deleted under those who are attached: newcomers are told, the others go on. */
 TEST(coordination_deleted_while_in_use) {
   for (enum loss loss = LOSS_DELETED; loss <= LOSS_WRITERS; loss++) {

@@ -24,6 +24,7 @@ static void make_folder(struct place *place, const char *base) {
     place->folder[0] = 0;
     test_fail(__FILE__, __LINE__, "making a folder in %s: %s", base, strerror(errno));
   }
+  chmod(place->folder, 0755); /* some tests become another user */
 }
 
 static const char *path_in(struct place *place, const char *base, const char *name) {

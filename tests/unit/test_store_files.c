@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -382,6 +383,75 @@ TEST(permission) {
   if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
     SKIP("this process cannot become another user");
   CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* --- removing ------------------------------------------------------------------------------ */
+
+/* Who may write the files but not their folder: what cannot be removed stays whole, even if its
+ * content is only to be had together with its coordination files. */
+TEST(removal_not_permitted) {
+  struct copse_store_options none = {.flags = COPSE_CREATE, .durability = COPSE_DURABILITY_NONE};
+  const char *folder = test_shm_path("folder");
+  char path[700];
+  CHECK_SYS(mkdir(folder, 0755));
+  snprintf(path, sizeof path, "%s/store", folder);
+  pid_t dies = test_fork();
+  if (dies == 0) {
+    struct copse_store *store;
+    CHECK_OK(copse_store_open(path, &none, &store));
+    struct copse_map *map = map_new(store, "m");
+    set_text(store, map, "k", "v");
+    raise(SIGKILL);
+  }
+  CHECK_CHILD_KILLED(dies, SIGKILL);
+  CHECK_SYS(chmod(path, 0666));
+  pid_t child = test_fork();
+  if (child == 0) {
+    if (getuid() == 0 && (setgroups(0, NULL) || setgid(65534) || setuid(65534)))
+      _exit(77);
+    if (access(path, W_OK) != 0 || access(folder, W_OK) == 0)
+      _exit(77); /* a folder above is closed to others, or this one is open */
+    FAILS(copse_store_remove(path), COPSE_E_PERMISSION, "store");
+    _exit(0);
+  }
+  int status;
+  CHECK_SYS(waitpid(child, &status, 0));
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+    SKIP("this process cannot become another user");
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  struct copse_store *store;
+  CHECK_OK(copse_store_open(path, NULL, &store));
+  struct copse_map *map = map_new(store, "m");
+  struct copse_snapshot *snapshot = snapshot_new(store);
+  text_is(copse_snapshot_view(snapshot), map, "k", "v");
+  copse_snapshot_close(snapshot);
+  copse_map_close(map);
+  CHECK_OK(copse_store_close(store));
+  CHECK_OK(copse_store_remove(path));
+}
+
+TEST(removal_cut_short) {
+  const char *path = test_shm_path("store");
+  static const uint32_t creating[] = {COPSE_CREATE, COPSE_CREATE | COPSE_EXCLUSIVE};
+  for (int i = 0; i < 3; i++) {
+    struct copse_store *store;
+    struct copse_store_options options = {.flags = i < 2 ? creating[i] : 0};
+    struct copse_store_options read_only = {.flags = COPSE_READ_ONLY};
+    store_make(path);
+    header_patch(path, offsetof(struct data_header, nonce), UINT32_MAX, 0);
+    header_patch(path, offsetof(struct data_header, nonce) + 4, UINT32_MAX, 1);
+    FAILS(copse_store_open(path, NULL, &store), COPSE_E_NO_STORE, "cut short");
+    FAILS(copse_store_open(path, &read_only, &store), COPSE_E_NO_STORE, "cut short");
+    if (i < 2) {
+      CHECK_OK(copse_store_open(path, &options, &store));
+      CHECK_EQ(copse_store_version(store), 1);
+      CHECK_OK(copse_store_close(store));
+    }
+    CHECK_OK(copse_store_remove(path));
+    CHECK_EQ(access(path, F_OK), -1);
+    CHECK_EQ(access(beside(path, "-writers"), F_OK), -1);
+    CHECK_EQ(access(beside(path, "-readers"), F_OK), -1);
+  }
 }
 
 /* --- coordination files ---------------------------------------------------------------------- */
