@@ -112,7 +112,7 @@ TEST(following_a_map_that_is_dropped) {
   CHECK_OK(copse_map_drop(txn, map));
   CHECK_OK(copse_txn_commit(txn, NULL));
   FAILS(copse_watch_next(watch, -1, &event), COPSE_E_NO_MAP, "");
-  FAILS(copse_wait(store, map, version, -1, NULL), COPSE_E_NO_MAP, "dropped");
+  FAILS(copse_wait(store, map, version, -1, NULL), COPSE_E_NO_MAP, "map");
   copse_watch_close(watch);
   FAILS(copse_watch_open(store, map, NULL, &watch), COPSE_E_NO_MAP, "");
   copse_map_close(map);
