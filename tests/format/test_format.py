@@ -12,6 +12,7 @@ import math
 import os
 import random
 import struct
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -228,9 +229,9 @@ def what_was_committed_after_a_sync_is_not_in_the_data_file_yet():
     path = new_path("store", disk=True)
     run("create", path, "map")
     run("put", path, "map", "a", "1")
-    watcher = harness.start("watch", "--initial", path, "map")  # keeps the store in use
+    writer = harness.start("load", path, "map", stdin=subprocess.PIPE)  # keeps the store in use
     try:
-        watcher.stdout.readline()
+        harness.until(lambda: harness.out("readers", "--json", path), "the store to be in use")
         run("put", path, "map", "b", "2")
         run("sync", path)
         run("put", path, "map", "c", "3")
@@ -238,9 +239,14 @@ def what_was_committed_after_a_sync_is_not_in_the_data_file_yet():
         map = next(store.maps())
         assert [key for key, _ in store.records(map)] == [b"a", b"b"] and store.clean == 0
     finally:
+        writer.communicate()
+    watcher = harness.start("watch", "--initial", path, "map")  # does not
+    try:
+        watcher.stdout.readline()
+        run("put", path, "map", "d", "4")
+    finally:
         watcher.terminate()
         watcher.communicate()
-    run("put", path, "map", "d", "4")
     store = Store.open(path)
     assert len(list(store.records(next(store.maps())))) == 4 and store.clean == 1
 
