@@ -1,7 +1,6 @@
 /* cli/command_store.c - create, sync, rm, check: the store as a whole. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "commands.h"
 #include "json.h"
@@ -175,7 +174,6 @@ const struct command command_rm = {
 struct check_run {
   struct text faults; /* for JSON: the array's elements */
   struct json_writer writer;
-  const char *path;
 };
 
 static void on_fault(void *context, const char *sentence) {
@@ -194,17 +192,11 @@ static void on_fault(void *context, const char *sentence) {
   text_free(&line);
 }
 
-static void on_progress(void *context, uint64_t done, uint64_t all) {
-  struct check_run *run = context;
-
-  /* The checker cannot be told to stop. It changes nothing, and the death of a process that
-   * holds the write lock is what the others are ready for. */
-  if (work_interrupted()) {
-    note("%s: interrupted; nothing was changed, and nothing is known about the rest", run->path);
-    _exit(STATUS_INTERRUPTED);
-  }
+static int on_progress(void *context, uint64_t done, uint64_t all) {
+  (void)context;
   if (!common.quiet)
-    progress_show("check", "pages", done, all);
+    progress_show("check", "bytes", done, all);
+  return work_interrupted() ? COPSE_E_INTERRUPTED : 0;
 }
 
 static void print_check(struct check_run *run, const struct copse_check *check) {
@@ -248,7 +240,7 @@ static void print_check(struct check_run *run, const struct copse_check *check) 
 static int run_check(char **operands, size_t count) {
   struct session s = {0};
   struct copse_check check = {0};
-  struct check_run run = {.path = operands[0]};
+  struct check_run run = {0};
   int result, status;
 
   (void)count;

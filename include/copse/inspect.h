@@ -90,11 +90,11 @@ struct copse_check {
 /* Walks everything: each page is counted once, keys are in order and inside their bounds,
  * counts agree, no page is both used and free, none is lost. report (may be NULL) is called
  * with a sentence for each fault; progress (may be NULL) now and then with the bytes done
- * and an estimate of all. Returns 0 also when faults were found: see check->errors.
+ * and an estimate of all: a nonzero result ends the check and is returned. Returns 0 also when faults were found: see check->errors.
  * Errors: TIMEOUT (lock), READ_ONLY, FORKED, MEMORY, IO. */
 COPSE_CHECKED int copse_check_store(struct copse_store *store, int64_t timeout_ns,
                                     void (*report)(void *context, const char *sentence),
-                                    void (*progress)(void *context, uint64_t done, uint64_t all),
+                                    int (*progress)(void *context, uint64_t done, uint64_t all),
                                     void *context, struct copse_check *check);
 
 #ifdef __cplusplus

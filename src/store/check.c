@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PROGRESS_PAGES 65536u
+#define PROGRESS_STEP 64u /* pages looked at between two calls of progress */
 
 struct checker {
   struct copse_store *store;
@@ -20,8 +20,10 @@ struct checker {
   struct page_view view;
   struct copse_check found;
   void (*report)(void *context, const char *sentence);
-  void (*progress)(void *context, uint64_t done, uint64_t all);
+  int (*progress)(void *context, uint64_t done, uint64_t all);
   void *context;
+  uint64_t steps;
+  int stopped;     /* what progress returned to end it */
   uint64_t *units; /* one bit per 128 bytes */
   uint64_t unit_count;
   uint64_t units_taken; /* units of pages that are not free */
@@ -41,6 +43,14 @@ static void fault(struct checker *checker, const char *format, ...) {
 }
 
 static void fault_tree(void *context, const char *sentence) { fault(context, "%s", sentence); }
+
+/* Before each page that is looked at. CANCELLED: progress asked for the end. */
+static int step(struct checker *checker) {
+  if (checker->progress && checker->steps++ % PROGRESS_STEP == 0)
+    checker->stopped = checker->progress(checker->context, checker->found.page_bytes,
+                                         checker->pager->books->words[BOOK_USED_UNITS] * FORMAT_UNIT);
+  return checker->stopped ? COPSE_E_CANCELLED : 0;
+}
 
 /* Marks a page's units; 0 when all were unmarked. */
 static int units_mark(struct checker *checker, uint64_t ref, uint64_t units, const char *as) {
@@ -71,11 +81,10 @@ static int page_mark(struct checker *checker, uint64_t ref, const char *as) {
 static int page_visit(void *context, uint64_t ref, int level, uint64_t bytes) {
   struct checker *checker = context;
   (void)level;
+  if (step(checker))
+    return COPSE_E_CANCELLED;
   checker->found.pages++;
   checker->found.page_bytes += bytes;
-  if (checker->progress && checker->found.pages % PROGRESS_PAGES == 0)
-    checker->progress(checker->context, checker->found.page_bytes,
-                      checker->pager->books->words[BOOK_USED_UNITS] * FORMAT_UNIT);
   int twice = page_mark(checker, ref, "used");
   if (!pager_is_booked(checker->pager, ref))
     fault(checker, "page %llx is in use, and the books have its place as free",
@@ -133,10 +142,15 @@ static int entry_visit(void *context, uint32_t id, const struct map_entry *entry
 
 static int condemned_visit(void *context, uint64_t ref, int subtree) {
   struct checker *checker = context;
+  if (step(checker))
+    return COPSE_E_CANCELLED;
   checker->found.pending_pages++;
   if (page_mark(checker, ref, "condemned") || !subtree)
     return 0;
-  if (tree_children(&checker->view, ref, condemned_visit, checker))
+  int result = tree_children(&checker->view, ref, condemned_visit, checker);
+  if (result == COPSE_E_CANCELLED)
+    return result;
+  if (result)
     fault(checker, "condemned page %llx: %s", (unsigned long long)ref, copse_error_detail());
   return 0;
 }
@@ -146,6 +160,8 @@ static int listed_visit(void *context, enum pager_listed_kind kind, uint64_t ref
   struct checker *checker = context;
   if (ref & LISTED_SUBTREE)
     return condemned_visit(checker, ref & ~LISTED_SUBTREE, 1);
+  if (step(checker))
+    return COPSE_E_CANCELLED;
   *(kind == PAGER_FREE ? &checker->found.free_pages : &checker->found.pending_pages) += 1;
   checker->units_taken += kind == PAGER_FREE ? 0 : units;
   units_mark(checker, ref, units, kind == PAGER_FREE ? "free" : "waiting");
@@ -155,6 +171,8 @@ static int listed_visit(void *context, enum pager_listed_kind kind, uint64_t ref
 static int place_visit(void *context, uint64_t offset, uint32_t size) {
   struct checker *checker = context;
   uint64_t unit = offset / FORMAT_UNIT;
+  if (step(checker))
+    return COPSE_E_CANCELLED;
   if (unit + size / FORMAT_UNIT > checker->unit_count)
     fault(checker, "a segment at %llu lies outside of the store", (unsigned long long)offset);
   else if (!(checker->units[unit / 64] >> unit % 64 & 1))
@@ -189,7 +207,7 @@ static int run(struct checker *checker, const struct root *root) {
 
 int copse_check_store(struct copse_store *store, int64_t timeout_ns,
                       void (*report)(void *context, const char *sentence),
-                      void (*progress)(void *context, uint64_t done, uint64_t all), void *context,
+                      int (*progress)(void *context, uint64_t done, uint64_t all), void *context,
                       struct copse_check *check) {
   struct copse_txn *txn;
   int result = copse_txn_begin(store, timeout_ns, &txn);
@@ -214,5 +232,5 @@ int copse_check_store(struct copse_store *store, int64_t timeout_ns,
   free(checker.units);
   if (result == 0)
     *check = checker.found;
-  return result;
+  return checker.stopped ? checker.stopped : result;
 }

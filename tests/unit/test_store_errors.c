@@ -344,6 +344,52 @@ TEST(read_only) {
   CHECK_OK(copse_store_close(store));
 }
 
+struct stopper {
+  int calls, stop_at, answer;
+};
+
+static int stop(void *context, uint64_t done, uint64_t all) {
+  struct stopper *stopper = context;
+  (void)done;
+  CHECK_GT(all, 0);
+  return ++stopper->calls == stopper->stop_at ? stopper->answer : 0;
+}
+
+/* At each of its calls, so in each phase, and whatever the answer is. */
+TEST(a_check_is_stopped_by_its_progress) {
+  struct copse_store *store = store_new(NULL, 0);
+  struct copse_map *map = map_new(store, "m"), *dropped = map_new(store, "dropped");
+  struct copse_txn *txn = begin(store);
+  char key[16], value[600] = "";
+  for (int i = 0; i < 2000; i++) {
+    snprintf(key, sizeof key, "%05d", i);
+    CHECK_OK(copse_put(txn, map, key, 5, value, i % 600, 0));
+    CHECK_OK(copse_put(txn, dropped, key, 5, value, i % 600, 0));
+  }
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  struct copse_snapshot *snapshot = snapshot_new(store);
+  txn = begin(store);
+  CHECK_OK(copse_map_drop(txn, dropped));
+  CHECK_OK(copse_delete_range(txn, map, &(struct copse_range){.to = {"00300", 5}}, NULL));
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  struct stopper whole = {0};
+  struct copse_check check;
+  CHECK_OK(copse_check_store(store, -1, NULL, stop, &whole, &check));
+  CHECK_EQ(check.errors, 0);
+  CHECK_GT(whole.calls, 20);
+  for (int i = 1; i <= whole.calls; i++) {
+    struct stopper stopper = {.stop_at = i, .answer = i % 3 ? COPSE_E_INTERRUPTED : i};
+    CHECK_EQ(copse_check_store(store, -1, NULL, stop, &stopper, &check), stopper.answer);
+    CHECK_EQ(stopper.calls, i);
+  }
+  copse_snapshot_close(snapshot);
+  set_text(store, map, "k", "v"); /* nothing is held any more */
+  store_sound(store);
+  copse_map_close(map);
+  copse_map_close(dropped);
+  CHECK_OK(copse_store_close(store));
+}
+
 TEST(options_of_open) {
   struct copse_store *store;
   struct copse_store_options small = {.max_bytes = 1000}, large = {.max_bytes = UINT64_MAX / 2},
