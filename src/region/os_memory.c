@@ -27,7 +27,7 @@
 
 static int map_failed(int errnum, const char *path, uint64_t size) {
   int code = COPSE_E_IO;
-  if (errnum == ENOMEM || errnum == EOVERFLOW)
+  if (errnum == ENOMEM || errnum == EOVERFLOW || errnum == EINVAL) /* the last is valgrind's word */
     code = COPSE_E_ADDRESS_SPACE;
   else if (errnum == EBADF)
     code = COPSE_E_DESCRIPTOR;
