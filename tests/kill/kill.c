@@ -102,7 +102,8 @@ pid_t fork_in_namespace(pid_t *pid) {
   pid_t between = test_fork();
   CHECK_SYS(between);
   if (between == 0) {
-    pid_t child = unshare(CLONE_NEWUSER | CLONE_NEWPID) ? -1 : fork();
+    bool apart = unshare(CLONE_NEWPID) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWPID) == 0;
+    pid_t child = apart ? fork() : -1;
     if (child == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
       close(pipes[0]);
