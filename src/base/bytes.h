@@ -17,6 +17,28 @@ static inline void bytes_store_be32(void *p, uint32_t x) {
   memcpy(p, &x, 4);
 }
 
+static inline uint64_t bytes_load64(const void *p) {
+  uint64_t x;
+  memcpy(&x, p, 8);
+  return x;
+}
+
+/* memcpy() without a call for what is short as a rule. */
+static inline void bytes_copy(void *to, const void *from, size_t n) {
+  uint8_t *t = to;
+  const uint8_t *f = from;
+  if (n > 16) {
+    memcpy(t, f, n);
+  } else if (n >= 8) { /* both halves, which overlap */
+    uint64_t low = bytes_load64(f), high = bytes_load64(f + n - 8);
+    memcpy(t, &low, 8);
+    memcpy(t + n - 8, &high, 8);
+  } else {
+    for (size_t i = 0; i < n; i++)
+      t[i] = f[i];
+  }
+}
+
 static inline size_t bytes_min(size_t a, size_t b) { return a < b ? a : b; }
 
 /* Order of byte strings as by memcmp, a proper prefix first: < 0, 0, > 0. */

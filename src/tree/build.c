@@ -65,6 +65,12 @@ int items_from_node(struct items *items, const struct node *node, const struct t
   return 0;
 }
 
+void items_begin(struct items *items, const struct item *item) {
+  items->count = 1;
+  items->first_child = items->prefix_hint = items->average_hint = 0;
+  items->items[0] = *item;
+}
+
 void items_insert(struct items *items, uint32_t at, const struct item *item) {
   memmove(&items->items[at + 1], &items->items[at], (items->count - at) * sizeof *item);
   items->items[at] = *item;
@@ -101,12 +107,12 @@ static void suffix_write(const struct item *item, uint32_t skip, uint32_t *head,
   uint32_t suffix = (uint32_t)item->pre_size + item->size - skip;
   if (item->pre_size == skip) {
     *head = item->head;
-    memcpy(rest, item->rest, entry_rest(suffix));
+    bytes_copy(rest, item->rest, entry_rest(suffix));
     return;
   }
   if (item->whole) {
     *head = key_head(item->whole + skip, suffix);
-    memcpy(rest, item->whole + skip + 4, entry_rest(suffix));
+    bytes_copy(rest, item->whole + skip + 4, entry_rest(suffix));
     return;
   }
   uint8_t key[TREE_KEY_MAX + 8];
@@ -225,13 +231,14 @@ int node_build(struct pager *pager, const struct items *items, uint32_t from, ui
 static int prefix_fits(const struct node *node, const struct item *item) {
   uint8_t buffer[TREE_KEY_MAX + 8];
   const uint8_t *key = item->whole;
-  if ((uint32_t)item->pre_size + item->size < node->prefix)
-    return 0;
-  if (node->prefix && !key) {
+  uint32_t size = (uint32_t)item->pre_size + item->size;
+  if (node->prefix == 0)
+    return 1;
+  if (!key) {
     item_key(item, buffer);
     key = buffer;
   }
-  return node->prefix == 0 || memcmp(key, node_prefix(node), node->prefix) == 0;
+  return !prefix_differs(node_prefix(node), node->prefix, key, size);
 }
 
 /* Copies an array of slots with a gap at `at`; `shift` is added to each. */

@@ -34,6 +34,8 @@ uint32_t item_key(const struct item *item, uint8_t *buffer);
 
 /* Takes a node apart; items point into it. */
 int items_from_node(struct items *items, const struct node *node, const struct tree_shape *shape);
+/* One item; the array is large, so that it is not to be cleared as a whole. */
+void items_begin(struct items *items, const struct item *item);
 void items_insert(struct items *items, uint32_t at, const struct item *item);
 void items_remove(struct items *items, uint32_t at);
 

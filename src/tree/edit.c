@@ -223,10 +223,11 @@ static int root_write(struct edit *edit, const struct change *change) {
     edit->tree->root = change->new_count ? change->ref[0] : 0;
     return 0;
   }
-  struct items items = {.first_child = change->ref[0], .count = 1};
+  struct items items;
   struct node *node;
   uint64_t ref;
-  items.items[0] = change->separator;
+  items_begin(&items, &change->separator);
+  items.first_child = change->ref[0];
   items.items[0].child = change->ref[1];
   int result = edit_build(edit, &items, 0, 1, change->ref[0], edit->depth, 0, &ref, &node);
   if (result == 0)
@@ -476,14 +477,14 @@ static int leaf_begin(struct edit *edit, const struct item *item, uint32_t targe
   const struct node *left = edit->path[0].node;
   uint8_t key[TREE_KEY_MAX + 8], first[TREE_KEY_MAX + 8], whole[TREE_KEY_MAX + 8];
   uint32_t size, first_size;
-  struct items items = {.count = 1};
+  struct items items;
   struct item last;
   struct node *right;
   if (node_key(left, left->count - 1u, key, &size) ||
       node_key(left, 0, first, &first_size))
     return node_corrupt(edit->path[0].ref, "leads to a damaged leaf");
   item_from_key(&last, key, size);
-  items.items[0] = *item;
+  items_begin(&items, item);
   *change = (struct change){.old_count = 1, .new_count = 2, .ref = {edit->path[0].ref}};
   separator_make(edit, &last, item, &change->separator);
   /* What the last leaf's keys share, the new one's are likely to. */
@@ -546,10 +547,10 @@ static int leaf_put(struct edit *edit, int exact, struct item *item, int append,
 
 /* The first record of an empty tree. */
 static int tree_plant(struct edit *edit, const struct item *item, int append, uint8_t **place) {
-  struct items items = {.count = 1};
+  struct items items;
   struct node *node;
   uint64_t ref;
-  items.items[0] = *item;
+  items_begin(&items, item);
   int result = edit_build(edit, &items, 0, 1, 0, 0, append ? TREE_APPEND_TARGET : 0, &ref, &node);
   if (result == 0)
     result = value_place(edit, node, 0, place);

@@ -1,12 +1,6 @@
 /* tree/node.c - finding keys in a node, and reading its entries. */
 #include "tree/node.h"
 
-static uint64_t load64(const uint8_t *bytes) {
-  uint64_t word;
-  memcpy(&word, bytes, 8);
-  return word;
-}
-
 /* Order of the searched suffix against entry i, their heads being equal. */
 static int suffix_compare(const struct node *node, const uint16_t *slots, int inner, uint32_t i,
                           const uint8_t *suffix, uint32_t size, int *order) {
@@ -16,8 +10,8 @@ static int suffix_compare(const struct node *node, const uint16_t *slots, int in
   if (size <= 4 || entry.size <= 4)
     *order = (size > entry.size) - (size < entry.size);
   else if (size == entry.size && size >= 12 && size <= 20) /* equal, most likely: no call */
-    *order = load64(suffix + 4) == load64(entry.rest) &&
-                     load64(suffix + size - 8) == load64(entry.rest + size - 12)
+    *order = bytes_load64(suffix + 4) == bytes_load64(entry.rest) &&
+                     bytes_load64(suffix + size - 8) == bytes_load64(entry.rest + size - 12)
                  ? 0
                  : memcmp(suffix + 4, entry.rest, size - 4);
   else
@@ -30,21 +24,6 @@ static int prefix_compare(const uint8_t *common, uint32_t prefix, const uint8_t 
                           uint32_t size) {
   int order = memcmp(key, common, size < prefix ? size : prefix);
   return order ? order : -1;
-}
-
-/* 1 when the key does not begin with the prefix. Prefixes are short as a rule, and lie in room of a
- * multiple of 8 bytes: one comparison without a branch on their length. */
-static int prefix_differs(const uint8_t *common, uint32_t prefix, const uint8_t *key,
-                          uint32_t size) {
-  if (__builtin_expect(prefix <= 8 && size >= 8, 1)) {
-    uint64_t differ = load64(common) ^ load64(key);
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    return differ << (64 - 8 * prefix) != 0;
-#else
-    return differ >> (64 - 8 * prefix) != 0;
-#endif
-  }
-  return size < prefix || memcmp(key, common, prefix) != 0;
 }
 
 int node_search(const struct node *node, const uint8_t *key, uint32_t size, uint32_t *index) {

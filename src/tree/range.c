@@ -90,7 +90,9 @@ static int subtree_cut(struct range_edit *edit, uint64_t ref, int level, uint64_
     result = node_choose(node, edit->from->data, edit->from->size, &first);
   if (result == 0 && edit->to->data)
     result = node_choose(node, edit->to->data, edit->to->size, &last);
-  struct items old, items = {0};
+  struct items old, items;
+  items.first_child = 0;
+  items.count = items.prefix_hint = items.average_hint = 0;
   if (result == 0)
     result = items_from_node(&old, node, edit->shape);
   if (result)
