@@ -80,8 +80,10 @@ static int descend(struct edit *edit, const uint8_t *key, uint32_t size, int las
     ref = child;
     if (level <= 2)
       pager_expect(edit->pager, page_ref_class(ref));
-    if (level == 1)
+    if (level == 1) {
+      page_prefetch_whole(view, ref);
       pager_expect(edit->pager, page_ref_class(ref) + 1);
+    }
   }
   result = node_open(view, ref, 0, &node);
   edit->path[0] = (struct step){ref, (struct node *)node, 0};
