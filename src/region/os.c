@@ -150,11 +150,12 @@ void os_close(int fd) {
 
 /* --- what a file is ------------------------------------------------------------------ */
 
-int os_identity(int fd, const char *path, struct os_identity *identity) {
+int os_examine(int fd, const char *path, struct os_identity *identity, uint64_t *size) {
   struct stat st;
   if (fstat(fd, &st) < 0)
     return fail(errno, "examine", path);
   *identity = (struct os_identity){.device = st.st_dev, .inode = st.st_ino};
+  *size = (uint64_t)st.st_size;
   return 0;
 }
 
@@ -165,11 +166,8 @@ int os_is_at(int fd, const char *path) {
 }
 
 int os_size(int fd, const char *path, uint64_t *size) {
-  struct stat st;
-  if (fstat(fd, &st) < 0)
-    return fail(errno, "examine", path);
-  *size = (uint64_t)st.st_size;
-  return 0;
+  struct os_identity identity;
+  return os_examine(fd, path, &identity, size);
 }
 
 /* File systems known to be unsuitable, to be refused by name; those not listed are refused by
@@ -231,7 +229,7 @@ static int check_size_limit(int fd, const char *path, uint64_t end) {
   if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ||
       end <= limit.rlim_cur)
     return 0;
-  uint64_t size;
+  uint64_t size = 0;
   int code = os_size(fd, path, &size);
   if (code)
     return code;

@@ -26,7 +26,7 @@ int os_memfd(const char *name, int *fd);
 int os_reopen(int fd, const char *path, unsigned flags, int *new_fd);
 void os_close(int fd);
 
-int os_identity(int fd, const char *path, struct os_identity *identity);
+int os_examine(int fd, const char *path, struct os_identity *identity, uint64_t *size);
 /* 1 when path names the open file, 0 when it names another one or nothing. */
 int os_is_at(int fd, const char *path);
 int os_size(int fd, const char *path, uint64_t *size);

@@ -31,6 +31,7 @@
 #define SANITIZE 0
 #endif
 
+#define MAP_STEP UINT64_C(65536) /* a multiple of every page size */
 #define SANITIZE_RESERVE (UINT64_C(64) << 30) /* beyond, their shadow runs out of addresses */
 
 /* --- mapping ------------------------------------------------------------------------- */
@@ -77,16 +78,16 @@ int region_open(struct region *region, int fd, const char *path, int anonymous, 
                 uint64_t reserve, uint64_t minimum) {
   *region = (struct region){
       .path = path, .anonymous = anonymous, .open_flags = flags & REGION_RW ? OS_WRITE : 0};
-  uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-  minimum = minimum < page ? page : (minimum + page - 1) & ~(page - 1);
-  uint64_t size = limited_reserve(reserve, minimum) & ~(page - 1), file_size = 0;
-  int code = os_identity(fd, path, &region->identity);
-  if (!code)
-    code = os_size(fd, path, &file_size);
+  uint64_t file_size = 0;
+  int code = os_examine(fd, path, &region->identity, &file_size);
+  if (flags & REGION_WHOLE && minimum < file_size)
+    minimum = file_size;
+  minimum = minimum < MAP_STEP ? MAP_STEP : (minimum + MAP_STEP - 1) & ~(MAP_STEP - 1);
+  uint64_t size = limited_reserve(reserve, minimum) & ~(MAP_STEP - 1);
   if (!code)
     code = map_both(region, fd, flags, size);
   while (code == COPSE_E_ADDRESS_SPACE && size > minimum) {
-    size = size / 2 > minimum ? (size / 2) & ~(page - 1) : minimum;
+    size = size / 2 > minimum ? (size / 2) & ~(MAP_STEP - 1) : minimum;
     code = map_both(region, fd, flags, size);
   }
   if (code) {
@@ -102,7 +103,8 @@ int region_open(struct region *region, int fd, const char *path, int anonymous, 
 
 static int is_ours(const struct region *region, int fd) {
   struct os_identity found;
-  return fd >= 0 && os_identity(fd, region->path, &found) == 0 &&
+  uint64_t size;
+  return fd >= 0 && os_examine(fd, region->path, &found, &size) == 0 &&
          found.device == region->identity.device && found.inode == region->identity.inode;
 }
 

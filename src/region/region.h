@@ -28,6 +28,7 @@ enum region_flag {
   REGION_RO = 1, /* map read-only */
   REGION_RW = 2, /* map writable (both may be given: two mappings, but one under the thread
                     sanitizer, which does not see that they are the same memory) */
+  REGION_WHOLE = 4, /* at least as much as the file has now */
 };
 
 /* Takes over fd (closed by region_close, or on failure) and maps it. reserve is reduced by halves, not

@@ -98,12 +98,9 @@ static int coordination_map(struct copse_store *store, int data_fd, const char *
   if (result)
     return result;
   struct readers_header head;
-  uint64_t size;
-  result = os_size(fd, path, &size);
-  if (result == 0 && size >= sizeof head)
-    result = os_pread(fd, path, &head, sizeof head, 0);
-  if (result == 0 &&
-      (size < sizeof head || head.magic != magic || head.nonce != store->header.nonce))
+  result = os_pread(fd, path, &head, sizeof head, 0);
+  if (result == COPSE_E_TRUNCATED ||
+      (result == 0 && (head.magic != magic || head.nonce != store->header.nonce)))
     result = COPSE_NONE;
   if (result == 0 && head.version > FORMAT_VERSION)
     result = error_set(COPSE_E_VERSION, "%s was made by a newer Copse", path);
@@ -113,9 +110,8 @@ static int coordination_map(struct copse_store *store, int data_fd, const char *
     os_close(fd);
     return result;
   }
-  if (write && minimum < size)
-    minimum = size;
-  return region_open(region, fd, path, 0, write ? REGION_RW : REGION_RO, reserve, minimum);
+  return region_open(region, fd, path, 0, write ? REGION_RW | REGION_WHOLE : REGION_RO, reserve,
+                     minimum);
 }
 
 static int coordination_open(struct copse_store *store, int data_fd) {
@@ -162,18 +158,15 @@ static int coordinate(struct copse_store *store, int fd, int alone) {
 /* Everything between holding ATTACH_BYTE and giving it back. Takes over fd. */
 static int attach_locked(struct copse_store *store, int fd, uint64_t reserve) {
   int write = !(store->flags & COPSE_READ_ONLY), alone = 0, result = 0;
-  uint64_t size;
   if (write)
     result = os_lock_byte(fd, name_of(store), PRESENCE_BYTE, 1, &alone);
-  if (result == 0)
-    result = os_size(fd, name_of(store), &size);
   if (result) {
     os_close(fd);
     return result;
   }
   result = region_open(&store->data, fd, name_of(store), !store->path,
-                       REGION_RO | (write ? REGION_RW : 0),
-                       reserve ? reserve : store->header.max_bytes, size);
+                       REGION_RO | REGION_WHOLE | (write ? REGION_RW : 0),
+                       reserve ? reserve : store->header.max_bytes, 0);
   if (result)
     return result;
   result = coordinate(store, fd, alone);
@@ -221,15 +214,23 @@ static void store_release(struct copse_store *store) {
   free(store);
 }
 
+/* Without printf(), whose code would have to be brought into a new process's memory. */
+static char *path_extend(const char *path, const char *end) {
+  size_t size = strlen(path);
+  char *whole = malloc(size + strlen(end) + 1);
+  if (whole) {
+    memcpy(whole, path, size);
+    memcpy(whole + size, end, strlen(end) + 1);
+  }
+  return whole;
+}
+
 static int paths_make(struct copse_store *store, const char *path) {
-  size_t size = strlen(path) + sizeof "-readers";
   store->path = strdup(path);
-  store->readers_path = malloc(size);
-  store->writers_path = malloc(size);
+  store->readers_path = path_extend(path, "-readers");
+  store->writers_path = path_extend(path, "-writers");
   if (!store->path || !store->readers_path || !store->writers_path)
     return error_set(COPSE_E_MEMORY, "no memory for a store handle");
-  snprintf(store->readers_path, size, "%s-readers", path);
-  snprintf(store->writers_path, size, "%s-writers", path);
   return 0;
 }
 

@@ -86,13 +86,14 @@ TEST(memfd_cannot_shrink) {
   CHECK_EQ(ftruncate(fd, 4096), -1);
   CHECK_EQ(errno, EPERM);
   struct os_identity a, b;
+  uint64_t size;
   CHECK_OK(os_reopen(fd, "(anonymous)", OS_WRITE, &again));
-  CHECK_OK(os_identity(fd, "", &a));
-  CHECK_OK(os_identity(again, "", &b));
+  CHECK_OK(os_examine(fd, "", &a, &size));
+  CHECK_OK(os_examine(again, "", &b, &size));
   CHECK(a.device == b.device && a.inode == b.inode);
   os_close(fd);
   os_close(again);
-  CHECK_RESULT(os_identity(again, "gone", &a), COPSE_E_DESCRIPTOR);
+  CHECK_RESULT(os_examine(again, "gone", &a, &size), COPSE_E_DESCRIPTOR);
 }
 
 static void check_refused(int fd, uint64_t magic, const char *name) {

@@ -21,7 +21,8 @@ static int our_descriptor(void) {
   int fd;
   CHECK_OK(region_descriptor(&region, &fd));
   struct os_identity found;
-  CHECK_OK(os_identity(fd, path, &found));
+  uint64_t size;
+  CHECK_OK(os_examine(fd, path, &found, &size));
   CHECK_EQ(found.inode, region.identity.inode);
   return fd;
 }
