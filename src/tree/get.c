@@ -8,19 +8,14 @@ int tree_get(struct page_view *view, const struct tree *tree, const uint8_t *key
     return COPSE_NONE;
   const struct node *node;
   uint32_t index;
-  int result = node_open(view, ref, -1, &node);
+  unsigned level;
+  int result = node_height(view, ref, &level);
+  for (; result == 0 && level > 0; level--)
+    result = node_step(view, ref, level, key, size, &node, &index, &ref);
+  if (result == 0)
+    result = node_open(view, ref, 0, &node);
   if (result)
     return result;
-  if (node->head.level > 0) {
-    for (unsigned level = node->head.level; level > 0; level--) {
-      result = node_step(view, ref, level, key, size, &node, &index, &ref);
-      if (result)
-        return result;
-    }
-    result = node_open(view, ref, 0, &node);
-    if (result)
-      return result;
-  }
   int exact = node_search(node, key, size, &index);
   if (exact <= 0)
     return exact < 0 ? exact : COPSE_NONE;

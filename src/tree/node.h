@@ -221,6 +221,19 @@ static inline int node_choose(const struct node *node, const uint8_t *key, uint3
   return 0;
 }
 
+/* The level of a root, which node_step() or node_open() then checks. */
+static inline int node_height(struct page_view *view, uint64_t ref, unsigned *level) {
+  uint64_t size;
+  const struct node *node = page_locate(view, ref, &size);
+  if (__builtin_expect(!node || view->copy != NULL, 0)) {
+    int result = node_open(view, ref, -1, &node);
+    if (result)
+      return result;
+  }
+  *level = node->head.level;
+  return 0;
+}
+
 /* One step down: opens the inner node `ref` of this level, chooses the child for key and asks for
  * it. What node_open(), node_choose() and node_child() do, with fewer instructions in the case of nearly
  * all nodes: while a lookup waits for a leaf, the processor can begin the next one only if little
