@@ -130,6 +130,7 @@ const char *durability_name(uint32_t durability) {
   switch (durability) {
   case COPSE_DURABILITY_NONE: return "none";
   case COPSE_DURABILITY_LAZY: return "lazy";
+  case COPSE_DURABILITY_SYNC: return "sync";
   default: return "unknown";
   }
 }
@@ -166,6 +167,8 @@ void stat_to_text(struct text *out, struct json_writer *w, const struct copse_st
       {"reaped", UNIT_COUNT, st->reaped},
       {"wakes", UNIT_COUNT, st->wakes},
       {"syncs", UNIT_COUNT, st->syncs},
+      {"log_records", UNIT_COUNT, st->log_records},
+      {"log_bytes", UNIT_BYTES, st->log_bytes},
       {"refusals", UNIT_COUNT, st->refusals},
   };
 

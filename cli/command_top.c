@@ -120,7 +120,7 @@ static void show_text(struct text *out, const char *path, const struct sample *b
               ": version %" PRIu64 ", %" PRIu64 " maps, %" PRIu32 " processes, %" PRIu32
               " snapshots, durability %s",
               st->version, st->maps, st->processes, st->snapshots, durability_name(st->durability));
-  if (st->durability == COPSE_DURABILITY_LAZY)
+  if (st->durability == COPSE_DURABILITY_LAZY || st->durability == COPSE_DURABILITY_SYNC)
     text_printf(out, " (%" PRIu64 " commits behind)", st->version - st->durable_version);
   text_byte(out, '\n');
   add_rate(out, "commits ", RATE(commits));

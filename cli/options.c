@@ -62,8 +62,12 @@ struct store_creation_options creation_given;
 const struct option creation_options[] = {
     {"max-bytes", 0, "BYTES", "the store never grows beyond (64M, 2T; 1T)",
      .bytes = &creation_given.max_bytes},
-    {"durability", 0, "none|lazy", "default: none in memory, lazy on a disk",
+    {"durability", 0, "none|lazy|sync", "default: none in memory, lazy on a disk",
      .choice = &creation_given.durability},
+    {"sync-bytes", 0, "BYTES", "lazy: between syncs (256M); sync: of the log (32M)",
+     .bytes = &creation_given.sync_bytes},
+    {"sync-interval", 0, "MILLISECONDS", "lazy: time between two syncs (1000)",
+     .number = &creation_given.sync_interval_ms},
     {"slow-reader", 0, "warn|refuse|oust", "what writes do when slow readers hold too much",
      .choice = &creation_given.slow_reader},
     {"slow-reader-bytes", 0, "BYTES", "how much is too much (default: no bound)",

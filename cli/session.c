@@ -10,7 +10,7 @@ int session_creation_options(struct copse_store_options *options) {
   static const uint32_t slow_readers[] = {COPSE_SLOW_WARN, COPSE_SLOW_WARN, COPSE_SLOW_REFUSE,
                                           COPSE_SLOW_OUST};
   static const uint32_t durabilities[] = {COPSE_DURABILITY_DEFAULT, COPSE_DURABILITY_NONE,
-                                          COPSE_DURABILITY_LAZY};
+                                          COPSE_DURABILITY_LAZY, COPSE_DURABILITY_SYNC};
   uint32_t mode = 0;
 
   for (const char *digit = creation_given.mode; digit != NULL && *digit != 0; digit++) {
@@ -19,9 +19,13 @@ int session_creation_options(struct copse_store_options *options) {
                         creation_given.mode);
     mode = mode * 8 + (uint32_t)(*digit - '0');
   }
+  if (creation_given.sync_interval_ms > UINT32_MAX)
+    return fail_usage("--sync-interval takes at most %u milliseconds", UINT32_MAX);
   *options = (struct copse_store_options){
       .max_bytes = creation_given.max_bytes,
       .durability = durabilities[creation_given.durability],
+      .sync_bytes = creation_given.sync_bytes,
+      .sync_interval_ms = (uint32_t)creation_given.sync_interval_ms,
       .slow_reader = slow_readers[creation_given.slow_reader],
       .slow_reader_bytes = creation_given.slow_reader_bytes,
       .mode = mode,

@@ -40,7 +40,9 @@ struct copse_stat {
   uint64_t takeovers;        /* write locks taken from dead processes */
   uint64_t reaped;           /* dead processes cleaned up after */
   uint64_t wakes;            /* commits that had to wake a waiter */
-  uint64_t syncs;            /* times that a version was made durable */
+  uint64_t syncs;            /* times that a root slot was written */
+  uint64_t log_records;      /* durability sync: groups of commits made durable by the log */
+  uint64_t log_bytes;        /* in all */
   uint64_t refusals;         /* writes refused and snapshots ousted because of slow readers */
 };
 

@@ -49,6 +49,8 @@ enum copse_durability {
   COPSE_DURABILITY_LAZY = 2,    /* survives power cuts too, at a committed state: commits become
                                    durable within sync_interval_ms and sync_bytes, by
                                    copse_store_sync() and by a clean close */
+  COPSE_DURABILITY_SYNC = 3,    /* survives power cuts with every commit that returned. A fourth file,
+                                   PATH-log; commits of several writers share one write */
 };
 
 /* What a write does when slow readers keep more than slow_reader_bytes from reuse. */
@@ -72,7 +74,8 @@ struct copse_store_options {
   uint64_t prefault_bytes;    /* keep this much of the data file allocated and mapped ahead of
                                  need, beyond the chunks by which it grows; 0: none */
   uint64_t sync_bytes;        /* lazy: bytes of pages that commits write between two syncs; at twice
-                                 as many commits wait for the disk; 0: 256 MiB */
+                                 as many commits wait for the disk; 0: 256 MiB
+                                 sync: size of the log, at least 128 KiB; 0: 32 MiB */
   uint32_t sync_interval_ms;  /* lazy: time between two syncs; 0: one second */
   uint64_t long_hold_ns;      /* who holds a write transaction for longer while this process waits for
                                  it is named in copse_stat(); 0: one second */
@@ -102,6 +105,12 @@ COPSE_CHECKED int copse_store_remove(const char *path);
  * version (may be NULL) receives the version that is durable. Waits for the disk.
  * Errors: READ_ONLY, IO, SYNC_FAILED, DESCRIPTOR, and those of copse_snapshot_open(). */
 COPSE_CHECKED int copse_store_sync(struct copse_store *store, uint64_t *version);
+
+/* Waits until a committed version is durable, and sees to it. Nothing to do in a store without
+ * durability. timeout_ns: < 0 waits as long as it takes; in lazy stores 0 only looks, and what is
+ * begun is not given up. Errors: TIMEOUT, ARGUMENT, and those of copse_store_sync(). */
+COPSE_CHECKED int copse_wait_durable(struct copse_store *store, uint64_t version,
+                                     int64_t timeout_ns);
 
 /* The path it was opened by; NULL for an anonymous store. Lent until close. */
 COPSE_API const char *copse_store_path(const struct copse_store *store);

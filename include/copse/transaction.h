@@ -26,9 +26,12 @@ enum copse_snapshot_flag {
   COPSE_SNAPSHOT_OUSTABLE = 1, /* a writer may end it when it holds too much: calls then fail
                                   with OUSTED. Reads copy out: lent memory is valid until the
                                   next call with this snapshot. */
+  COPSE_SNAPSHOT_LATEST = 2,   /* durability sync: shows the newest version, whether it is durable
+                                  yet or not; a power cut may take it back */
 };
 
-/* Opens a snapshot of the newest version. Takes no lock and never waits for anybody.
+/* Opens a snapshot of the newest version (durability sync: of the newest durable one, unless
+ * COPSE_SNAPSHOT_LATEST is given). Takes no lock and never waits for anybody.
  * Errors: MEMORY, TOO_MANY, TRUNCATED, FORKED, NO_SPACE (for a further reader slot), DESCRIPTOR,
  * ADDRESS_SPACE (the store has outgrown what this process reserved), CORRUPT. */
 COPSE_CHECKED int copse_snapshot_open(struct copse_store *store, uint32_t flags,
@@ -84,7 +87,10 @@ COPSE_CHECKED int copse_txn_begin(struct copse_store *store, int64_t timeout_ns,
 
 /* Commits: every change in every map becomes visible at once, as version *version (may be
  * NULL). On an error nothing is changed and the transaction is ended all the same.
- * Errors: NO_SPACE, LIMIT, PINNED, STATE, FORKED, IO. */
+ * With durability sync it returns when the version is durable, together with what others commit
+ * meanwhile; a transaction that changed nothing, when what it has read is. When that fails (IO, SYNC_FAILED, ...), *version is set, the version is committed and not
+ * durable: nobody sees it without COPSE_SNAPSHOT_LATEST, and it may come to be durable later.
+ * Errors: NO_SPACE, LIMIT, PINNED, STATE, FORKED, IO, SYNC_FAILED. */
 COPSE_CHECKED int copse_txn_commit(struct copse_txn *txn, uint64_t *version);
 
 /* Ends the transaction without a trace. NULL is allowed. */

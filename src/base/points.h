@@ -38,6 +38,10 @@
   X(commit_record_even)     /* writer: the root record is complete, not yet published */           \
   X(commit_published)       /* writer: published; lock still held */                               \
   X(commit_woken)           /* writer: waiters are woken */                                        \
+  X(log_written)            /* group: the record is on disk, nobody knows */                       \
+  X(log_root_written)       /* group: the logged root is written, not yet the newest */            \
+  X(log_root_newest)        /* group: it is, the lock still held */                                \
+  X(log_switched)           /* group: the log goes on in its other half, which has a new salt */   \
   X(durable_data_synced)    /* sync: data is on disk, the root slot is not */                      \
   X(durable_root_written)   /* sync: the root slot is written, not synced */                       \
   X(durable_root_synced)    /* sync: the root slot is on disk */                                   \

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -358,6 +359,22 @@ int os_sync_names(const char *path) {
   int code = result < 0 ? fail(errno, "sync", folder) : 0;
   close(fd);
   return code;
+}
+
+int os_pwrite_sync(int fd, const char *path, const void *data, size_t size, uint64_t offset) {
+  int errnum = OS_HOOK(OS_CALL_WRITE_SYNC, path, offset, size);
+  while (size && !errnum) {
+    struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
+    ssize_t n = pwritev2(fd, &piece, 1, (off_t)offset, RWF_DSYNC);
+    if (n < 0 && errno != EINTR)
+      errnum = errno;
+    if (n <= 0)
+      continue;
+    data = (const uint8_t *)data + n;
+    size -= (size_t)n;
+    offset += (uint64_t)n;
+  }
+  return errnum ? fail(errnum, "write to", path) : 0;
 }
 
 int os_write_back(int fd, const char *path, uint64_t offset, uint64_t size) {

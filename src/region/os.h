@@ -42,6 +42,8 @@ int os_pwrite(int fd, const char *path, const void *data, size_t size, uint64_t 
 int os_sync(int fd, const char *path); /* fdatasync */
 /* Makes the names in the directory of path durable; not where we may not read it. */
 int os_sync_names(const char *path);
+/* Writes and syncs what was written, in one call. */
+int os_pwrite_sync(int fd, const char *path, const void *data, size_t size, uint64_t offset);
 /* Has a range's changed pages written, a bounded part at a time; what is left for os_sync() then is
  * little. An error is one of the disk's, as os_sync() would give it. */
 int os_write_back(int fd, const char *path, uint64_t offset, uint64_t size);
@@ -93,6 +95,7 @@ enum os_call {
   OS_CALL_ALLOCATE,
   OS_CALL_READ,
   OS_CALL_WRITE,
+  OS_CALL_WRITE_SYNC,
   OS_CALL_SYNC,
   OS_CALL_WRITE_BACK,
   OS_CALL_UNLINK,

@@ -120,6 +120,14 @@ void region_close(struct region *region) {
   *region = (struct region){.fd = -1};
 }
 
+void region_forget(struct region *region) {
+  /* relaxed: the child has one thread */
+  int fd = atomic_load_explicit(&region->fd, memory_order_relaxed);
+  if (region->ro && is_ours(region, fd))
+    os_close(fd);
+  *region = (struct region){.fd = -1};
+}
+
 /* --- the descriptor ------------------------------------------------------------------ */
 
 static int open_by_path(const struct region *region, int *fd) {

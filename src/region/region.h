@@ -36,6 +36,8 @@ enum region_flag {
 int region_open(struct region *region, int fd, const char *path, int anonymous, unsigned flags,
                 uint64_t reserve, uint64_t minimum);
 void region_close(struct region *region);
+/* In a forked child: lets go of a region whose mapping was kept out of it. */
+void region_forget(struct region *region);
 
 /* A verified descriptor: the kept one, or opened again by path when the program closed it.
  * DESCRIPTOR when it cannot be had. The region keeps it. */

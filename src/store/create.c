@@ -5,7 +5,7 @@
  * byte and has found nobody else present: first both files with a new nonce, then the nonce
  * in the data file's header. A death in between leaves files whose nonce the header does not
  * name: the next attacher makes them anew. */
-#include "store/store.h"
+#include "store/log.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -44,6 +44,8 @@ static int header_fill(const struct copse_store_options *options, int memory, in
       .sync_bytes = options->sync_bytes,
       .sync_interval_ms = options->sync_interval_ms,
   };
+  if (anonymous && header->durability == COPSE_DURABILITY_SYNC)
+    return error_set(COPSE_E_ARGUMENT, "an anonymous store has no disk to be synced to");
   if (header->durability == COPSE_DURABILITY_DEFAULT)
     header->durability = memory ? COPSE_DURABILITY_NONE : COPSE_DURABILITY_LAZY;
   int result = os_random(header->store_id, sizeof header->store_id);
@@ -185,6 +187,18 @@ static int nonce_make(uint64_t *nonce) {
   return result;
 }
 
+/* Durability sync: the log is there, and what it has on top of a store that was not closed is applied. */
+static int log_install(struct copse_store *store, const struct root_slot *slot, struct root *root) {
+  struct log log;
+  if (!slot->clean)
+    return log_replay(store, slot->root.timeline, root);
+  durable_set(store, root);
+  int result = log_open(store, &log);
+  if (result == 0)
+    log_close(&log);
+  return result == COPSE_NONE ? log_create(store) : result;
+}
+
 int coordination_create(struct copse_store *store, int data_fd) {
   struct root_slot slot;
   uint64_t nonce, size = 0;
@@ -224,6 +238,10 @@ int coordination_create(struct copse_store *store, int data_fd) {
   if (result)
     return result;
   root_install(store, &slot, &root);
+  if (store->header.durability == COPSE_DURABILITY_SYNC)
+    result = log_install(store, &slot, &root);
+  if (result)
+    return result;
   POINT(create_coordination);
   return nonce_write(store, data_fd, nonce);
 }

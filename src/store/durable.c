@@ -49,7 +49,7 @@ int durable_write(struct copse_store *store, const struct root *root, int clean)
 }
 
 /* Says that a sync failed, for good. What the kernel still holds of the file is unknown from then on. */
-static int sync_failure(struct copse_store *store, int result) {
+int durable_fail(struct copse_store *store, int result) {
   /* pairs: sync-failed */
   atomic_store_explicit(&store_words(store)->sync_failed, 1, memory_order_release);
   return result;
@@ -59,7 +59,7 @@ static int data_sync(struct copse_store *store) {
   int fd, result = region_descriptor(&store->data, &fd);
   if (result == 0)
     result = os_sync(fd, store->data.path);
-  return result ? sync_failure(store, result) : 0;
+  return result ? durable_fail(store, result) : 0;
 }
 
 int durable_failed(const struct copse_store *store) {
@@ -70,13 +70,20 @@ int durable_failed(const struct copse_store *store) {
                    "then open it again", store->data.path);
 }
 
+static int is_sync(const struct copse_store *store) {
+  return store->header.durability == COPSE_DURABILITY_SYNC;
+}
+
 /* Announces the newest version in a slot of its own: a snapshot would be duplicated by a fork in
- * another thread, and nobody would close the child's. */
+ * another thread, and nobody would close the child's. With durability sync the log makes it durable
+ * too: what is replayed on a durable root begins where a record ends. */
 static int version_pin(struct copse_store *store, uint32_t *slot, struct root *root) {
   int result = slot_take(&store->client, 0, slot);
   if (result)
     return result;
-  result = slot_announce(readers_slot(&store->readers, *slot), store->writers.ro, root, NULL);
+  result = is_sync(store)
+               ? group_lead(store, *slot, root)
+               : slot_announce(readers_slot(&store->readers, *slot), store->writers.ro, root, NULL);
   if (result)
     slot_give(&store->client, *slot);
   return result;
@@ -104,7 +111,7 @@ static int data_write_back(struct copse_store *store, uint64_t limit) {
   int fd, result = store->memory ? 0 : region_descriptor(&store->data, &fd);
   if (result == 0 && !store->memory)
     result = os_write_back(fd, store->data.path, FORMAT_FIRST_PAGE, limit - FORMAT_FIRST_PAGE);
-  return result ? sync_failure(store, result) : 0;
+  return result ? durable_fail(store, result) : 0;
 }
 
 /* Makes a pinned version durable; the caller holds SYNC_BYTE. */
@@ -140,28 +147,44 @@ static int root_sync(struct copse_store *store, const struct root *root, uint64_
   return 0;
 }
 
+int durable_root_sync(struct copse_store *store, const struct root *root, uint64_t written_units) {
+  int fd, result = sync_lock(store, &fd);
+  if (result)
+    return result;
+  result = root_sync(store, root, written_units);
+  int unlocked = sync_unlock(store, fd);
+  return result ? result : unlocked;
+}
+
 int durable_checkpoint(struct copse_store *store, uint64_t *version) {
   struct root root;
   uint32_t slot;
   /* relaxed: before the version is chosen, which then has at least these pages */
   uint64_t written = atomic_load_explicit(&store_words(store)->written_units, memory_order_relaxed);
-  int fd, result = version_pin(store, &slot, &root);
+  int result = version_pin(store, &slot, &root);
   if (result)
     return result;
-  result = sync_lock(store, &fd);
-  if (result == 0) {
-    result = root_sync(store, &root, written);
-    int unlocked = sync_unlock(store, fd);
-    result = result ? result : unlocked;
-  }
+  result = durable_root_sync(store, &root, written);
   slot_give(&store->client, slot);
   if (result == 0)
     *version = root.version;
   return result;
 }
 
-int copse_store_sync(struct copse_store *store, uint64_t *version) {
-  uint64_t durable;
+int durable_wait(struct copse_store *store, uint64_t version, uint64_t deadline_ns) {
+  const struct commit_words *words = store_words_ro(store);
+  if (is_sync(store))
+    return group_wait(store, version, deadline_ns);
+  /* relaxed: a version that only rises */
+  if (store->header.durability == COPSE_DURABILITY_NONE ||
+      atomic_load_explicit(&words->durable[0], memory_order_relaxed) >= version)
+    return 0;
+  if (deadline_ns == 0)
+    return error_set(COPSE_E_TIMEOUT, "version %llu is not durable yet", (unsigned long long)version);
+  return durable_checkpoint(store, &version);
+}
+
+static int caller_check(const struct copse_store *store) {
   int result = fork_check();
   if (result)
     return result;
@@ -169,9 +192,26 @@ int copse_store_sync(struct copse_store *store, uint64_t *version) {
     return error_set(COPSE_E_READ_ONLY, "the store was opened read-only");
   if (!store->client.live_page)
     return error_set(COPSE_E_FORKED, "this child could not attach when it was forked");
-  durable = root_published(store->writers.ro);
-  if (store->header.durability != COPSE_DURABILITY_NONE)
+  return 0;
+}
+
+int copse_wait_durable(struct copse_store *store, uint64_t version, int64_t timeout_ns) {
+  int result = caller_check(store);
+  if (result == 0 && version > root_published(store->writers.ro))
+    result = error_set(COPSE_E_ARGUMENT, "version %llu is not committed yet",
+                       (unsigned long long)version);
+  return result ? result : durable_wait(store, version, deadline_from(timeout_ns));
+}
+
+int copse_store_sync(struct copse_store *store, uint64_t *version) {
+  int result = caller_check(store);
+  if (result)
+    return result;
+  uint64_t durable = root_published(store->writers.ro);
+  if (store->header.durability == COPSE_DURABILITY_LAZY)
     result = durable_checkpoint(store, &durable);
+  else
+    result = durable_wait(store, durable, UINT64_MAX);
   if (result == 0 && version)
     *version = durable;
   return result;
@@ -196,30 +236,43 @@ int durable_mark_unclean(struct copse_store *store) {
   return 0;
 }
 
-int durable_close(struct copse_store *store) {
-  struct root root;
+void durable_set(struct copse_store *store, const struct root *root) {
   struct commit_words *words = store_words(store);
+  struct root logged;
+  uint64_t place = 0;
   /* relaxed: no other writer is attached */
-  if (!atomic_load_explicit(&words->unclean, memory_order_relaxed))
-    return 0;
-  int result = durable_failed(store), lazy = store->header.durability != COPSE_DURABILITY_NONE;
-  int sync = lazy || !store->memory; /* a slot marked clean promises the pages, whatever the mode */
-  if (result == 0 && root_read(store->writers.rw, root_published(store->writers.rw), &root, NULL))
-    result = error_set(COPSE_E_CORRUPT, "the newest root record is not readable");
-  if (result == 0 && sync)
-    result = data_sync(store);
+  atomic_store_explicit(&words->durable[1], 0, memory_order_relaxed);
+  atomic_store_explicit(&words->durable[0], root->version, memory_order_relaxed); /* relaxed: too */
+  if (!is_sync(store))
+    return;
+  (void)root_logged(store->writers.ro, &logged, &place);
+  root_log(store->writers.rw, root, place);
+}
+
+int durable_root(struct copse_store *store, const struct root *root, int clean) {
+  /* A slot marked clean promises the pages, whatever the mode. */
+  int sync = store->header.durability != COPSE_DURABILITY_NONE || !store->memory;
+  int result = sync ? data_sync(store) : 0;
   if (result == 0)
-    result = durable_write(store, &root, 1);
+    result = durable_write(store, root, clean);
   if (result == 0 && sync)
     result = data_sync(store);
   if (result)
     return result;
-  if (lazy) {
-    /* relaxed: no other writer is attached */
-    atomic_store_explicit(&words->durable[1], 0, memory_order_relaxed);
-    atomic_store_explicit(&words->durable[0], root.version, memory_order_relaxed); /* relaxed: too */
-  }
-  /* relaxed: likewise */
-  atomic_store_explicit(&words->unclean, 0, memory_order_relaxed);
+  if (store->header.durability != COPSE_DURABILITY_NONE)
+    durable_set(store, root);
+  /* relaxed: no other writer is attached */
+  atomic_store_explicit(&store_words(store)->unclean, !clean, memory_order_relaxed);
   return 0;
+}
+
+int durable_close(struct copse_store *store) {
+  struct root root;
+  /* relaxed: no other writer is attached */
+  if (!atomic_load_explicit(&store_words(store)->unclean, memory_order_relaxed))
+    return 0;
+  int result = durable_failed(store);
+  if (result == 0 && root_read(store->writers.rw, root_published(store->writers.rw), &root, NULL))
+    result = error_set(COPSE_E_CORRUPT, "the newest root record is not readable");
+  return result ? result : durable_root(store, &root, 1);
 }

@@ -47,4 +47,33 @@ _Static_assert(sizeof(struct catalog_entry) == 40, "catalog entry");
 #define CATALOG_ID 0u
 #define CATALOG_TAG 1u
 
+/* The log of a store with durability sync, PATH-log: a header of 4096 bytes, then two halves. A half
+ * holds records without gaps, from its start on, all of one salt. A record leads from one
+ * version to another by what follows it, a delta (delta.h). */
+#define FORMAT_MAGIC_LOG 0x0a0d474c504f4389u /* 89 "COPLG" 0d 0a */
+
+struct log_header {
+  uint64_t magic;       /*  0 FORMAT_MAGIC_LOG */
+  uint32_t version;     /*  8 FORMAT_VERSION */
+  uint32_t zero0;
+  uint64_t store_id[2]; /* 16 of the data file */
+  uint64_t half_bytes;  /* 32 of each half, a multiple of 4096 */
+  uint8_t zero1[FORMAT_BLOCK - 40 - 4];
+  uint32_t crc;         /* 4092 CRC-32C of all before */
+};
+_Static_assert(sizeof(struct log_header) == FORMAT_BLOCK, "one block");
+
+#define LOG_RECORD_MAGIC 0x52504f43u /* "COPR" */
+struct log_record {
+  uint32_t magic;    /*  0 LOG_RECORD_MAGIC */
+  uint32_t crc;      /*  4 CRC-32C of all that follows */
+  uint64_t size;     /*  8 of the record, this included */
+  uint64_t timeline; /* 16 of the store when it was written */
+  uint64_t salt;     /* 24 random: of the half since it was begun anew */
+  uint64_t from, to; /* 32 versions */
+  uint64_t next_map; /* 48 of `to` */
+  uint64_t time_ns;  /* 56 of the commit of `to` */
+};
+_Static_assert(sizeof(struct log_record) == 64, "record");
+
 #endif

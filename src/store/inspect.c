@@ -43,7 +43,11 @@ static void words_stat(const struct copse_store *store, struct copse_stat *stat)
   stat->refusals = READ(words->refusals);
   stat->syncs = READ(words->syncs);
   stat->recovered_version = READ(words->recovered);
-  stat->durable_version = READ(words->durable[0]);
+  stat->log_records = READ(words->log_records);
+  stat->log_bytes = READ(words->log_bytes);
+  stat->durable_version = store->header.durability == COPSE_DURABILITY_SYNC
+                              ? root_visible(store->writers.ro)
+                              : READ(words->durable[0]);
 }
 
 /* Whom the lock word names; 0: nobody. */
@@ -54,7 +58,7 @@ static uint32_t lock_owner(const struct copse_store *store) {
 static int root_stat(struct copse_store *store, struct copse_stat *stat) {
   struct copse_snapshot *snapshot;
   struct map_entry catalog;
-  int result = copse_snapshot_open(store, 0, &snapshot);
+  int result = copse_snapshot_open(store, COPSE_SNAPSHOT_LATEST, &snapshot);
   if (result)
     return result;
   stat->version = snapshot->view.root.version;

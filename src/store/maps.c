@@ -240,12 +240,15 @@ int copse_map_ensure(struct copse_store *store, const char *name,
   if (result)
     return result;
   result = copse_map_open(&txn->view, name, options, map);
-  if (result != COPSE_E_NO_MAP) {
+  if (result && result != COPSE_E_NO_MAP) {
     copse_txn_abort(txn);
     return result;
   }
   struct copse_map *made;
-  result = copse_map_create(txn, name, options, &made);
+  if (result == 0)
+    made = *map; /* since the snapshot; or not durable yet, which the commit waits for */
+  else
+    result = copse_map_create(txn, name, options, &made);
   if (result) {
     copse_txn_abort(txn);
     return result;

@@ -6,13 +6,26 @@
 
 #include <stdlib.h>
 
+/* Whether it shows durable versions only. */
+static int is_logged(const struct copse_snapshot *snapshot) {
+  return snapshot->view.store->header.durability == COPSE_DURABILITY_SYNC &&
+         !(snapshot->flags & COPSE_SNAPSHOT_LATEST);
+}
+
+static uint64_t newest_version(const struct copse_snapshot *snapshot) {
+  const uint8_t *writers = snapshot->view.store->writers.ro;
+  return is_logged(snapshot) ? root_visible(writers) : root_published(writers);
+}
+
 /* Announces the newest version in the snapshot's slot and takes its root over. */
 static int announce(struct copse_snapshot *snapshot) {
   struct copse_store *store = snapshot->view.store;
   struct root root;
   struct recent_map recent;
   struct reader_slot *slot = readers_slot(&store->readers, snapshot->slot);
-  int result = slot_announce(slot, store->writers.ro, &root, &recent);
+  int result = is_logged(snapshot)
+                   ? slot_announce_logged(slot, store->writers.ro, &root, &recent)
+                   : slot_announce(slot, store->writers.ro, &root, &recent);
   if (result)
     return result;
   result = store_size_check(store, &root);
@@ -116,7 +129,7 @@ int copse_snapshot_refresh(struct copse_snapshot *snapshot) {
     return error_set(COPSE_E_FORKED, "the snapshot could not be kept when the process was forked");
   uint64_t before = snapshot->view.root.version;
   int was_open = view_is_open(&snapshot->view);
-  if (was_open && root_published(snapshot->view.store->writers.ro) == before &&
+  if (was_open && newest_version(snapshot) == before &&
       !(snapshot->flags & COPSE_SNAPSHOT_OUSTABLE))
     return COPSE_NONE;
   view_open_set(&snapshot->view, 0); /* a fork in the middle of it must not take it for announced */

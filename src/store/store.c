@@ -45,7 +45,7 @@ static int header_check(const struct data_header *header, const char *path) {
   if (header->unit != FORMAT_UNIT || header->segment != FORMAT_SEGMENT ||
       header->max_bytes < FORMAT_SEGMENT || header->max_bytes % FORMAT_SEGMENT ||
       header->max_bytes >> 47 || header->durability < COPSE_DURABILITY_NONE ||
-      header->durability > COPSE_DURABILITY_LAZY)
+      header->durability > COPSE_DURABILITY_SYNC)
     return error_set(COPSE_E_CORRUPT, "%s: the header makes no sense; restore a copy", path);
   return 0;
 }
@@ -172,6 +172,8 @@ static int attach_locked(struct copse_store *store, int fd, uint64_t reserve) {
   result = coordinate(store, fd, alone);
   if (result == 0)
     result = os_lock_byte_wait(fd, name_of(store), PRESENCE_BYTE, 0);
+  if (result == 0 && write && store->header.durability == COPSE_DURABILITY_SYNC)
+    result = group_open(store);
   if (result == 0)
     result = client_attach(&store->readers, store->writers.ro, &store->client);
   if (result)
@@ -197,6 +199,7 @@ static void store_release(struct copse_store *store) {
   if (store->data.ro)
     region_close(&store->data);
   pager_free(&store->pager);
+  group_close(store);
   for (struct copse_snapshot *s = store->cache, *next; s; s = next) {
     next = s->next;
     oust_free(s);
@@ -211,6 +214,7 @@ static void store_release(struct copse_store *store) {
   free(store->path);
   free(store->readers_path);
   free(store->writers_path);
+  free(store->log_path);
   free(store);
 }
 
@@ -229,7 +233,8 @@ static int paths_make(struct copse_store *store, const char *path) {
   store->path = strdup(path);
   store->readers_path = path_extend(path, "-readers");
   store->writers_path = path_extend(path, "-writers");
-  if (!store->path || !store->readers_path || !store->writers_path)
+  store->log_path = path_extend(path, "-log");
+  if (!store->path || !store->readers_path || !store->writers_path || !store->log_path)
     return error_set(COPSE_E_MEMORY, "no memory for a store handle");
   return 0;
 }
@@ -263,8 +268,9 @@ static int remove_at(const char *path, int only_begun) {
   if (result == 0 && state == 0)
     result = nonce_write(&files, fd, FORMAT_NONCE_REMOVED);
   POINT(remove_begun);
-  for (int i = 0; i < 2 && result == 0; i++) {
-    result = os_unlink(i ? files.writers_path : files.readers_path);
+  const char *const beside[] = {files.readers_path, files.writers_path, files.log_path};
+  for (int i = 0; i < 3 && result == 0; i++) {
+    result = os_unlink(beside[i]);
     result = result == COPSE_E_NO_STORE ? 0 : result;
     POINT(remove_file);
   }
@@ -277,6 +283,7 @@ out:
   free(files.path);
   free(files.readers_path);
   free(files.writers_path);
+  free(files.log_path);
   return result;
 }
 
@@ -348,7 +355,7 @@ static int data_lock(struct copse_store *store, const char *path,
 }
 
 static int options_check(const struct copse_store_options *options) {
-  if (options->durability > COPSE_DURABILITY_LAZY)
+  if (options->durability > COPSE_DURABILITY_SYNC)
     return error_set(COPSE_E_ARGUMENT, "durability %u is not known", options->durability);
   if (options->slow_reader > COPSE_SLOW_OUST)
     return error_set(COPSE_E_ARGUMENT, "slow_reader %u is not known", options->slow_reader);

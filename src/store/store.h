@@ -91,7 +91,7 @@ struct syncer {
 
 struct copse_store {
   char *path;             /* NULL: anonymous */
-  char *readers_path, *writers_path;
+  char *readers_path, *writers_path, *log_path;
   uint32_t flags;         /* enum copse_open_flag */
   uint32_t mode;
   int memory;             /* on tmpfs or memfd */
@@ -121,6 +121,7 @@ struct copse_store {
   uint64_t probed_ns;     /* when dead readers were last looked for */
 
   struct syncer syncer;
+  struct group *group; /* durability sync; NULL in other stores and when opened read-only */
   struct client_passage passage; /* while forking */
   struct copse_store *next; /* all open stores of the process */
 };
@@ -183,21 +184,46 @@ int durable_write(struct copse_store *store, const struct root *root, int clean)
 int durable_mark_unclean(struct copse_store *store);
 /* Makes the newest version durable by a root slot. Errors: IO, SYNC_FAILED, DESCRIPTOR, TOO_MANY. */
 int durable_checkpoint(struct copse_store *store, uint64_t *version);
+/* The same for a version that the caller has announced; written_units: of a lazy store, those that it has
+ * at least. */
+int durable_root_sync(struct copse_store *store, const struct root *root, uint64_t written_units);
+/* Waits until a committed version is durable, and helps: any way that the store has. Errors: those
+ * of durable_checkpoint(), TIMEOUT. */
+int durable_wait(struct copse_store *store, uint64_t version, uint64_t deadline_ns);
+/* For who has the store alone: makes a root durable, marked clean or not; notes that it is. */
+int durable_root(struct copse_store *store, const struct root *root, int clean);
+void durable_set(struct copse_store *store, const struct root *root);
+/* Says that a sync failed, for good. What the kernel still holds of the file is unknown from then on.
+ * Returns result. */
+int durable_fail(struct copse_store *store, int result);
 /* SYNC_FAILED when a sync failed since the coordination files were made. */
 int durable_failed(const struct copse_store *store);
 /* Leaves the file complete and marked clean; for the last writer to close. */
 int durable_close(struct copse_store *store);
+
+/* group.c: durability sync. */
+int group_open(struct copse_store *store); /* the log must be there */
+void group_close(struct copse_store *store);
+void group_forget(struct copse_store *store); /* in a forked child */
+/* Announces the newest version in a slot and has the log make it durable. */
+int group_lead(struct copse_store *store, uint32_t slot, struct root *root);
+int group_wait(struct copse_store *store, uint64_t version, uint64_t deadline_ns);
 
 /* syncer.c: makes durable without being asked. */
 void syncer_init(struct copse_store *store);
 void syncer_stop(struct copse_store *store);
 /* In a forked child, which has no such thread yet. */
 void syncer_forget(struct copse_store *store);
-/* After a commit, without the lock. */
+/* After a commit to a lazy store, without the lock. */
 void syncer_committed(struct copse_store *store);
+/* Has a root slot written soon. */
+void syncer_ask(struct copse_store *store);
 
 /* recover.c: books rebuilt from the pages that root reaches. */
 int books_rebuild(struct copse_store *store, const struct root *root);
+/* Applies what the log has on top of a published root, and makes what that leads to durable. timeline:
+ * of the records; the root's is already that of the time after. */
+int log_replay(struct copse_store *store, uint64_t timeline, struct root *root);
 
 /* table.c: the map table. */
 int table_lookup(struct page_view *pages, const struct root *root, uint32_t id,
@@ -209,6 +235,14 @@ int table_write(struct pager *pager, struct root *root, const struct txn_map *ma
 int table_walk(struct page_view *pages, const struct root *root,
                int (*page)(void *context, uint64_t ref),
                int (*entry)(void *context, uint32_t id, const struct map_entry *entry),
+               void *context);
+
+/* Calls visit for each id whose entry is not the same in both; entries of none are all zero. Pages
+ * that both share are stepped over. */
+int table_diff(struct page_view *before_pages, const struct root *before,
+               struct page_view *after_pages, const struct root *after,
+               int (*visit)(void *context, uint32_t id, const struct map_entry *before,
+                            const struct map_entry *after),
                void *context);
 
 /* maps.c: the catalog. */
@@ -270,6 +304,8 @@ int txn_refuse(const struct copse_txn *txn);
 static inline int txn_check(const struct copse_txn *txn) {
   return __builtin_expect(txn->active && !txn->forked && !fork_is_raw_clone(), 1) ? 0 : txn_refuse(txn);
 }
+/* Commits, and does not wait until it is durable, nor see to it. */
+int txn_publish(struct copse_txn *txn, uint64_t *version);
 /* A savepoint that the program's limit does not stand in the way of. */
 int txn_savepoint(struct copse_txn *txn);
 

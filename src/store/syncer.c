@@ -1,11 +1,14 @@
-/* store/syncer.c - when the commits of a lazy store are made durable without being asked.
+/* store/syncer.c - durable roots that nobody asked for.
  *
- * Two bounds: sync_bytes of pages written and sync_interval_ms since the last durable root. A
+ * Lazy stores have two bounds: sync_bytes of pages written and sync_interval_ms since the last durable root. A
  * process that writes has one thread for them, made at its first commit; it wakes at each
  * interval's end, or when a committer asks because of the bytes, and also covers the
  * commits of others, dead ones too. A committer that finds twice the bytes waits until they
  * are durable: the disk is slower than the program. Without a thread (COPSE_NO_SYNC_THREAD, or
  * none was to be had) committers look at both bounds themselves.
+ *
+ * In a store with durability sync the log makes commits durable. There a durable root is made when half of
+ * the log is full: by the thread, or without one by the committer whose record filled it.
  *
  * The thread blocks all signals and touches no handle of the program's. It ends with
  * copse_store_close(); the end of the process takes it along at any instant, as a kill would. A
@@ -82,6 +85,10 @@ static int work_wait(struct copse_store *store) {
       return 0;
     if (atomic_exchange_explicit(&syncer->asked, 0, memory_order_relaxed)) /* relaxed: as above */
       return 1;
+    if (store->group) {
+      pthread_cond_wait(&syncer->wake, &syncer->mutex);
+      continue;
+    }
     if (due <= now) {
       if (!is_durable(store) && rest <= now)
         return 1;
@@ -137,7 +144,7 @@ void syncer_stop(struct copse_store *store) {
     pthread_join(syncer->thread, NULL);
 }
 
-static void thread_ask(struct syncer *syncer) {
+static void thread_wake(struct syncer *syncer) {
   /* relaxed: the mutex orders it against the thread's look */
   if (atomic_exchange_explicit(&syncer->asked, 1, memory_order_relaxed))
     return;
@@ -159,5 +166,16 @@ void syncer_committed(struct copse_store *store) {
   if (waiting > 2 * bound)
     checkpoint(store);
   else if (waiting > bound && running > 0)
-    thread_ask(syncer);
+    thread_wake(syncer);
+}
+
+void syncer_ask(struct copse_store *store) {
+  struct syncer *syncer = &store->syncer;
+  if (!(store->flags & COPSE_NO_SYNC_THREAD))
+    thread_start(store);
+  /* relaxed: set by this thread, or known not to be */
+  if (atomic_load_explicit(&syncer->running, memory_order_relaxed) > 0)
+    thread_wake(syncer);
+  else
+    checkpoint(store);
 }

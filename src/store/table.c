@@ -204,3 +204,71 @@ int table_walk(struct page_view *pages, const struct root *root,
                      (unsigned long long)root->next_map);
   return page_walk(&walker, root->table, levels - 1, 0);
 }
+
+/* --- comparing ------------------------------------------------------------------------- */
+
+struct table_differ {
+  struct page_view *pages[2];
+  int (*visit)(void *context, uint32_t id, const struct map_entry *before,
+               const struct map_entry *after);
+  void *context;
+};
+
+/* Compares what hangs on two references of one level, of which either may be 0. */
+static int pages_diff(struct table_differ *differ, const uint64_t refs[2], uint32_t level,
+                      uint32_t first) {
+  static const struct map_entry none;
+  const struct table_page *page[2] = {NULL, NULL};
+  uint32_t places[2] = {0, 0};
+  int result = 0;
+  if (refs[0] == refs[1])
+    return 0;
+  for (int i = 0; i < 2 && result == 0; i++)
+    if (refs[i])
+      result = table_open(differ->pages[i], refs[i], level, &page[i], &places[i]);
+  for (uint32_t at = 0; (at < places[0] || at < places[1]) && result == 0; at++) {
+    uint32_t id = first + (at << (4 * level));
+    if (level) {
+      uint64_t below[2];
+      for (int i = 0; i < 2; i++)
+        below[i] = at < places[i] ? page[i]->children[at] : 0;
+      result = pages_diff(differ, below, level - 1, id);
+      continue;
+    }
+    const struct map_entry *entry[2];
+    for (int i = 0; i < 2; i++)
+      entry[i] = at < places[i] ? &page[i]->entries[at] : &none;
+    if (memcmp(entry[0], entry[1], sizeof none) != 0)
+      result = differ->visit(differ->context, id, entry[0], entry[1]);
+  }
+  return result;
+}
+
+int table_diff(struct page_view *before_pages, const struct root *before,
+               struct page_view *after_pages, const struct root *after,
+               int (*visit)(void *context, uint32_t id, const struct map_entry *before,
+                            const struct map_entry *after),
+               void *context) {
+  struct table_differ differ = {{before_pages, after_pages}, visit, context};
+  uint32_t old = levels_for(before->next_map), levels = levels_for(after->next_map);
+  if (old > levels || levels > TABLE_LEVELS_MAX)
+    return error_set(COPSE_E_CORRUPT, "the later root counts fewer maps");
+  const struct table_page *page;
+  uint64_t refs[2] = {before->table, after->table};
+  uint32_t places;
+  int result = 0;
+  /* Levels that came on top: what was there hangs on their first places. */
+  while (before->table && levels > old && result == 0) {
+    levels--;
+    if (refs[1] == 0)
+      continue;
+    result = table_open(after_pages, refs[1], levels, &page, &places);
+    for (uint32_t at = 1; at < places && result == 0; at++) {
+      const uint64_t below[2] = {0, page->children[at]};
+      result = pages_diff(&differ, below, levels - 1, at << (4 * levels));
+    }
+    if (result == 0)
+      refs[1] = page->children[0];
+  }
+  return result ? result : pages_diff(&differ, refs, levels - 1, 0);
+}

@@ -234,7 +234,7 @@ static const struct txn_map *changed_map(const struct copse_txn *txn) {
   return NULL;
 }
 
-int copse_txn_commit(struct copse_txn *txn, uint64_t *version) {
+int txn_publish(struct copse_txn *txn, uint64_t *version) {
   int result = txn_check(txn);
   if (result)
     return result;
@@ -247,8 +247,7 @@ int copse_txn_commit(struct copse_txn *txn, uint64_t *version) {
   if (!first) {
     pager_rollback(pager);
     writer_end(store);
-    if (version)
-      *version = root.version;
+    *version = root.version;
     return 0;
   }
   result = table_write(pager, &root, txn->maps, txn->map_count, txn->next_map);
@@ -266,15 +265,26 @@ int copse_txn_commit(struct copse_txn *txn, uint64_t *version) {
   root_write(store->writers.rw, &root, &recent);
   root_publish(store->writers.rw, root.version);
   POINT(commit_published);
-  (void)wait_wake(&store->readers, store->writers.rw);
+  if (store->header.durability != COPSE_DURABILITY_SYNC) /* else when it is durable: group.c */
+    (void)wait_wake(&store->readers, store->writers.rw);
   POINT(commit_woken);
   counters_add(store_words(store), txn);
-  if (version)
-    *version = root.version;
+  *version = root.version;
   writer_end(store);
-  if (store->header.durability != COPSE_DURABILITY_NONE)
-    syncer_committed(store);
   return 0;
+}
+
+int copse_txn_commit(struct copse_txn *txn, uint64_t *version) {
+  uint64_t committed;
+  struct copse_store *store = txn->view.store;
+  int result = txn_publish(txn, &committed);
+  if (result)
+    return result;
+  if (version)
+    *version = committed;
+  if (store->header.durability == COPSE_DURABILITY_LAZY)
+    syncer_committed(store);
+  return store->group ? group_wait(store, committed, UINT64_MAX) : 0;
 }
 
 void copse_txn_abort(struct copse_txn *txn) {

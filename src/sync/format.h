@@ -115,6 +115,16 @@ _Static_assert(sizeof(struct writers_header) == 4096, "one page");
 /* In the owner's place, with a generation and LOCK_WAITERS: free, but for the sleeper just woken. */
 #define LOCK_RESERVED 0xffffffu
 
+/* A root that the log has made durable, and where the log goes on: in a half (the top bit), at an
+ * offset in it. A record is complete when its mark is 2 x its number; it is written anew
+ * after three more. tag: logged-root */
+#define LOGGED_RING 4u
+struct logged_root {
+  _Atomic uint64_t mark;
+  _Atomic uint64_t words[7]; /* version, then as in struct root_record; the last: the place */
+};
+#define LOG_PLACE_HALF (UINT64_C(1) << 63)
+
 struct commit_words {
   /* 0: the newest committed version. Written by the holder of the lock; read by all.
    * tag: root-publish. The word after it is kept for an entry log in front of the tree. */
@@ -152,13 +162,26 @@ struct commit_words {
   /* 512: transactions held for longer than a waiter found usual; the last one's lock word, length as
    * seen by waiters, process and command. Written by waiters. */
   _Atomic uint64_t long_holds, long_hold_word, long_hold_ns, long_hold_pid, long_hold_command[2];
-  uint64_t zero6[4096 / 8 - 64 - 6];
+  uint64_t zero6[2];
+  /* 576: what stores with durability sync have made durable by their log. tag: logged-root
+   * Written by the holder of LOG_BYTE, the salts and `log_last` too. */
+  struct logged_root logged[LOGGED_RING];
+  _Atomic uint64_t logged_count; /* 832: record logged_count modulo 4 is the newest; 0: there is none */
+  uint64_t log_salt[2];          /* 840: of each half of the log */
+  uint64_t log_last[2];          /* 856: newest version in each half: free when a durable root has it */
+  _Atomic uint32_t log_wake;     /* 872: futex word: rises when somebody waits and LOG_BYTE is free
+                                    again. tag: log-wait */
+  _Atomic uint32_t log_waiting;  /* 876: set to 1 by who is about to sleep on it */
+  _Atomic uint64_t log_records, log_bytes; /* 880: statistics */
+  uint64_t zero7[4096 / 8 - 112];
 };
 _Static_assert(offsetof(struct commit_words, lock) == 64, "own line");
 _Static_assert(offsetof(struct commit_words, commit_wake) == 128, "own line");
 _Static_assert(offsetof(struct commit_words, durable) == 192, "own line");
 _Static_assert(offsetof(struct commit_words, commits) == 256, "own line");
 _Static_assert(offsetof(struct commit_words, long_holds) == 512, "own line");
+_Static_assert(offsetof(struct commit_words, logged) == 576, "own lines");
+_Static_assert(offsetof(struct commit_words, logged_count) == 832, "own line");
 _Static_assert(sizeof(struct commit_words) == 4096, "one page");
 
 /* A committed root. The writer marks it odd, writes the words, marks it even; a reader that

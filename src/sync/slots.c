@@ -130,21 +130,34 @@ static void note_time(struct reader_slot *slot) {
   atomic_store_explicit(&slot->since_ns, clock_coarse_ns(), memory_order_relaxed);
 }
 
+/* A2: the root to announce. COPSE_NONE: its record has gone round. */
+static int newest_read(const uint8_t *writers, int logged, struct root *root,
+                       struct recent_map *recent) {
+  if (logged) {
+    *recent = (struct recent_map){0};
+    return root_logged(writers, root, NULL);
+  }
+  /* pairs: announce, root-publish */
+  uint64_t newest =
+      atomic_load_explicit(&sync_commit_ro(writers)->published, memory_order_seq_cst);
+  return root_read(writers, newest, root, recent);
+}
+
 /* A1 to A3 once. COPSE_NONE: to be done again. */
-static int announce(struct reader_slot *slot, const uint8_t *writers, uint64_t oustable,
+static int announce(struct reader_slot *slot, const uint8_t *writers, uint64_t oustable, int logged,
                     struct root *root, struct recent_map *recent) {
   const struct commit_words *commit = sync_commit_ro(writers);
   /* relaxed: any version seen before will do, and the load below cannot be older */
   uint64_t seen = atomic_load_explicit(&commit->published, memory_order_relaxed);
+  if (logged)
+    seen = root_visible(writers);
   uint64_t pending = SLOT_WORD(seen, SLOT_PENDING) | oustable;
   /* pairs: announce */
   atomic_exchange_explicit(&slot->word, pending, memory_order_seq_cst);
   POINT(slot_pending);
-  /* pairs: announce, root-publish */
-  uint64_t newest = atomic_load_explicit(&commit->published, memory_order_seq_cst);
-  if (root_read(writers, newest, root, recent))
+  if (newest_read(writers, logged, root, recent))
     return COPSE_NONE;
-  uint64_t exact = SLOT_WORD(newest, SLOT_EXACT) | oustable;
+  uint64_t exact = SLOT_WORD(root->version, SLOT_EXACT) | oustable;
   if (!oustable)
     /* pairs: announce */
     atomic_store_explicit(&slot->word, exact, memory_order_release);
@@ -156,14 +169,14 @@ static int announce(struct reader_slot *slot, const uint8_t *writers, uint64_t o
   return 0;
 }
 
-int slot_announce(struct reader_slot *slot, const uint8_t *writers, struct root *root,
-                  struct recent_map *recent) {
+static int announce_newest(struct reader_slot *slot, const uint8_t *writers, int logged,
+                           struct root *root, struct recent_map *recent) {
   uint64_t oustable = oustable_bit(slot);
   note_time(slot);
   struct root found;
   struct recent_map map;
   for (int i = 0; i < ANNOUNCE_ATTEMPTS; i++)
-    if (announce(slot, writers, oustable, &found, &map) == 0) {
+    if (announce(slot, writers, oustable, logged, &found, &map) == 0) {
       *root = found;
       if (recent)
         *recent = map;
@@ -172,6 +185,16 @@ int slot_announce(struct reader_slot *slot, const uint8_t *writers, struct root 
   slot_withdraw(slot);
   return error_set(COPSE_E_CORRUPT, "the root record of version %llu makes no sense",
                    (unsigned long long)root_published(writers));
+}
+
+int slot_announce(struct reader_slot *slot, const uint8_t *writers, struct root *root,
+                  struct recent_map *recent) {
+  return announce_newest(slot, writers, 0, root, recent);
+}
+
+int slot_announce_logged(struct reader_slot *slot, const uint8_t *writers, struct root *root,
+                         struct recent_map *recent) {
+  return announce_newest(slot, writers, 1, root, recent);
 }
 
 void slot_announce_exact(struct reader_slot *slot, uint64_t version) {
@@ -263,6 +286,23 @@ static int list_durable(const struct commit_words *commit, struct announced **li
   return 0;
 }
 
+/* The version that the log has made durable; before: what it was before the slots were looked at. If
+ * another took its place meanwhile, a reader may hold one that came and went in between: then
+ * everything from the first on is protected. */
+static int list_logged(const uint8_t *writers, uint64_t before, struct announced **list,
+                       size_t *capacity, size_t *n) {
+  struct root root;
+  int code = root_logged(writers, &root, NULL);
+  if (code)
+    return code == COPSE_NONE ? 0 : code;
+  code = make_room(list, capacity, *n);
+  if (code)
+    return code;
+  (*list)[(*n)++] = (struct announced){
+      .version = before, .slot = UINT32_MAX, .pending = root.version != before};
+  return 0;
+}
+
 /* What the slots from index `from` up to `to` announce. */
 static int list_slots(const struct region *readers, uint32_t from, uint32_t to,
                       struct announced **list, size_t *capacity, size_t *n) {
@@ -291,11 +331,13 @@ static int list_slots(const struct region *readers, uint32_t from, uint32_t to,
 int slots_announced(struct region *readers, uint8_t *writers, struct announced **list,
                     size_t *capacity, size_t *count) {
   struct commit_words *commit = sync_commit(writers);
+  struct root logged = {0};
   size_t n = 0;
   uint32_t seen = 0, slots;
+  (void)root_logged(writers, &logged, NULL);
+  int code = 0;
   /* B1. pairs: announce, root-publish */
   atomic_fetch_add_explicit(&commit->published, 0, memory_order_seq_cst);
-  int code = 0;
   /* A slot that we count too late announces, in the total order, after our count and so after
    * B1. But a version may have been carried over to it from a slot that we then found idle:
    * having seen that, a second count sees the new slot. */
@@ -304,6 +346,8 @@ int slots_announced(struct region *readers, uint8_t *writers, struct announced *
     seen = slots;
   }
   /* Last: a sync carries its version over from a slot to these words. */
+  if (!code)
+    code = list_logged(writers, logged.version, list, capacity, &n);
   if (!code)
     code = list_durable(commit, list, capacity, &n);
   if (code)

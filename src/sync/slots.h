@@ -10,6 +10,13 @@
  * B published: nothing that B then reuses is reachable from c. Never a retry because of B.
  * An oustable slot takes step A3 by compare-and-swap, and begins anew when it was ousted.
  *
+ * A snapshot of what the log has made durable (stores with durability sync) reads that root in A2
+ * instead, which may be older than `published` at B1. So B looks at it before B1 and, B3, after B2:
+ *   both the same: if B2 misses A1, then A2 reads that version, which B lists; or one that took its
+ *     place after B3, which its leader has announced in a slot until then: B2 saw it there, or
+ *     the leader announced it after B2 and so has a version that B1 published, or a later one
+ *   not the same: what came and went in between might be read in A2: B lists all from the first on
+ *
  * B2 goes from the lowest index to the highest. A version that one slot announces may be
  * carried over to another only upwards: from X to a greater Y, first announced at Y, then
  * withdrawn from X. Downwards B could pass Y before and reach X after, and miss both.
@@ -33,6 +40,9 @@ void slot_give(struct client *client, uint32_t slot);
  * map that it changed. COPSE_E_CORRUPT when the records make no sense. */
 int slot_announce(struct reader_slot *slot, const uint8_t *writers, struct root *root,
                   struct recent_map *recent);
+/* The same for the newest version that the log has made durable, in stores that have a log. */
+int slot_announce_logged(struct reader_slot *slot, const uint8_t *writers, struct root *root,
+                         struct recent_map *recent);
 /* Carries a version over: announces at `to` what `from`, a slot of our own and of a lower
  * index, announces; for fork and for cloned snapshots. `to` becomes oustable if `from` is, and
  * ousted if `from` was before it was safe. */
@@ -67,5 +77,13 @@ int root_read(const uint8_t *writers, uint64_t version, struct root *root,
 /* Publishing: fills the record of root->version, then makes it the newest (tag root-publish). */
 void root_write(uint8_t *writers, const struct root *root, const struct recent_map *recent);
 void root_publish(uint8_t *writers, uint64_t version);
+
+/* The newest root that the log has made durable, and where the log goes on (may be NULL). COPSE_NONE:
+ * the store has no log. */
+int root_logged(const uint8_t *writers, struct root *root, uint64_t *place);
+/* Makes a root that one, for the holder of LOG_BYTE. */
+void root_log(uint8_t *writers, const struct root *root, uint64_t place);
+/* The newest version that snapshots show. */
+uint64_t root_visible(const uint8_t *writers);
 
 #endif

@@ -57,13 +57,13 @@ static int say_cancelled(uint64_t after) {
 int wait_published(const struct region *readers, const uint8_t *writers, uint64_t after,
                    uint64_t deadline_ns, const _Atomic int *cancel, uint64_t *version) {
   const struct commit_words *commit = sync_commit_ro(writers);
-  uint64_t newest = root_published(writers);
+  uint64_t newest = root_visible(writers);
   if (cancelled(cancel)) /* first of all: in a busy store there is always something newer */
     return say_cancelled(after);
   if (deadline_ns)
     for (int i = 0; newest <= after && i < SPIN_ROUNDS && !cancelled(cancel); i++) {
       spin_pause();
-      newest = root_published(writers);
+      newest = root_visible(writers);
     }
   int code = 0;
   while (newest <= after) {
@@ -78,8 +78,7 @@ int wait_published(const struct region *readers, const uint8_t *writers, uint64_
       /* W2. pairs: commit-wait */
       atomic_store_explicit(&head(readers)->waiting, 1, memory_order_seq_cst);
     }
-    /* W3. pairs: commit-wait, root-publish */
-    newest = atomic_load_explicit(&commit->published, memory_order_seq_cst);
+    newest = root_visible(writers); /* W3 */
     if (newest > after)
       break;
     if (!ns)
@@ -88,7 +87,7 @@ int wait_published(const struct region *readers, const uint8_t *writers, uint64_
     code = os_futex_wait_either(&commit->commit_wake, word, cancel, ns);
     if (code && code != COPSE_E_TIMEOUT && code != COPSE_E_INTERRUPTED)
       return code;
-    newest = root_published(writers);
+    newest = root_visible(writers);
   }
   *version = newest;
   return 0;

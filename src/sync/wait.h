@@ -8,6 +8,9 @@
  * after W1, and W4 returns at once or is woken. (W1 after W2 would lose: an earlier committer
  * takes the flag between the two, W sleeps on the raised word, C finds no flag.)
  *
+ * In stores with durability sync it is the log-durable version that is waited for, and the leader of
+ * a sync that does what C does here.
+ *
  * The flag is taken back by the committer, so a waiter that dies costs one system call, once.
  * A committer that dies between C1 and C4 wakes nobody: whoever takes the lock over does, and
  * waiters look again every WAIT_RECHECK_NS in case nobody comes. */
@@ -27,7 +30,7 @@ extern int64_t wait_recheck_ns; /* a test that makes it long hangs if a wake is 
 /* C2 to C4; 1 when somebody was woken. */
 int wait_wake(const struct region *readers, uint8_t *writers);
 
-/* Waits until published > after, `cancel` (may be NULL) is nonzero, or the time limit
+/* Waits until the version that snapshots show > after, `cancel` (may be NULL) is nonzero, or the time limit
  * (deadline by CLOCK_MONOTONIC, ns; 0: only look; UINT64_MAX: none). Spins a little first.
  * What is there already counts although the time is over, but not although it was cancelled.
  * *version receives the newest. Errors: TIMEOUT, INTERRUPTED, CANCELLED. */

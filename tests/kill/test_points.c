@@ -231,6 +231,23 @@ static void sync_child(const char *path) {
   CHECK_OK(copse_store_close(store));
 }
 
+/* --- durability sync --------------------------------------------------------------------- */
+
+static void log_child(const char *path) {
+  struct copse_store_options options = {.flags = COPSE_CREATE | COPSE_NO_SYNC_THREAD,
+                                        .durability = COPSE_DURABILITY_SYNC,
+                                        .sync_bytes = 128 << 10};
+  struct copse_store *store;
+  struct ledger ledger;
+  CHECK_OK(copse_store_open(path, &options, &store));
+  ledger_open(&ledger, store, test_seed() + 9);
+  ledger.large = 10;
+  for (int i = 0; i < 40; i++)
+    board_change(board, &ledger);
+  ledger_close(&ledger);
+  CHECK_OK(copse_store_close(store));
+}
+
 /* --- forking ----------------------------------------------------------------------------- */
 
 static void fork_child(const char *path) {
@@ -303,6 +320,7 @@ static const struct scenario scenarios[] = {
     {"fork", false, found, fork_child, fork_after},
     /* the dead left a store that needs its coordination files */
     {"remove", false, dead_before, remove_child, remove_after},
+    {"log", false, create_before, log_child, survives},
 };
 #define SCENARIOS (sizeof scenarios / sizeof *scenarios)
 
@@ -374,6 +392,7 @@ TEST(create_disk) { scenario_run(&scenarios[5]); }
 TEST(sync) { scenario_run(&scenarios[6]); }
 TEST(forks) { scenario_run(&scenarios[7]); }
 TEST(removing) { scenario_run(&scenarios[8]); }
+TEST(durable_commits) { scenario_run(&scenarios[9]); }
 
 /* After all of the above. */
 TEST(every_point_was_reached) {
@@ -388,5 +407,5 @@ TEST(every_point_was_reached) {
       missing++;
     }
   CHECK_EQ(missing, 0);
-  CHECK_EQ(SCENARIOS, 9);
+  CHECK_EQ(SCENARIOS, 10);
 }

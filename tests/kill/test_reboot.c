@@ -93,6 +93,45 @@ TEST(the_last_synced_state_is_there) {
   alarm(0);
 }
 
+/* Durability sync: the log brings back what the last root slot does not have, however long ago it was
+ * written and whatever was begun. */
+TEST(every_acknowledged_commit_is_there) {
+  static const enum point points[] = {POINT_log_switched,      POINT_log_written,
+                                      POINT_log_root_written,  POINT_log_root_newest,
+                                      POINT_durable_data_synced, POINT_durable_root_written,
+                                      POINT_durable_root_synced, POINT_commit_published};
+  const int count = sizeof points / sizeof *points;
+  watchdog();
+  for (int round = 0; round < count * test_scale(); round++) {
+    char name[32];
+    snprintf(name, sizeof name, "sync%d", round);
+    const char *path = test_disk_path(name);
+    board = board_new();
+    pid_t pid = test_fork();
+    if (pid == 0) {
+      struct copse_store_options options = {
+          .flags = COPSE_CREATE | (round % 3 ? COPSE_NO_SYNC_THREAD : 0),
+          .durability = COPSE_DURABILITY_SYNC,
+          .sync_bytes = round % 5 ? 128 << 10 : 0};
+      struct copse_store *store;
+      struct ledger ledger;
+      CHECK_OK(copse_store_open(path, &options, &store));
+      ledger_open(&ledger, store, test_seed() + (uint64_t)round);
+      ledger.large = round % 2 ? 15 : 0;
+      if (round % 5)
+        points_die(points[round % count], 1 + test_random_below(&ledger.random, 4));
+      for (int i = 0; i < 300; i++)
+        board_change(board, &ledger);
+      raise(SIGKILL);
+    }
+    CHECK_CHILD_KILLED(pid, SIGKILL);
+    coordination_lose(path, (enum loss)(round % LOSSES));
+    store_survives(path, NULL, board->acked.version ? board : NULL);
+    munmap(board, sizeof *board);
+  }
+  alarm(0);
+}
+
 /* Killed at a point of a sync, then the machine stops: the state is one of the two. */
 TEST(a_sync_that_was_cut_leaves_one_of_two_states) {
   static const enum point points[] = {POINT_durable_data_synced, POINT_durable_root_written,
