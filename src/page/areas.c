@@ -55,16 +55,23 @@ static uint64_t pieces_end(const struct books *books, enum area area, unsigned p
   return end;
 }
 
-uint64_t areas_end(const struct pager *pager) { return pieces_end(pager->books, AREAS, 0); }
+struct place area_stray(const struct pager *pager) {
+  struct pager *own = (struct pager *)(uintptr_t)pager;
+  own->failure = error_set(COPSE_E_CORRUPT, "the books in the writers' file name what is not there");
+  return (struct place){(uint8_t *)own->stray, 0, 0};
+}
 
 /* Storage for the elements from `from` to `to`, counted within a piece. */
 static int piece_fill(struct pager *pager, enum area area, unsigned piece, uint64_t from,
                       uint64_t to) {
   struct region *writers = pager->writers_region;
-  uint64_t at = pager->books->pieces[area][piece], size = areas[area].size, n = to - from;
-  if (at + storage_end(area, piece, to) > writers->reserved)
+  uint64_t at = (uint64_t)(pager->pieces[area][piece] - pager->writers);
+  uint64_t size = areas[area].size, n = to - from, end = at + storage_end(area, piece, to);
+  if (end > writers->reserved)
     return error_set(COPSE_E_ADDRESS_SPACE,
                      "the books outgrow the address space that this process reserved for them");
+  if (pager->stored < end)
+    pager->stored = end;
   if (area != AREA_SEGMENTS)
     return region_allocate(writers, at + from * size, n * size);
   uint64_t words = at + from * sizeof(uint64_t);
@@ -81,14 +88,20 @@ static int piece_fill(struct pager *pager, enum area area, unsigned piece, uint6
 
 int area_grow(struct pager *pager, enum area area, uint64_t to) {
   struct books *books = pager->books;
-  uint64_t from = books->limits[area];
+  uint64_t from = books->limits[area], limit = from;
+  if (from > pager->reach[area])
+    return error_set(COPSE_E_CORRUPT, "the books in the writers' file make no sense");
   for (unsigned piece = 0; piece < AREA_PIECES && from < to; piece++) {
     uint64_t start = piece_start(area, piece), end = start + piece_count(area, piece);
     if (from >= end)
       continue;
-    if (start >= books->limits[area]) {
-      books->pieces[area][piece] = pieces_end(books, area, piece);
-      pager->pieces[area][piece] = pager->writers + books->pieces[area][piece];
+    if (start >= limit) {
+      uint64_t at = pieces_end(books, area, piece);
+      if (at < BOOKS_PIECES || at > pager->writers_region->reserved)
+        return error_set(COPSE_E_ADDRESS_SPACE,
+                         "the books outgrow the address space that this process reserved for them");
+      books->pieces[area][piece] = at;
+      pager->pieces[area][piece] = pager->writers + at;
       POINT(area_placed);
     }
     uint64_t stop = to < end ? to : end;
@@ -97,6 +110,7 @@ int area_grow(struct pager *pager, enum area area, uint64_t to) {
       return result;
     from = stop;
   }
+  pager->reach[area] = to > pager->reach[area] ? to : pager->reach[area];
   books_order();
   return 0;
 }
@@ -124,6 +138,8 @@ static int area_check(struct pager *pager, enum area area) {
     if (result)
       return result;
     pager->pieces[area][i] = pager->writers + at;
+    if (pager->stored < at + end)
+      pager->stored = at + end;
   }
   pager->limits_known[area] = limit;
   return 0;
@@ -135,6 +151,7 @@ int areas_check(struct pager *pager) {
                                                                         : area_check(pager, area);
     if (result)
       return result;
+    pager->reach[area] = pager->limits_known[area];
   }
   return 0;
 }

@@ -9,9 +9,9 @@
 
 int segments_grow(struct pager *pager, uint64_t segments) {
   struct books *books = pager->books;
-  uint64_t limit = books->segment_limit;
+  uint64_t limit = pager->view.limit / FORMAT_SEGMENT; /* of the books, as it was checked */
   pager->tight = 1;
-  if (limit + segments > pager->segments)
+  if (segments > pager->segments - limit)
     return error_set(COPSE_E_LIMIT, "the store is full: max_bytes is %llu",
                      (unsigned long long)(pager->max_segments * FORMAT_SEGMENT));
   int result = pager->may_grow ? pager->may_grow(pager->context) : 0;
@@ -45,7 +45,7 @@ int segments_grow(struct pager *pager, uint64_t segments) {
 }
 
 int segment_take(struct pager *pager, uint64_t *segment) {
-  uint64_t used = books_word(pager, BOOK_SEGMENT_USED);
+  uint64_t used = books_segments_used(pager);
   if (books_word(pager, BOOK_FREE_SEGMENTS)) {
     for (uint64_t i = books_word(pager, BOOK_SEGMENT_HINT); i < used; i++)
       if (*books_blocks(pager, i) == 0) {
@@ -120,7 +120,7 @@ static int run_search(struct pager *pager, uint64_t blocks, uint64_t from, uint6
 
 /* Extends the used segments (they become free ones) so that `count` segments follow `from`. */
 static int segments_extend(struct pager *pager, uint64_t count) {
-  uint64_t used = books_word(pager, BOOK_SEGMENT_USED);
+  uint64_t used = books_segments_used(pager);
   uint64_t limit = pager->books->segment_limit;
   if (used + count > limit) {
     int result = segments_grow(pager, used + count - limit);
@@ -138,7 +138,7 @@ static int segments_extend(struct pager *pager, uint64_t count) {
 
 /* Finds a run in the used segments. COPSE_NONE: none; *row receives how many free blocks end them. */
 static int run_find(struct pager *pager, uint64_t blocks, uint64_t *block, uint64_t *row) {
-  uint64_t used = books_word(pager, BOOK_SEGMENT_USED), hint = books_word(pager, BOOK_RUN_HINT);
+  uint64_t used = books_segments_used(pager), hint = books_word(pager, BOOK_RUN_HINT);
   uint64_t room = books_word(pager, BOOK_FREE_BLOCKS) + books_word(pager, BOOK_FREE_SEGMENTS) * 64;
   *row = 0;
   while (hint < used && *books_blocks(pager, hint) == ~UINT64_C(0))
@@ -161,7 +161,7 @@ static int run_make(struct pager *pager, uint64_t blocks, uint64_t *block) {
   }
   if (result != COPSE_NONE)
     return result;
-  uint64_t used = books_word(pager, BOOK_SEGMENT_USED);
+  uint64_t used = books_segments_used(pager);
   /* Free blocks at the end of the used segments count towards the run. Growing may reclaim, and
    * so make the row longer: it never becomes shorter. */
   result = segments_extend(pager, (blocks - row + 63) / 64);

@@ -13,10 +13,11 @@
 
 int books_undo_room(struct pager *pager, uint64_t entries) {
   struct books *books = pager->books;
-  uint64_t need = books->undo_count + entries;
-  if (need <= books->undo_limit)
+  uint64_t need = books->undo_count + entries, limit = pager->reach[AREA_UNDO];
+  if (need <= limit)
     return 0;
-  uint64_t limit = books->undo_limit;
+  if (need > UNDO_ENTRIES_MAX || limit == 0)
+    return error_set(COPSE_E_LIMIT, "the transaction changes too much at once; commit in parts");
   while (limit < need)
     limit *= 2;
   if (limit > UNDO_ENTRIES_MAX)
@@ -36,14 +37,12 @@ void books_undo_to(struct pager *pager, uint64_t keep) {
   struct books *books = pager->books;
   uint64_t words = BOOKS_AT + offsetof(struct books, words);
   uint64_t pieces = BOOKS_AT + offsetof(struct books, pieces);
-  uint64_t count = books->undo_count, end = areas_end(pager);
-  if (count > books->undo_limit)
-    count = books->undo_limit;
-  if (end > pager->writers_region->reserved)
-    end = pager->writers_region->reserved;
+  uint64_t count = books->undo_count, end = pager->stored;
+  if (count > pager->reach[AREA_UNDO])
+    count = pager->reach[AREA_UNDO];
   while (count > keep) {
     const struct undo_entry *entry = books_undo(pager, --count);
-    uint64_t at = entry->offset;
+    uint64_t at = *(const volatile uint64_t *)&entry->offset;
     if (at >= words && (at < pieces || at >= BOOKS_HOT) && at % 8 == 0 && at < end)
       *(uint64_t *)(pager->writers + at) = entry->old;
     POINT(rollback_step);
@@ -74,7 +73,8 @@ void pager_begin(struct pager *pager, uint64_t version, uint64_t published) {
   pager->deferred = 0;
   pager->freed.count = 0;
   loose_forget(pager);
-  pager->view.limit = books->segment_limit * FORMAT_SEGMENT;
+  uint64_t limit = books->segment_limit, reach = pager->reach[AREA_SEGMENTS];
+  pager->view.limit = (limit < reach ? limit : reach) * FORMAT_SEGMENT;
 }
 
 void pager_rollback(struct pager *pager) {
@@ -157,12 +157,14 @@ int pager_check(struct pager *pager) {
   if (books->segment_limit > pager->data_region->reserved / FORMAT_SEGMENT)
     return error_set(COPSE_E_ADDRESS_SPACE,
                      "the store has grown beyond the address space that this process reserved");
-  if (books->undo_limit == 0 || books->words[BOOK_SEGMENT_USED] > books->segment_limit)
-    return error_set(COPSE_E_CORRUPT, "the books in the writers' file make no sense");
   int result = areas_check(pager);
-  if (result == 0)
-    result = storage_check(pager->data_region, books->segment_limit * FORMAT_SEGMENT);
-  return result;
+  if (result)
+    return result;
+  uint64_t limit = pager->reach[AREA_SEGMENTS];
+  if (limit > pager->segments || pager->reach[AREA_UNDO] == 0 ||
+      books_word(pager, BOOK_SEGMENT_USED) > limit)
+    return error_set(COPSE_E_CORRUPT, "the books in the writers' file make no sense");
+  return storage_check(pager->data_region, limit * FORMAT_SEGMENT);
 }
 
 int chunk_check(const struct pager *pager, uint64_t index) {

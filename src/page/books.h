@@ -10,13 +10,17 @@
  * stores, so that the compiler is all there is to hold back. */
 static inline void books_order(void) { __asm__ volatile("" ::: "memory"); }
 
-/* Where an element of an area lies, which must be below its limit. */
+/* Where an element of an area lies. One beyond what has storage, which only damaged books name, is
+ * somewhere harmless, and fails the commit. */
 struct place {
   uint8_t *piece;
   uint64_t index, count; /* in the piece; how many elements it has */
 };
+struct place area_stray(const struct pager *pager);
 static inline struct place area_place(const struct pager *pager, enum area area, unsigned shift,
                                       uint64_t element) {
+  if (__builtin_expect(element >= pager->reach[area], 0))
+    return area_stray(pager);
   uint64_t from_first = element + (UINT64_C(1) << shift);
   unsigned top = 63 - (unsigned)__builtin_clzll(from_first);
   uint64_t count = UINT64_C(1) << top;
@@ -32,8 +36,6 @@ int area_grow(struct pager *pager, enum area area, uint64_t to);
 /* Finds out where the pieces lie that came on top since it was called last. Errors: CORRUPT,
  * ADDRESS_SPACE. */
 int areas_check(struct pager *pager);
-/* Where the pieces end in the writers' file. */
-uint64_t areas_end(const struct pager *pager);
 
 /* Makes room for `entries` more undo entries, so that books_set cannot fail until then. */
 int books_undo_room(struct pager *pager, uint64_t entries);
@@ -64,8 +66,14 @@ static inline void books_set_word(struct pager *pager, unsigned word, uint64_t v
     pager->logged |= bit;
   }
 }
+/* Read once: what was checked is what is used, whoever writes to the file meanwhile. */
 static inline uint64_t books_word(const struct pager *pager, unsigned word) {
-  return pager->books->words[word];
+  return *(const volatile uint64_t *)&pager->books->words[word];
+}
+/* How many segments were ever used. */
+static inline uint64_t books_segments_used(const struct pager *pager) {
+  uint64_t used = books_word(pager, BOOK_SEGMENT_USED);
+  return used < pager->reach[AREA_SEGMENTS] ? used : pager->reach[AREA_SEGMENTS];
 }
 static inline void books_add_word(struct pager *pager, unsigned word, uint64_t delta) {
   books_set_word(pager, word, pager->books->words[word] + delta);

@@ -22,7 +22,7 @@ static uint64_t slots_free(const struct segment *s) {
 
 static void segments_count(struct pager *pager, struct found *found, pager_miscount *report,
                            void *context) {
-  uint64_t used = books_word(pager, BOOK_SEGMENT_USED);
+  uint64_t used = books_segments_used(pager);
   *found = (struct found){.first_segment = used, .first_block = used};
   for (uint64_t i = used; i-- > 0;) {
     const struct segment *s = books_segment(pager, i);

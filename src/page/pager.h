@@ -41,6 +41,9 @@ struct pager {
   struct books *books;
   uint8_t *pieces[AREAS][AREA_PIECES]; /* where the books' areas lie, as far as limits_known */
   uint64_t limits_known[AREAS];
+  uint64_t reach[AREAS];  /* elements that may be touched: what the books say is not trusted */
+  uint64_t stored;        /* where the storage of the pieces that it knows ends */
+  uint64_t stray[FORMAT_BLOCK / 8]; /* what stands in for an element beyond reach */
   uint64_t segments;      /* bound: max_bytes / 256 KiB, or what the address space allows */
   uint64_t max_segments;  /* max_bytes / 256 KiB */
   uint64_t prefault_bytes;

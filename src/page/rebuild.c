@@ -202,7 +202,7 @@ static int each_free(struct pager *pager, listed_visit *visit, void *context) {
         return result;
     }
   }
-  for (uint64_t i = 0; i < books_word(pager, BOOK_SEGMENT_USED); i++) {
+  for (uint64_t i = 0; i < books_segments_used(pager); i++) {
     const struct segment *s = books_segment(pager, i);
     unsigned class = SEGMENT_CLASS(s->info) - 1;
     for (unsigned slot = 0; s->info && class < PAGE_CLASSES && slot < class_slots(class); slot++) {
@@ -246,7 +246,7 @@ int pager_is_booked(const struct pager *pager, uint64_t ref) {
 
 int pager_each_place(struct pager *pager,
                      int (*visit)(void *context, uint64_t offset, uint32_t size), void *context) {
-  uint64_t used = books_word(pager, BOOK_SEGMENT_USED);
+  uint64_t used = books_segments_used(pager);
   if (used > pager->books->segment_limit)
     return error_set(COPSE_E_CORRUPT, "more segments are used than have storage");
   for (uint64_t i = 0; i < used; i++) {

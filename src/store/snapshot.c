@@ -22,6 +22,7 @@ static int announce(struct copse_snapshot *snapshot) {
   struct copse_store *store = snapshot->view.store;
   struct root root;
   struct recent_map recent;
+  uint64_t reach;
   struct reader_slot *slot = readers_slot(&store->readers, snapshot->slot);
   int result = is_logged(snapshot)
                    ? slot_announce_logged(slot, store->writers.ro, &root, &recent)
@@ -34,10 +35,18 @@ static int announce(struct copse_snapshot *snapshot) {
                        "the store has grown to %llu bytes, beyond the %llu reserved here; open it "
                        "again with more reserve_bytes",
                        (unsigned long long)root.limit, (unsigned long long)store->data.reserved);
+  if (result == 0) /* what the root speaks of can be touched */
+    result = region_reach(&store->data, root.limit, &reach);
+  if (result == 0 && reach < root.limit)
+    result = error_set(COPSE_E_CORRUPT, "version %llu speaks of %llu bytes, the file has %llu",
+                       (unsigned long long)root.version, (unsigned long long)root.limit,
+                       (unsigned long long)reach);
   if (result) {
     slot_withdraw(slot);
     return result;
   }
+  if (recent.count > root.limit / RECORD_BYTES_LEAST)
+    recent.tag = 0; /* none: the map table tells */
   snapshot->view.root = root;
   snapshot->view.pages.limit = root.limit;
   snapshot->view.recent = recent;

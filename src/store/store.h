@@ -291,8 +291,8 @@ static inline const void *view_lend(const struct copse_view *view, const uint8_t
 int txn_map_look_up(struct copse_txn *txn, const struct copse_map *map, struct txn_map **own);
 static inline int txn_map_find(struct copse_txn *txn, const struct copse_map *map,
                                struct txn_map **own) {
-  struct txn_map *last = &txn->maps[txn->last_map];
-  if (__builtin_expect(txn->last_map >= txn->map_count || last->id != map->id ||
+  struct txn_map *last = txn->maps; /* NULL before the first */
+  if (__builtin_expect(txn->last_map >= txn->map_count || (last += txn->last_map)->id != map->id ||
                            last->tag != map->tag, 0))
     return txn_map_look_up(txn, map, own);
   *own = last;

@@ -3,9 +3,6 @@
 
 #include <string.h>
 
-/* A record takes more than so many bytes of the file: a map cannot count more of them. */
-#define RECORD_BYTES_LEAST 8u
-
 static uint32_t levels_for(uint64_t next_map) {
   uint32_t levels = 1;
   for (uint64_t reach = TABLE_FANOUT; reach < next_map && levels <= TABLE_LEVELS_MAX;

@@ -70,7 +70,7 @@ TEST(areas_grow_in_turn) {
   uint64_t in_use = limits[AREA_SEGMENTS] * (sizeof(struct segment) + 8) +
                     limits[AREA_CHUNKS] * sizeof(struct chunk) +
                     limits[AREA_UNDO] * sizeof(struct undo_entry);
-  CHECK_LT(areas_end(&f.pager), BOOKS_PIECES + 3 * in_use);
+  CHECK_LT(f.pager.stored, BOOKS_PIECES + 3 * in_use);
   page_fixture_close(&f);
 }
 
@@ -96,5 +96,27 @@ TEST(areas_that_lie_nowhere) {
       CHECK_OK(areas_check(&pager));
     }
   }
+  page_fixture_close(&f);
+}
+
+/* What damaged books name beyond their areas leads to no memory but the pager's own, and the
+ * transaction cannot be committed. */
+TEST(elements_without_storage) {
+  struct page_fixture f;
+  page_fixture_open(&f, 64 << 20);
+  for (unsigned bits = 20; bits < 64; bits++) {
+    uint64_t element = UINT64_MAX >> (63 - bits);
+    uint8_t *stray = (uint8_t *)f.pager.stray, *end = stray + sizeof f.pager.stray;
+    uint8_t *at[] = {(uint8_t *)books_segment(&f.pager, element),
+                     (uint8_t *)books_blocks(&f.pager, element),
+                     (uint8_t *)books_chunk(&f.pager, element),
+                     (uint8_t *)books_undo(&f.pager, element)};
+    for (unsigned i = 0; i < 4; i++)
+      CHECK(at[i] >= stray && at[i] + (i == 2 ? sizeof(struct chunk) : 8) <= end);
+  }
+  page_begin(&f);
+  CHECK_OK(pager_queue(&f.pager));
+  (void)books_segment(&f.pager, UINT32_MAX);
+  CHECK_EQ(pager_queue(&f.pager), COPSE_E_CORRUPT);
   page_fixture_close(&f);
 }
