@@ -9,6 +9,7 @@ int tree_get(struct page_view *view, const struct tree *tree, const uint8_t *key
   const struct node *node;
   uint32_t index;
   unsigned level;
+  page_prefetch(view, ref); /* all its lines at once: a writer has just written them elsewhere */
   int result = node_height(view, ref, &level);
   for (; result == 0 && level > 0; level--)
     result = node_step(view, ref, level, key, size, &node, &index, &ref);
