@@ -58,7 +58,7 @@ struct extent_place {
 };
 
 #define TREE_TARGET 1536u       /* bytes beyond which leaves split */
-#define TREE_INNER_TARGET 1536u /* bytes beyond which inner nodes split */
+#define TREE_INNER_TARGET 1024u /* bytes beyond which inner nodes split */
 #define TREE_APPEND_TARGET 2048u /* the same for leaves filled by appending */
 #define TREE_INLINE_MAX 512u    /* larger values become extents */
 #define TREE_KEY_MAX 1024u
