@@ -14,6 +14,9 @@ static int map_for_write(struct copse_txn *txn, struct copse_map *map, struct tx
   result = txn_map_find(txn, map, own);
   if (result == COPSE_NONE)
     result = error_set(COPSE_E_NO_MAP, "the map is not there any more");
+  else if (result == 0 && __builtin_expect((*own)->tree.shape.stride != map->shape.stride ||
+                                               (*own)->tree.shape.value_size != map->value_size, 0))
+    result = error_set(COPSE_E_CORRUPT, "the catalog has two entries for one map");
   return result;
 }
 

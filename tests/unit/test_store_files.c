@@ -347,6 +347,44 @@ TEST(name_that_is_none) {
   CHECK_OK(copse_store_close(store));
 }
 
+/* Two names of one map, with values of other sizes: a transaction has one tree for both. */
+TEST(map_with_two_shapes) {
+  static uint8_t bytes[4 << 20], large[5000];
+  static const uint32_t any[4] = {1, 0, 0, 0}, sized[4] = {2, 0, 100, 0};
+  const char *path = test_shm_path("store");
+  struct copse_map_options options = {.value_size = 100};
+  struct copse_store *store = store_new(path, 64 << 20);
+  struct copse_map *plain, *fixed;
+  copse_map_close(map_new(store, "plain"));
+  CHECK_OK(copse_map_ensure(store, "fixed", &options, -1, &fixed));
+  copse_map_close(fixed);
+  CHECK_OK(copse_store_close(store));
+  int fd = CHECK_SYS(open(path, O_RDWR));
+  CHECK_SYS(pread(fd, bytes, sizeof bytes, 0));
+  for (size_t at = 3 * 4096; at + 40 < sizeof bytes; at += 8) {
+    uint8_t *found = memcmp(bytes + at, sized, sizeof sized) == 0 ? bytes + at : NULL;
+    for (size_t from = 3 * 4096; found && from + 40 < sizeof bytes; from += 8)
+      if (memcmp(bytes + from, any, sizeof any) == 0 && bytes[from + 32] & 1) {
+        memcpy(found, any, 4);                         /* id */
+        memcpy(found + 32, bytes + from + 32, 8);      /* tag */
+        CHECK_EQ(pwrite(fd, found, 40, (off_t)at), 40);
+        break;
+      }
+  }
+  close(fd);
+  CHECK_OK(copse_store_open(path, NULL, &store));
+  struct copse_txn *txn = begin(store);
+  CHECK_OK(copse_map_open(copse_txn_view(txn), "plain", NULL, &plain));
+  CHECK_OK(copse_map_open(copse_txn_view(txn), "fixed", &options, &fixed));
+  CHECK_OK(copse_put(txn, fixed, "k", 1, large, 100, 0));
+  FAILS(copse_put(txn, plain, "l", 1, large, sizeof large, 0), COPSE_E_CORRUPT, "two");
+  FAILS(copse_put(txn, plain, "l", 1, large, 3, 0), COPSE_E_CORRUPT, "two");
+  copse_txn_abort(txn);
+  copse_map_close(plain);
+  copse_map_close(fixed);
+  CHECK_OK(copse_store_close(store));
+}
+
 /* --- permission ------------------------------------------------------------------------------ */
 
 TEST(permission) {
