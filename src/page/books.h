@@ -27,6 +27,8 @@ static inline struct place area_place(const struct pager *pager, enum area area,
   return (struct place){pager->pieces[area][top - shift], from_first - count, count};
 }
 static inline struct undo_entry *books_undo(const struct pager *pager, uint64_t entry) {
+  if (__builtin_expect(entry < UINT64_C(1) << AREA_UNDO_SHIFT, 1)) /* most logs: for each change */
+    return (struct undo_entry *)pager->pieces[AREA_UNDO][0] + entry;
   struct place place = area_place(pager, AREA_UNDO, AREA_UNDO_SHIFT, entry);
   return (struct undo_entry *)place.piece + place.index;
 }
