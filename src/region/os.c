@@ -33,6 +33,7 @@
 
 #ifdef COPSE_TESTS
 int (*os_hook)(enum os_call call, const char *path, uint64_t offset, uint64_t size);
+void (*os_done_hook)(enum os_call call, const char *path, uint64_t offset, uint64_t size);
 uint64_t os_file_system_magic;
 #endif
 
@@ -334,7 +335,10 @@ int os_sync(int fd, const char *path) {
   do
     result = fdatasync(fd);
   while (result < 0 && errno == EINTR);
-  return result < 0 ? fail(errno, "sync", path) : 0;
+  if (result < 0)
+    return fail(errno, "sync", path);
+  OS_DONE(OS_CALL_SYNC, path, 0, 0);
+  return 0;
 }
 
 int os_sync_names(const char *path) {
@@ -363,18 +367,17 @@ int os_sync_names(const char *path) {
 
 int os_pwrite_sync(int fd, const char *path, const void *data, size_t size, uint64_t offset) {
   int errnum = OS_HOOK(OS_CALL_WRITE_SYNC, path, offset, size);
-  while (size && !errnum) {
-    struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
-    ssize_t n = pwritev2(fd, &piece, 1, (off_t)offset, RWF_DSYNC);
+  for (size_t done = 0; done < size && !errnum;) {
+    struct iovec piece = {(uint8_t *)(uintptr_t)data + done, size - done};
+    ssize_t n = pwritev2(fd, &piece, 1, (off_t)(offset + done), RWF_DSYNC);
     if (n < 0 && errno != EINTR)
       errnum = errno;
-    if (n <= 0)
-      continue;
-    data = (const uint8_t *)data + n;
-    size -= (size_t)n;
-    offset += (uint64_t)n;
+    done += n > 0 ? (size_t)n : 0;
   }
-  return errnum ? fail(errnum, "write to", path) : 0;
+  if (errnum)
+    return fail(errnum, "write to", path);
+  OS_DONE(OS_CALL_WRITE_SYNC, path, offset, size);
+  return 0;
 }
 
 int os_write_back(int fd, const char *path, uint64_t offset, uint64_t size) {

@@ -6,8 +6,14 @@
 
 #ifdef COPSE_TESTS
 #define OS_HOOK(call, path, offset, size) (os_hook ? os_hook((call), (path), (offset), (size)) : 0)
+#define OS_DONE(call, path, offset, size)                                                          \
+  do {                                                                                             \
+    if (os_done_hook)                                                                              \
+      os_done_hook((call), (path), (offset), (size));                                              \
+  } while (0)
 #else
 #define OS_HOOK(call, path, offset, size) ((void)(path), 0)
+#define OS_DONE(call, path, offset, size) ((void)0)
 #endif
 
 #endif

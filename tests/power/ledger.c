@@ -1,0 +1,2 @@
+/* power/ledger.c - the content of the stores is the one of the stress tests. */
+#include "../multi/ledger.c"
