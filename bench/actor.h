@@ -29,6 +29,7 @@ struct actor_task {
   uint32_t value_size;
   uint64_t records;
   uint64_t seed;
+  uint32_t durable; /* as the store was made */
   char engine[16];
   char directory[256];
 };

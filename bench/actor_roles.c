@@ -153,7 +153,8 @@ static void open_store(struct scene *scene, bool read_only) {
                                  .records = scene->task->records,
                                  .key_size = KEY_SIZE,
                                  .value_size = scene->task->value_size,
-                                 .read_only = read_only};
+                                 .read_only = read_only,
+                                 .durable = scene->task->durable};
   scene->db = scene->engine->open(&config);
 }
 

@@ -18,13 +18,14 @@ struct settings {
   double seconds;        /* of each timed part */
   double budget_seconds; /* for the whole run; 0: none */
   const char *directory; /* where the run's own directory is made */
+  const char *disk;      /* the same for stores that are durable */
   const char *json;      /* NULL: none is written */
   const char *commit;    /* of the library, for the report; NULL: ask git */
   char program_folder[4096];
   bool quick;
 };
 
-enum load_order { LOAD_RANDOM, LOAD_SORTED, LOAD_ORDERS };
+enum load_order { LOAD_RANDOM, LOAD_SORTED, LOAD_DURABLE /* random, on a disk */, LOAD_ORDERS };
 
 /* A store with all its records, open in this process. */
 struct store {
@@ -39,6 +40,7 @@ struct store {
 struct bench {
   const struct settings *settings;
   char directory[200];
+  char disk[200]; /* "": no workload wants it */
   struct report *report;
   struct stage *stage;
   struct store stores[LOAD_ORDERS][ENGINES_MAX]; /* kept between workloads */
@@ -92,6 +94,7 @@ void workload_get(struct bench *bench, const char *name);
 void workload_scan(struct bench *bench, const char *name);
 void workload_put1(struct bench *bench, const char *name);
 void workload_writers(struct bench *bench, const char *name);
+void workload_durable(struct bench *bench, const char *name);
 void workload_mixed(struct bench *bench, const char *name);
 void workload_readers(struct bench *bench, const char *name);
 void workload_visibility(struct bench *bench, const char *name);

@@ -1,7 +1,7 @@
 /* engine.h - the one interface behind which every engine stands.
  *
  * An adapter (engine_NAME.c or .cc) sets its engine up as its experts would, for a store on
- * tmpfs without durability, and does nothing that a plain user of the engine couldn't. Errors
+ * tmpfs without durability (or, where it is asked to, on a disk and durable), and does nothing that a plain user of the engine couldn't. Errors
  * are fatal (die()); only a lost race of two writers, where an engine has such a thing, is
  * reported, by ENGINE_RETRY.
  *
@@ -28,10 +28,12 @@ struct engine_config {
   uint32_t value_size;
   bool create;    /* else: attach to a store that another process may have open */
   bool read_only; /* this process opens readers only */
+  bool durable;   /* on a disk: a commit that returned survives a power cut */
 };
 
 enum engine_trait {
   ENGINE_PROCESSES = 1, /* several processes can have one store open; else threads only */
+  ENGINE_DURABLE = 2,   /* heeds engine_config.durable */
 };
 
 enum engine_result {

@@ -38,7 +38,7 @@ static void describe(char *version, size_t version_size, char *settings, size_t 
   snprintf(version, version_size, "%s", db_version(NULL, NULL, NULL));
   snprintf(settings, settings_size,
            "B-tree, transactions with TXN_NOSYNC and LOG_IN_MEMORY, pool larger than the data, "
-           "snapshots by DB_TXN_SNAPSHOT, bulk scans");
+           "snapshots by DB_TXN_SNAPSHOT, bulk scans; durable: the log is on the disk and synced");
 }
 
 static void *db_open(const struct engine_config *config) {
@@ -57,11 +57,13 @@ static void *db_open(const struct engine_config *config) {
     check(db->env->mutex_set_increment(db->env, (uint32_t)(pool / 4096 * 2) + 200000),
           "mutex_set_increment"); /* beyond its own guess: a latch per buffer, versions too */
     check(db->env->set_tx_max(db->env, 10000), "set_tx_max");
-    check(db->env->log_set_config(db->env, DB_LOG_IN_MEMORY, 1), "log_set_config");
+    if (!config->durable)
+      check(db->env->log_set_config(db->env, DB_LOG_IN_MEMORY, 1), "log_set_config");
     flags |= DB_CREATE;
   }
   check(db->env->set_lk_detect(db->env, DB_LOCK_DEFAULT), "set_lk_detect");
-  check(db->env->set_flags(db->env, DB_TXN_NOSYNC, 1), "set_flags");
+  if (!config->durable)
+    check(db->env->set_flags(db->env, DB_TXN_NOSYNC, 1), "set_flags");
   check(db->env->open(db->env, config->directory, flags, 0600), "DB_ENV->open");
   check(db_create(&db->db, db->env, 0), "db_create");
   uint32_t open_flags = DB_AUTO_COMMIT | DB_THREAD | DB_MULTIVERSION;
@@ -198,7 +200,7 @@ static int txn_commit(void *handle) {
 
 const struct engine engine_bdb = {
     .name = "bdb",
-    .traits = ENGINE_PROCESSES,
+    .traits = ENGINE_PROCESSES | ENGINE_DURABLE,
     .size_factor = 3,
     .size_extra = 20,
     .describe = describe,

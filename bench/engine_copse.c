@@ -33,7 +33,7 @@ static void describe(char *version, size_t version_size, char *settings, size_t 
   snprintf(version, version_size, "%s", copse_version());
   snprintf(settings, settings_size,
            "defaults, map of byte strings, prefault_bytes before the load, snapshots refreshed, "
-           "sorted load by COPSE_APPEND");
+           "sorted load by COPSE_APPEND; durable: COPSE_DURABILITY_SYNC");
 }
 
 static void *db_open(const struct engine_config *config) {
@@ -44,6 +44,7 @@ static void *db_open(const struct engine_config *config) {
       .flags = (config->create ? COPSE_CREATE | COPSE_EXCLUSIVE : 0) |
                (config->read_only ? COPSE_READ_ONLY : 0),
       .prefault_bytes = config->populate_bytes,
+      .durability = config->durable ? COPSE_DURABILITY_SYNC : COPSE_DURABILITY_DEFAULT,
   };
   check(copse_store_open(path, &options, &db->store), "copse_store_open");
   if (config->create) {
@@ -167,7 +168,7 @@ static int txn_commit(void *handle) {
 
 const struct engine engine_copse = {
     .name = "copse",
-    .traits = ENGINE_PROCESSES,
+    .traits = ENGINE_PROCESSES | ENGINE_DURABLE,
     .size_factor = 2,
     .size_extra = 0,
     .describe = describe,

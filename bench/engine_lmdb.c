@@ -33,12 +33,14 @@ static void describe(char *version, size_t version_size, char *settings, size_t 
   snprintf(version, version_size, "%s", mdb_version(NULL, NULL, NULL));
   snprintf(settings, settings_size,
            "NOSYNC WRITEMAP NORDAHEAD NOTLS NOMEMINIT, file populated before the load, "
-           "read transactions renewed, sorted load by MDB_APPEND");
+           "read transactions renewed, sorted load by MDB_APPEND; durable: neither NOSYNC nor WRITEMAP");
 }
 
 static void *db_open(const struct engine_config *config) {
   struct lmdb_db *db = calloc(1, sizeof *db);
-  unsigned flags = MDB_NOSYNC | MDB_WRITEMAP | MDB_NORDAHEAD | MDB_NOTLS | MDB_NOMEMINIT;
+  unsigned flags = MDB_NORDAHEAD | MDB_NOTLS | MDB_NOMEMINIT;
+  if (!config->durable)
+    flags |= MDB_NOSYNC | MDB_WRITEMAP;
   if (config->read_only)
     flags |= MDB_RDONLY;
   check(mdb_env_create(&db->env), "mdb_env_create");
@@ -154,7 +156,7 @@ static int txn_commit(void *handle) {
 
 const struct engine engine_lmdb = {
     .name = "lmdb",
-    .traits = ENGINE_PROCESSES,
+    .traits = ENGINE_PROCESSES | ENGINE_DURABLE,
     .size_factor = 2,
     .size_extra = 0,
     .describe = describe,

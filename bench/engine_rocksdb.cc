@@ -36,6 +36,8 @@ struct Writer {
   rocksdb::WriteBatch batch;
 };
 
+bool durable; /* the stores of this process */
+
 void check(const Status &status, const char *what) {
   if (!status.ok())
     die("rocksdb: %s: %s", what, status.ToString().c_str());
@@ -46,10 +48,11 @@ void describe(char *version, size_t version_size, char *settings, size_t setting
   snprintf(settings, settings_size,
            "WAL disabled, no compression, mmap reads without block cache, Bloom filter 10 bits, "
            "hash index in blocks, memtables 4 x 128 MiB; flushed and compacted after a load; "
-           "threads of one process only");
+           "threads of one process only; durable: WAL, synced");
 }
 
 void *db_open(const engine_config *config) {
+  durable = config->durable;
   rocksdb::Options options;
   options.create_if_missing = config->create;
   options.IncreaseParallelism(2);
@@ -169,7 +172,8 @@ void scan(void *handle, checksum *sum) {
 void *writer_open(void *db) {
   auto *writer = new Writer{};
   writer->db = static_cast<rocksdb::DB *>(db);
-  writer->options.disableWAL = true;
+  writer->options.disableWAL = !durable;
+  writer->options.sync = durable;
   return writer;
 }
 
@@ -198,7 +202,7 @@ int txn_commit(void *handle) {
 engine make() {
   engine e = {};
   e.name = "rocksdb";
-  e.traits = 0;
+  e.traits = ENGINE_DURABLE;
   e.size_factor = 2.5;
   e.size_extra = 20;
   e.describe = describe;

@@ -15,7 +15,7 @@ static const int BUSY_TIMEOUT_MS = 60000;
 struct sqlite_db {
   char path[512];
   sqlite3 *connection; /* keeps the log and its index alive */
-  bool read_only;      /* then the process's one reader uses the connection too */
+  bool read_only, durable;      /* then the process's one reader uses the connection too */
 };
 struct sqlite_reader {
   sqlite3 *connection;
@@ -45,14 +45,14 @@ static sqlite3_stmt *prepare(sqlite3 *connection, const char *sql) {
   return statement;
 }
 
-static sqlite3 *connect_to(const char *path, int flags) {
+static sqlite3 *connect_to(const char *path, int flags, bool durable) {
   sqlite3 *connection;
   int result = sqlite3_open_v2(path, &connection, flags | SQLITE_OPEN_NOMUTEX, NULL);
   check(result, connection, "sqlite3_open_v2");
   sqlite3_busy_timeout(connection, BUSY_TIMEOUT_MS);
   run(connection, "PRAGMA mmap_size=68719476736");
   if (flags & SQLITE_OPEN_READWRITE) {
-    run(connection, "PRAGMA synchronous=OFF");
+    run(connection, durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=OFF");
     run(connection, "PRAGMA cache_size=-262144"); /* KiB, taken as needed */
     run(connection, "PRAGMA wal_autocheckpoint=4000");
   }
@@ -63,7 +63,8 @@ static void describe(char *version, size_t version_size, char *settings, size_t 
   snprintf(version, version_size, "%s", sqlite3_libversion());
   snprintf(settings, settings_size,
            "WAL, synchronous=OFF, mmap_size 64 GiB, cache 256 MiB, checkpoint every 4000 pages, "
-           "file grown by 64 MiB, WITHOUT ROWID, prepared statements, busy_timeout %d s",
+           "file grown by 64 MiB, WITHOUT ROWID, prepared statements, busy_timeout %d s; durable: "
+           "synchronous=FULL",
            BUSY_TIMEOUT_MS / 1000);
 }
 
@@ -71,8 +72,9 @@ static void *db_open(const struct engine_config *config) {
   struct sqlite_db *db = calloc(1, sizeof *db);
   snprintf(db->path, sizeof db->path, "%s/store.sqlite", config->directory);
   db->read_only = config->read_only;
+  db->durable = config->durable;
   int flags = config->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-  db->connection = connect_to(db->path, flags | (config->create ? SQLITE_OPEN_CREATE : 0));
+  db->connection = connect_to(db->path, flags | (config->create ? SQLITE_OPEN_CREATE : 0), db->durable);
   if (config->create) {
     int chunk = 64 << 20;
     sqlite3_file_control(db->connection, "main", SQLITE_FCNTL_CHUNK_SIZE, &chunk);
@@ -110,7 +112,7 @@ static void *reader_open(void *handle) {
   struct sqlite_db *db = handle;
   struct sqlite_reader *reader = calloc(1, sizeof *reader);
   reader->shared = db->read_only;
-  reader->connection = db->read_only ? db->connection : connect_to(db->path, SQLITE_OPEN_READONLY);
+  reader->connection = db->read_only ? db->connection : connect_to(db->path, SQLITE_OPEN_READONLY, db->durable);
   reader->get = prepare(reader->connection, "SELECT v FROM t WHERE k=?");
   return reader;
 }
@@ -189,7 +191,7 @@ static void scan(void *handle, struct checksum *sum) {
 static void *writer_open(void *handle) {
   struct sqlite_db *db = handle;
   struct sqlite_writer *writer = calloc(1, sizeof *writer);
-  writer->connection = connect_to(db->path, SQLITE_OPEN_READWRITE);
+  writer->connection = connect_to(db->path, SQLITE_OPEN_READWRITE, db->durable);
   writer->begin = prepare(writer->connection, "BEGIN IMMEDIATE");
   writer->commit = prepare(writer->connection, "COMMIT");
   writer->put = prepare(writer->connection, "REPLACE INTO t VALUES(?, ?)");
@@ -234,7 +236,7 @@ static int txn_commit(void *handle) {
 
 const struct engine engine_sqlite = {
     .name = "sqlite",
-    .traits = ENGINE_PROCESSES,
+    .traits = ENGINE_PROCESSES | ENGINE_DURABLE,
     .size_factor = 1.5,
     .size_extra = 10,
     .describe = describe,

@@ -117,11 +117,17 @@ static void describe_run(struct report *report, const struct settings *settings)
   }
 }
 
+/* Where the run's stores are: directories of its own. */
+struct places {
+  char memory[192], disk[192];
+};
+
 /* --- the work ----------------------------------------------------------------------------- */
 
-static void work(const struct settings *settings, const char *directory) {
+static void work(const struct settings *settings, const struct places *places) {
   struct bench bench = {.settings = settings, .began_ns = now_ns()};
-  snprintf(bench.directory, sizeof bench.directory, "%s", directory);
+  snprintf(bench.directory, sizeof bench.directory, "%s", places->memory);
+  snprintf(bench.disk, sizeof bench.disk, "%s", places->disk);
   bench.report = report_new();
   bench.stage = stage_new();
   if (settings->quick)
@@ -180,7 +186,7 @@ static void end_worker(int signal_number) {
   kill(-worker, SIGKILL);
 }
 
-static int supervise(const struct settings *settings, const char *directory) {
+static int supervise(const struct settings *settings, const struct places *places) {
   sigset_t ends, old;
   sigemptyset(&ends);
   sigaddset(&ends, SIGINT);
@@ -198,7 +204,7 @@ static int supervise(const struct settings *settings, const char *directory) {
     if (getppid() != supervisor)
       _exit(1);
     signal(SIGPIPE, SIG_IGN);
-    work(settings, directory);
+    work(settings, places);
     exit(0);
   }
   setpgid(worker, worker);
@@ -218,19 +224,28 @@ static int supervise(const struct settings *settings, const char *directory) {
   return 128 + WTERMSIG(status);
 }
 
+/* Makes a directory of this run's own, and locks it as long as the run lives. */
+static void place_make(const char *parent, char *path, size_t size) {
+  remove_leftovers(parent);
+  snprintf(path, size, "%s/%s%d", parent, PREFIX, (int)getpid());
+  files_make_directory(path);
+  int lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) != 0)
+    die("cannot lock %s: %s", path, strerror(errno));
+}
+
 int main(int argc, char **argv) {
   if (argc == 6 && strcmp(argv[1], "--actor") == 0)
     return actor_main(argv + 2);
   struct settings settings;
   parse_options(argc, argv, &settings);
-  remove_leftovers(settings.directory);
-  char directory[192];
-  snprintf(directory, sizeof directory, "%s/%s%d", settings.directory, PREFIX, (int)getpid());
-  files_make_directory(directory);
-  int lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) != 0)
-    die("cannot lock %s: %s", directory, strerror(errno));
-  int result = supervise(&settings, directory);
-  files_remove_tree(directory);
+  static struct places places;
+  place_make(settings.directory, places.memory, sizeof places.memory);
+  if (bench_wanted(&settings, "durable"))
+    place_make(settings.disk, places.disk, sizeof places.disk);
+  int result = supervise(&settings, &places);
+  files_remove_tree(places.memory);
+  if (*places.disk)
+    files_remove_tree(places.disk);
   return result;
 }

@@ -19,6 +19,7 @@ static const char HELP[] =
     "  --budget S        leave out rounds, never all, so that it takes about S seconds\n"
     "                    (default: 3300; 0: none)\n"
     "  --dir DIR         where the stores go (default: /dev/shm); removed at the end\n"
+    "  --disk DIR        the same for durable ones (default: /var/tmp)\n"
     "  --json FILE       write the results there (default with --quick: bench-quick.json beside\n"
     "                    the program; else none)\n"
     "  --commit ID       name the library's commit in the results (default: what git says)\n"
@@ -89,7 +90,7 @@ static double number(const char *text, double least, double most, const char *op
 }
 
 /* Long options in the order of the table in parse_options. */
-enum { QUICK, ENGINES, WORKLOADS, RECORDS, ROUNDS, SECONDS, BUDGET, DIR_, JSON, COMMIT, HELP_ };
+enum { QUICK, ENGINES, WORKLOADS, RECORDS, ROUNDS, SECONDS, BUDGET, DIR_, DISK, JSON, COMMIT, HELP_ };
 
 static void take_option(struct settings *settings, int option, const char *name, const char *text) {
   switch (option) {
@@ -103,6 +104,7 @@ static void take_option(struct settings *settings, int option, const char *name,
   case SECONDS: settings->seconds = number(text, 0.01, 3600, name); break;
   case BUDGET: settings->budget_seconds = number(text, 0, 1e6, name); break;
   case DIR_: settings->directory = text; break;
+  case DISK: settings->disk = text; break;
   case JSON: settings->json = text; break;
   case COMMIT: settings->commit = text; break;
   default: break;
@@ -119,6 +121,7 @@ void parse_options(int argc, char **argv, struct settings *settings) {
       {"seconds", required_argument, NULL, SECONDS},
       {"budget", required_argument, NULL, BUDGET},
       {"dir", required_argument, NULL, DIR_},
+      {"disk", required_argument, NULL, DISK},
       {"json", required_argument, NULL, JSON},
       {"commit", required_argument, NULL, COMMIT},
       {"help", no_argument, NULL, HELP_},
@@ -131,7 +134,8 @@ void parse_options(int argc, char **argv, struct settings *settings) {
                                        .attaches = 200,
                                        .seconds = 1,
                                        .budget_seconds = 3300,
-                                       .directory = "/dev/shm"};
+                                       .directory = "/dev/shm",
+                                       .disk = "/var/tmp"};
   static const struct settings QUICK_ = {.records = 2000000,
                                          .rounds = 5,
                                          .load_rounds = 2,
@@ -140,6 +144,7 @@ void parse_options(int argc, char **argv, struct settings *settings) {
                                          .seconds = 0.2,
                                          .budget_seconds = 44,
                                          .directory = "/dev/shm",
+                                         .disk = "/var/tmp",
                                          .quick = true};
   *settings = FULL;
   for (int a = 1; a < argc; a++) /* what --quick sets, other options change */

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { PUTS_PER_COMMIT = 1000 };
+enum { PUTS_PER_COMMIT = 1000, DURABLE_RECORDS = 200000 };
 
 bool bench_wanted(const struct settings *settings, const char *workload) {
   char name[64];
@@ -72,12 +72,13 @@ bool store_load(struct bench *bench, struct store *store, const struct engine *e
                 uint64_t records, uint32_t value_size, enum load_order order) {
   uint64_t record_bytes = KEY_SIZE + value_size;
   double need = (engine->size_factor * (double)record_bytes + engine->size_extra) * (double)records;
-  if (need * 1.1 > (double)files_room(bench->directory)) {
+  const char *directory = order == LOAD_DURABLE ? bench->disk : bench->directory;
+  if (need * 1.1 > (double)files_room(directory)) {
     say(" (%s doesn't fit into memory: left out)", engine->name);
     return false;
   }
   *store = (struct store){.engine = engine, .records = records, .value_size = value_size};
-  snprintf(store->directory, sizeof store->directory, "%s/%s-%d-%" PRIu64, bench->directory,
+  snprintf(store->directory, sizeof store->directory, "%s/%s-%d-%" PRIu64, directory,
            engine->name, order, records);
   files_make_directory(store->directory);
   struct engine_config config = {.directory = store->directory,
@@ -86,7 +87,8 @@ bool store_load(struct bench *bench, struct store *store, const struct engine *e
                                      (records * record_bytes * 2 + (16 << 20)) & ~(uint64_t)0xfffff,
                                  .key_size = KEY_SIZE,
                                  .value_size = value_size,
-                                 .create = true};
+                                 .create = true,
+                                 .durable = order == LOAD_DURABLE};
   store->db = engine->open(&config);
   files_map_pages(store->directory);
   if (order == LOAD_SORTED)
@@ -113,7 +115,10 @@ struct store *bench_store(struct bench *bench, size_t engine_index, enum load_or
   if (store->db != NULL)
     return store;
   const struct engine *engine = bench->settings->engines[engine_index];
-  bool loaded = store_load(bench, store, engine, bench->settings->records, VALUE_SIZE_MAX, order);
+  uint64_t records = bench->settings->records;
+  if (order == LOAD_DURABLE && records > DURABLE_RECORDS)
+    records = DURABLE_RECORDS;
+  bool loaded = store_load(bench, store, engine, records, VALUE_SIZE_MAX, order);
   return loaded ? store : NULL;
 }
 

@@ -1,5 +1,6 @@
 /* workload_write.c - put1: random puts of existing keys, one per commit, by one process; and
- * writers1, writers100: the same by 1, 2, 4 and 8 writer processes, 1 or 100 puts per commit.
+ * writers1, writers100: the same by 1, 2, 4 and 8 writer processes, 1 or 100 puts per commit; and
+ * durable: by 1 and 4, on a disk, each commit surviving a power cut.
  * Latencies are of whole transactions, from before begin until the commit has returned. */
 #include "bench.h"
 
@@ -47,7 +48,7 @@ void workload_put1(struct bench *bench, const char *name) {
 /* --- several writers ---------------------------------------------------------------------- */
 
 static void one_round(struct bench *bench, const char *name, const struct store *store,
-                      unsigned batch, unsigned writers) {
+                      unsigned batch, unsigned writers, bool durable) {
   static struct histogram latency;
   const struct engine *engine = store->engine;
   for (unsigned w = 0; w < writers; w++) {
@@ -56,6 +57,7 @@ static void one_round(struct bench *bench, const char *name, const struct store 
     task->records = store->records;
     task->value_size = store->value_size;
     task->seed = mix64(now_ns() + w);
+    task->durable = durable;
   }
   double seconds = bench->settings->seconds;
   stage_play(bench->stage, writers, seconds, !(engine->traits & ENGINE_PROCESSES), store->db);
@@ -86,9 +88,26 @@ void workload_writers(struct bench *bench, const char *name) {
       for (size_t e = 0; e < settings->engine_count; e++) {
         const struct store *store = bench_store(bench, e, LOAD_RANDOM);
         if (store != NULL)
-          one_round(bench, name, store, batch, writers);
+          one_round(bench, name, store, batch, writers, false);
       }
   for (size_t e = 0; e < settings->engine_count; e++)
     if (bench->stores[LOAD_RANDOM][e].db != NULL)
       store_verify(&bench->stores[LOAD_RANDOM][e]);
+}
+
+/* The stores are removed at once: no other workload is for a disk. */
+void workload_durable(struct bench *bench, const char *name) {
+  const struct settings *settings = bench->settings;
+  for (unsigned round = 0; bench_round(bench, round, settings->writer_rounds); round++)
+    for (unsigned writers = 1; writers <= 4; writers *= 4)
+      for (size_t e = 0; e < settings->engine_count; e++) {
+        bool can = settings->engines[e]->traits & ENGINE_DURABLE;
+        const struct store *store = can ? bench_store(bench, e, LOAD_DURABLE) : NULL;
+        if (store != NULL)
+          one_round(bench, name, store, 1, writers, true);
+      }
+  for (size_t e = 0; e < settings->engine_count; e++)
+    if (bench->stores[LOAD_DURABLE][e].db != NULL)
+      store_verify(&bench->stores[LOAD_DURABLE][e]);
+  bench_drop_stores(bench, LOAD_DURABLE);
 }

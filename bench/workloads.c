@@ -20,6 +20,8 @@ const struct workload workloads[] = {
      workload_mixed},
     {"writers1", "1, 2, 4, 8 writer processes, one put per commit", true, 5.5, workload_writers},
     {"writers100", "the same, 100 puts per commit", true, 5.5, workload_writers},
+    {"durable", "1 and 4 writer processes on a disk, one put per commit, each synced", false, 3,
+     workload_durable},
     {"readers", "1, 2, 4, 8 readers beside a writer, as processes and as threads", false, 8,
      workload_readers},
     {"get20m", "random gets in one snapshot of 20 million records", false, 12, workload_get20m},
