@@ -17,6 +17,7 @@
 #include "store/delta.h"
 #include "store/log.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,10 +183,14 @@ static int version_log(struct copse_store *store, const struct root *from, const
   struct log_record *record = (struct log_record *)group->record;
   record->size = group->size;
   record->salt = words->log_salt[half];
+  uint64_t begun = clock_now_ns();
   result = log_write(&group->log, half, place & ~LOG_PLACE_HALF, record);
   POINT(log_written);
   if (result)
     return durable_fail(store, result);
+  words->log_write_ns = clock_now_ns() - begun;
+  words->log_group[1] = words->log_group[0];
+  words->log_group[0] = to->version - from->version;
   words->log_last[half] = to->version;
   root_log(store->writers.rw, to, place + group->size);
   POINT(log_root_newest);
@@ -218,6 +223,18 @@ static int lead(struct copse_store *store, const struct root *to, int *switched)
   return result;
 }
 
+/* Those whose commits were in the last two groups are about to commit again: waits for as many, half as
+ * long as the last write took. Else who leads first takes its own commit, and the others, just
+ * woken, miss every second write. One writer alone never waits. */
+static void group_gather(struct copse_store *store) {
+  const struct commit_words *words = store_words_ro(store);
+  uint64_t want = words->log_group[0] > words->log_group[1] ? words->log_group[0] : words->log_group[1];
+  uint64_t durable = root_visible(store->writers.ro);
+  uint64_t deadline = want > 1 ? clock_now_ns() + words->log_write_ns / 2 : 0;
+  while (want > 1 && root_published(store->writers.ro) - durable < want && clock_now_ns() < deadline)
+    sched_yield();
+}
+
 static int lead_newest(struct copse_store *store, int *switched) {
   struct group *group = store->group;
   struct root newest;
@@ -226,6 +243,7 @@ static int lead_newest(struct copse_store *store, int *switched) {
     result = slot_take(&store->client, 0, &group->slot);
   if (result)
     return result;
+  group_gather(store);
   struct reader_slot *slot = readers_slot(&store->readers, group->slot);
   result = slot_announce(slot, store->writers.ro, &newest, NULL);
   if (result)

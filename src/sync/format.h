@@ -173,7 +173,9 @@ struct commit_words {
                                     again. tag: log-wait */
   _Atomic uint32_t log_waiting;  /* 876: set to 1 by who is about to sleep on it */
   _Atomic uint64_t log_records, log_bytes; /* 880: statistics */
-  uint64_t zero7[4096 / 8 - 112];
+  uint64_t log_group[2]; /* 896: commits in the last two groups; under LOG_BYTE */
+  uint64_t log_write_ns; /* 912: how long the last write took */
+  uint64_t zero7[4096 / 8 - 115];
 };
 _Static_assert(offsetof(struct commit_words, lock) == 64, "own line");
 _Static_assert(offsetof(struct commit_words, commit_wake) == 128, "own line");
