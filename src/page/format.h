@@ -35,7 +35,8 @@ enum page_kind { PAGE_LEAF = 1, PAGE_INNER = 2, PAGE_TABLE = 3, PAGE_EXTENT = 4,
 
 struct page_head {
   uint64_t birth; /* version that wrote it */
-  uint32_t epoch; /* which of its transaction's savepoints wrote it; matters to that one only */
+  uint32_t epoch; /* which of its savepoints wrote it, while its transaction lasts; afterwards a place
+                     for the checksum: store/checksum.c */
   uint8_t kind;   /* enum page_kind */
   uint8_t level;  /* height above the leaves of its tree or table */
   uint16_t units; /* size in units of 128 bytes; 0: see struct extent_head */

@@ -28,6 +28,7 @@ struct checker {
   uint64_t unit_count;
   uint64_t units_taken; /* units of pages that are not free */
   struct copse_view *catalog;
+  uint64_t durable; /* the newest durable root; 0: the store has none */
 };
 
 static void fault(struct checker *checker, const char *format, ...) COPSE_PRINTF(2, 3);
@@ -78,6 +79,15 @@ static int page_mark(struct checker *checker, uint64_t ref, const char *as) {
   return units_mark(checker, ref, units, as);
 }
 
+/* Pages that a durable root has have a checksum. */
+static void sum_check(struct checker *checker, uint64_t ref) {
+  uint64_t size;
+  const struct page_head *head = page_locate(&checker->view, ref, &size);
+  if (head && head->birth <= checker->durable && head->epoch != page_checksum(head, size))
+    fault(checker, "page %llx (%llu bytes) differs from its checksum: its content was damaged",
+          (unsigned long long)ref, (unsigned long long)size);
+}
+
 static int page_visit(void *context, uint64_t ref, int level, uint64_t bytes) {
   struct checker *checker = context;
   (void)level;
@@ -86,6 +96,7 @@ static int page_visit(void *context, uint64_t ref, int level, uint64_t bytes) {
   checker->found.pages++;
   checker->found.page_bytes += bytes;
   int twice = page_mark(checker, ref, "used");
+  sum_check(checker, ref);
   if (!pager_is_booked(checker->pager, ref))
     fault(checker, "page %llx is in use, and the books have its place as free",
           (unsigned long long)ref);
@@ -221,6 +232,9 @@ int copse_check_store(struct copse_store *store, int64_t timeout_ns,
                             .progress = progress,
                             .context = context,
                             .unit_count = store->pager.view.limit / FORMAT_UNIT,
+                            /* relaxed: a version that only rises */
+                            .durable = atomic_load_explicit(&store_words(store)->durable[0],
+                                                            memory_order_relaxed),
                             .catalog = &txn->view};
   checker.units = calloc(checker.unit_count / 64 + 1, sizeof *checker.units);
   if (!checker.units)

@@ -124,6 +124,8 @@ static int root_sync(struct copse_store *store, const struct root *root, uint64_
     return 0;
   int result = durable_failed(store);
   if (result == 0)
+    result = checksums_write(store, root, newest);
+  if (result == 0)
     result = data_write_back(store, root->limit);
   if (result == 0)
     result = data_sync(store);
@@ -251,15 +253,19 @@ void durable_set(struct copse_store *store, const struct root *root) {
 
 int durable_root(struct copse_store *store, const struct root *root, int clean) {
   /* A slot marked clean promises the pages, whatever the mode. */
-  int sync = store->header.durability != COPSE_DURABILITY_NONE || !store->memory;
-  int result = sync ? data_sync(store) : 0;
+  int durable = store->header.durability != COPSE_DURABILITY_NONE, sync = durable || !store->memory;
+  /* relaxed: no other writer is attached */
+  uint64_t since = atomic_load_explicit(&store_words(store)->durable[0], memory_order_relaxed);
+  int result = durable ? checksums_write(store, root, since) : 0;
+  if (result == 0 && sync)
+    result = data_sync(store);
   if (result == 0)
     result = durable_write(store, root, clean);
   if (result == 0 && sync)
     result = data_sync(store);
   if (result)
     return result;
-  if (store->header.durability != COPSE_DURABILITY_NONE)
+  if (durable)
     durable_set(store, root);
   /* relaxed: no other writer is attached */
   atomic_store_explicit(&store_words(store)->unclean, !clean, memory_order_relaxed);

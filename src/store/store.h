@@ -219,6 +219,13 @@ void syncer_committed(struct copse_store *store);
 /* Has a root slot written soon. */
 void syncer_ask(struct copse_store *store);
 
+/* checksum.c */
+/* Gives the pages that a root reaches and that were born after `since` their checksums: before they are
+ * synced for a durable root, and with that root announced. Errors: CORRUPT, ADDRESS_SPACE. */
+int checksums_write(struct copse_store *store, const struct root *root, uint64_t since);
+/* A page's, whose place in its head is left out. Never 0. */
+uint32_t page_checksum(const struct page_head *head, uint64_t size);
+
 /* recover.c: books rebuilt from the pages that root reaches. */
 int books_rebuild(struct copse_store *store, const struct root *root);
 /* Applies what the log has on top of a published root, and makes what that leads to durable. timeline:

@@ -197,7 +197,7 @@ int node_build(struct pager *pager, const struct items *items, uint32_t from, ui
     return result;
   struct node *node = page;
   node->head.level = (uint8_t)level;
-  node->checksum = 0;
+  node->zero0 = 0;
   node->head.kind = (uint8_t)kind;
   node->zero[0] = node->zero[1] = 0;
   /* What is left over becomes room for keys like those that are there. */

@@ -37,7 +37,7 @@
 
 struct node {
   struct page_head head;
-  uint32_t checksum; /* kept for pages on disk: zero now */
+  uint32_t zero0;
   uint16_t count;    /* keys */
   uint16_t cap;      /* room for keys */
   uint16_t heap;     /* where entries begin */
