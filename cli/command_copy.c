@@ -10,6 +10,7 @@
  * death in between leaves one that looks whole. */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "commands.h"
 #include "loader.h"
@@ -117,6 +118,7 @@ static void summarise(const struct copy_run *run) {
 static int run_copy(char **operands, size_t count) {
   struct copy_run run = {0};
   struct copse_store_options options;
+  struct stat source;
   bool made = false;
   int result, status = session_creation_options(&options);
 
@@ -132,6 +134,8 @@ static int run_copy(char **operands, size_t count) {
     /* Whether the copy survives power cuts follows from where it lies, not from the source. */
     if (options.max_bytes == 0)
       options.max_bytes = run.before.max_bytes;
+    if (options.mode == 0 && stat(operands[0], &source) == 0)
+      options.mode = (source.st_mode & 0777) | 0600;
     status = session_open_with(&run.target, operands[1], ACCESS_NEW, &options);
     made = status == STATUS_OK;
   }

@@ -68,7 +68,8 @@ struct copse_store_options {
   uint64_t max_bytes;         /* the data never grows beyond; 0: 1 TiB (named), 64 GiB (anonymous) */
   uint64_t reserve_bytes;     /* address space reserved in this process; 0: max_bytes. When less
                                  is available, as much as there is. */
-  uint32_t mode;              /* permission bits of created files, before umask; 0: 0666 */
+  uint32_t mode;              /* permission bits of the data file, before umask; 0: 0666. The
+                                 other files get those that the data file has */
   uint32_t slow_reader;       /* of enum copse_slow_reader */
   uint64_t slow_reader_bytes; /* 0: no bound */
   uint64_t prefault_bytes;    /* keep this much of the data file allocated and mapped ahead of
@@ -82,6 +83,8 @@ struct copse_store_options {
 };
 
 /* Opens the store at path (NULL: creates an anonymous one). options may be NULL.
+ * With COPSE_CREATE a symbolic link is not followed (NOT_A_STORE), and in a folder where everybody may
+ * put files (sticky: /tmp, /dev/shm) another user's store is refused (PERMISSION).
  * The handle belongs to the caller: copse_store_close().
  * Errors: ARGUMENT, MEMORY, NO_STORE, STORE_EXISTS, NOT_A_STORE, VERSION, CORRUPT,
  * FILE_SYSTEM, READ_ONLY, PERMISSION, COORDINATION, UNCLEAN, NO_SPACE, ADDRESS_SPACE,

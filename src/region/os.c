@@ -172,6 +172,76 @@ int os_size(int fd, const char *path, uint64_t *size) {
   return os_examine(fd, path, &identity, size);
 }
 
+/* --- whose a file is ------------------------------------------------------------------- */
+
+static int parent_of(const char *path, char folder[PATH_MAX]) {
+  const char *slash = strrchr(path, '/');
+  size_t size = slash ? (size_t)(slash - path) + 1 : 0; /* with it: it may be the root's */
+  if (size >= PATH_MAX)
+    return open_failed(ENAMETOOLONG, path);
+  memcpy(folder, slash ? path : ".", slash ? size : 1);
+  folder[slash ? size : 1] = 0;
+  return 0;
+}
+
+/* Whether path lies in a folder for everybody, and whether a file of `owner` there is one to be trusted. */
+static int look_at_folder(const char *path, uid_t owner, int like, int *shared, int *trusted) {
+  char folder[PATH_MAX];
+  struct stat parent, other;
+  int code = parent_of(path, folder);
+  if (code)
+    return code;
+  if (stat(folder, &parent) < 0 || (like >= 0 && fstat(like, &other) < 0))
+    return fail(errno, "examine the folder of", path);
+  *shared = parent.st_mode & S_ISVTX && parent.st_mode & (S_IWGRP | S_IWOTH);
+  *trusted = owner == 0 || owner == parent.st_uid || (like >= 0 && owner == other.st_uid);
+  return 0;
+}
+
+int os_check_planted(int fd, const char *path, int like) {
+  struct stat st;
+  int shared, trusted;
+  if (fstat(fd, &st) < 0)
+    return fail(errno, "examine", path);
+  int code = look_at_folder(path, st.st_uid, like, &shared, &trusted);
+  if (code || !shared)
+    return code;
+  if (!trusted && st.st_uid != geteuid())
+    return error_set(COPSE_E_PERMISSION,
+                     "%s belongs to user %u and lies where everybody may put files: it may have been "
+                     "planted; %s", path, (unsigned)st.st_uid,
+                     like < 0 ? "open it without COPSE_CREATE if you trust that user"
+                              : "have it removed");
+  if (like >= 0 && st.st_nlink > 1)
+    return error_set(COPSE_E_PERMISSION,
+                     "%s has another name too and lies where everybody may put files: it may have "
+                     "been planted; have it removed", path);
+  return 0;
+}
+
+int os_check_maker(const char *path, int like) {
+  int shared, trusted, code = look_at_folder(path, geteuid(), like, &shared, &trusted);
+  if (code == 0 && shared && !trusted)
+    return error_set(COPSE_E_PERMISSION,
+                     "%s must be made anew, by the owner of the store or by root: it lies where "
+                     "everybody may put files, and made by another user it would be refused", path);
+  return code;
+}
+
+int os_permit_like(int fd, const char *path, int like) {
+  struct stat st, own;
+  if (fstat(like, &st) < 0 || fstat(fd, &own) < 0)
+    return fail(errno, "examine", path);
+  mode_t mode = st.st_mode & 0777;
+  if ((own.st_uid != st.st_uid || own.st_gid != st.st_gid) &&
+      fchown(fd, st.st_uid, st.st_gid) < 0 && own.st_gid != st.st_gid &&
+      fchown(fd, (uid_t)-1, st.st_gid) < 0)
+    mode = (mode & ~(mode_t)070) | (mode & 07) << 3;
+  return fchmod(fd, mode) < 0 ? fail(errno, "set the permissions of", path) : 0;
+}
+
+/* --- where a file lies ------------------------------------------------------------------ */
+
 /* File systems known to be unsuitable, to be refused by name; those not listed are refused by
  * number. Network and layered ones break shared mappings or locks, the copying ones fault on
  * reserved pages when the disk is full. */
@@ -342,14 +412,11 @@ int os_sync(int fd, const char *path) {
 }
 
 int os_sync_names(const char *path) {
-  const char *slash = strrchr(path, '/');
-  size_t size = slash ? (size_t)(slash - path) + 1 : 0; /* with it: it may be the root's */
   char folder[PATH_MAX];
-  if (size >= sizeof folder)
-    return open_failed(ENAMETOOLONG, path);
-  memcpy(folder, slash ? path : ".", slash ? size : 1);
-  folder[slash ? size : 1] = 0;
-  int fd, result, errnum = OS_HOOK(OS_CALL_SYNC, folder, 0, 0);
+  int fd, result, code = parent_of(path, folder);
+  if (code)
+    return code;
+  int errnum = OS_HOOK(OS_CALL_SYNC, folder, 0, 0);
   if (errnum)
     return fail(errnum, "sync", folder);
   do
@@ -360,7 +427,7 @@ int os_sync_names(const char *path) {
   do
     result = fsync(fd);
   while (result < 0 && errno == EINTR);
-  int code = result < 0 ? fail(errno, "sync", folder) : 0;
+  code = result < 0 ? fail(errno, "sync", folder) : 0;
   close(fd);
   return code;
 }

@@ -30,6 +30,19 @@ int os_examine(int fd, const char *path, struct os_identity *identity, uint64_t 
 /* 1 when path names the open file, 0 when it names another one or nothing. */
 int os_is_at(int fd, const char *path);
 int os_size(int fd, const char *path, uint64_t *size);
+
+/* In a folder where others may put files, but not replace each other's (sticky: /tmp, /dev/shm), a
+ * file may have been planted. PERMISSION when the open file at path belongs neither to the caller,
+ * nor to root, nor to the folder's owner, nor, unless like is -1, to the owner of the open file
+ * `like`; with `like` also when the file has another name too. In other folders all who may put files
+ * may replace any: nothing is refused there. */
+int os_check_planted(int fd, const char *path, int like);
+/* PERMISSION when a file that the caller makes at path would be refused so to others. */
+int os_check_maker(const char *path, int like);
+/* Gives a file that the caller has made the permission bits of another, and its owner and group as far as
+ * the caller may; where the group stays another, it gets what everybody has. */
+int os_permit_like(int fd, const char *path, int like);
+
 /* Refuses file systems that are not on the list (tmpfs, ext4, xfs) with FILE_SYSTEM, naming
  * what it is; *memory is 1 on tmpfs and memfd. */
 int os_check_file_system(int fd, const char *path, int *memory);

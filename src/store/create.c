@@ -115,17 +115,23 @@ int store_create_anonymous(const struct copse_store_options *options, int *fd) {
   return result;
 }
 
+int store_file_make(const char *path, int like, int *fd) {
+  int new_fd, result = os_unlink(path);
+  if (result == 0 || result == COPSE_E_NO_STORE)
+    result = os_open(path, OS_WRITE | OS_CREATE | OS_EXCLUSIVE, 0600, &new_fd);
+  if (result)
+    return result;
+  result = os_permit_like(new_fd, path, like);
+  if (result)
+    os_close(new_fd);
+  else
+    *fd = new_fd;
+  return result;
+}
+
 /* Makes one coordination file of `size` bytes; *fd is open for writing. */
-static int file_make(const char *path, uint32_t mode, uint64_t size, int *fd) {
-  int new_fd, result;
-  if (path) {
-    result = os_unlink(path);
-    if (result && result != COPSE_E_NO_STORE)
-      return result;
-    result = os_open(path, OS_WRITE | OS_CREATE | OS_EXCLUSIVE, mode, &new_fd);
-  } else {
-    result = os_memfd("copse", &new_fd);
-  }
+static int file_make(const char *path, int like, uint64_t size, int *fd) {
+  int new_fd, result = path ? store_file_make(path, like, &new_fd) : os_memfd("copse", &new_fd);
   if (result)
     return result;
   result = os_allocate(new_fd, path ? path : "(anonymous)", 0, size);
@@ -133,6 +139,17 @@ static int file_make(const char *path, uint32_t mode, uint64_t size, int *fd) {
     os_close(new_fd);
   else
     *fd = new_fd;
+  return result;
+}
+
+/* The readers' file may have other permissions than the data, which a new one keeps. */
+static int readers_make(struct copse_store *store, int data_fd, int *fd) {
+  const char *path = store->readers_path;
+  int old = -1, found = path && os_open(path, OS_NOFOLLOW, 0, &old) == 0;
+  int kept = found && os_check_planted(old, path, data_fd) == 0;
+  int result = file_make(path, kept ? old : data_fd, READERS_CLIENTS + FORMAT_BLOCK, fd);
+  if (found)
+    os_close(old);
   return result;
 }
 
@@ -212,17 +229,19 @@ int coordination_create(struct copse_store *store, int data_fd) {
                      "%s was in use without durability when %s was lost; restore that file, or "
                      "remove the store and create it anew",
                      store->data.path, store->memory ? "its file -writers" : "the machine stopped");
-  result = nonce_make(&nonce);
-  if (result)
-    return result;
-  result = file_make(store->readers_path, store->mode, READERS_CLIENTS + FORMAT_BLOCK, &fd);
+  if (store->path)
+    result = os_check_maker(store->writers_path, data_fd);
+  if (result == 0)
+    result = nonce_make(&nonce);
+  if (result == 0)
+    result = readers_make(store, data_fd, &fd);
   if (result)
     return result;
   result = region_open(&store->readers, fd, store->readers_path ? store->readers_path : "(anonymous)",
                        !store->path, REGION_RW, READERS_BYTES, READERS_SLOTS + FORMAT_BLOCK);
   if (result)
     return result;
-  result = file_make(store->writers_path, store->mode, BOOKS_HOT + PAGE_CLASSES * HOT_DEPTH * 8, &fd);
+  result = file_make(store->writers_path, data_fd, BOOKS_HOT + PAGE_CLASSES * HOT_DEPTH * 8, &fd);
   if (result == 0)
     result = region_open(&store->writers, fd,
                          store->writers_path ? store->writers_path : "(anonymous)", !store->path,

@@ -40,9 +40,9 @@ int log_create(struct copse_store *store) {
   uint64_t bytes = store->header.sync_bytes ? store->header.sync_bytes : LOG_BYTES;
   uint64_t half = bytes / 2 / FORMAT_BLOCK * FORMAT_BLOCK;
   half = half < HALF_BYTES_LEAST ? HALF_BYTES_LEAST : half > HALF_BYTES_MOST ? HALF_BYTES_MOST : half;
-  int fd, result = os_unlink(store->log_path);
-  if (result == 0 || result == COPSE_E_NO_STORE)
-    result = os_open(store->log_path, OS_WRITE | OS_CREATE | OS_EXCLUSIVE, store->mode, &fd);
+  int fd, data_fd, result = region_descriptor(&store->data, &data_fd);
+  if (result == 0)
+    result = store_file_make(store->log_path, data_fd, &fd);
   if (result)
     return result;
   result = zeros_write(store, fd, sizeof(struct log_header) + 2 * half);
@@ -72,7 +72,12 @@ int log_open(struct copse_store *store, struct log *log) {
     return COPSE_NONE;
   if (result)
     return result;
-  result = os_size(fd, store->log_path, &size);
+  int data_fd;
+  result = region_descriptor(&store->data, &data_fd);
+  if (result == 0)
+    result = os_check_planted(fd, store->log_path, data_fd);
+  if (result == 0)
+    result = os_size(fd, store->log_path, &size);
   if (result == 0 && size < sizeof header)
     result = COPSE_NONE;
   if (result == 0)

@@ -92,13 +92,15 @@ static int boot_check(const struct copse_store *store, int data_fd, const uint8_
 static int coordination_map(struct copse_store *store, int data_fd, const char *path, int write,
                             uint64_t reserve, uint64_t minimum, uint64_t magic,
                             struct region *region) {
-  int fd, result = os_open(path, write ? OS_WRITE : 0, 0, &fd);
+  int fd, result = os_open(path, OS_NOFOLLOW | (write ? OS_WRITE : 0), 0, &fd);
   if (result == COPSE_E_NO_STORE)
     return COPSE_NONE;
   if (result)
     return result;
   struct readers_header head;
-  result = os_pread(fd, path, &head, sizeof head, 0);
+  result = os_check_planted(fd, path, data_fd);
+  if (result == 0)
+    result = os_pread(fd, path, &head, sizeof head, 0);
   if (result == COPSE_E_TRUNCATED ||
       (result == 0 && (head.magic != magic || head.nonce != store->header.nonce)))
     result = COPSE_NONE;
@@ -244,7 +246,7 @@ static int paths_make(struct copse_store *store, const char *path) {
  * dies. The data file goes last, so that a new store's coordination files are never met. */
 static int remove_at(const char *path, int only_begun) {
   struct copse_store files = {0};
-  int fd = -1, alone = 0, result = os_open(path, OS_WRITE, 0, &fd);
+  int fd = -1, alone = 0, result = os_open(path, OS_WRITE | OS_NOFOLLOW, 0, &fd);
   if (result)
     return result;
   result = paths_make(&files, path);
@@ -292,9 +294,15 @@ int copse_store_remove(const char *path) { return remove_at(path, 0); }
 /* Opens the data file at path, creating it when asked to. */
 static int data_open(struct copse_store *store, const char *path,
                      const struct copse_store_options *options, int *fd) {
-  unsigned access = store->flags & COPSE_READ_ONLY ? 0 : OS_WRITE;
+  int create = options->flags & COPSE_CREATE;
+  unsigned access = (store->flags & COPSE_READ_ONLY ? 0 : OS_WRITE) | (create ? OS_NOFOLLOW : 0);
   for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     int result = os_open(path, access, 0, fd);
+    if (result == 0 && create && !(options->flags & COPSE_EXCLUSIVE)) {
+      result = os_check_planted(*fd, path, -1);
+      if (result)
+        os_close(*fd);
+    }
     if (result == 0 && options->flags & COPSE_EXCLUSIVE) {
       int gone = header_read(store, *fd) == COPSE_E_NO_STORE;
       os_close(*fd);
@@ -305,7 +313,7 @@ static int data_open(struct copse_store *store, const char *path,
         return result;
       continue;
     }
-    if (result != COPSE_E_NO_STORE || !(options->flags & COPSE_CREATE))
+    if (result != COPSE_E_NO_STORE || !create)
       return result;
     result = store_create_file(path, options);
     if (result && (result != COPSE_E_STORE_EXISTS || options->flags & COPSE_EXCLUSIVE))
@@ -361,6 +369,8 @@ static int options_check(const struct copse_store_options *options) {
     return error_set(COPSE_E_ARGUMENT, "slow_reader %u is not known", options->slow_reader);
   if (options->flags & COPSE_CREATE && options->flags & COPSE_READ_ONLY)
     return error_set(COPSE_E_ARGUMENT, "a store cannot be created read-only");
+  if (options->mode & ~0777u)
+    return error_set(COPSE_E_ARGUMENT, "mode %o has more than permission bits (777)", options->mode);
   return 0;
 }
 
@@ -377,7 +387,6 @@ int copse_store_open(const char *path, const struct copse_store_options *options
   if (!store)
     return error_set(COPSE_E_MEMORY, "no memory for a store handle");
   store->flags = options->flags;
-  store->mode = options->mode ? options->mode : 0666;
   pthread_mutex_init(&store->mutex, NULL);
   syncer_init(store);
   if (path)

@@ -93,7 +93,6 @@ struct copse_store {
   char *path;             /* NULL: anonymous */
   char *readers_path, *writers_path, *log_path;
   uint32_t flags;         /* enum copse_open_flag */
-  uint32_t mode;
   int memory;             /* on tmpfs or memfd */
   struct data_header header;
   uint64_t segments;      /* max_bytes / segment */
@@ -171,6 +170,8 @@ int store_size_check(struct copse_store *store, const struct root *root);
 /* create.c: new data files and new coordination files. */
 int store_create_file(const char *path, const struct copse_store_options *options);
 int store_create_anonymous(const struct copse_store_options *options, int *fd);
+/* Makes an empty file beside the data file, in the place of what is there, with the permissions of an open file. */
+int store_file_make(const char *path, int like, int *fd);
 /* Writes another nonce to the header. */
 int nonce_write(struct copse_store *store, int data_fd, uint64_t nonce);
 /* Makes coordination files for a data file that nobody else has open, from its durable root. */

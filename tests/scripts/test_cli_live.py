@@ -279,6 +279,7 @@ def copy_and_compact_make_new_stores():
     run("load", store, "m", data="".join(f"{i * 7919 % 10007}\tvalue {i}\n" for i in range(8000)))
     run("del", store, "m", "--from", "3", "--to", "9")
     for command, disk in (("copy", False), ("compact", True)):
+        os.chmod(store, 0o640)
         target = new_path("target", disk)
         summary = out(command, store, target)
         assert "2 maps" in summary and "records" in summary, summary
@@ -286,6 +287,7 @@ def copy_and_compact_make_new_stores():
         assert out("maps", store) == out("maps", target)
         check_sound(target)
         assert stat(target)["max_bytes"] == stat(store)["max_bytes"]
+        assert os.stat(target).st_mode & 0o777 == 0o640
         assert "exists" in run(command, store, target, code=3).err
     small = new_path("small")
     run("load", store, "m", data="".join(f"{i}\t{'v' * 100}\n" for i in range(20000)))

@@ -17,7 +17,7 @@
 #include "test_store_fixture.h"
 
 static char *beside(const char *path, const char *suffix) {
-  static char names[4][700];
+  static char names[4][760];
   static int next;
   char *name = names[next++ % 4];
   snprintf(name, sizeof names[0], "%s%s", path, suffix);
@@ -421,6 +421,197 @@ TEST(permission) {
   if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
     SKIP("this process cannot become another user");
   CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* Runs in a child as a user who is not root; 77 when that cannot be. */
+static void become(uid_t user) {
+  if (getuid() != 0 || setgroups(0, NULL) || setgid(user) || setuid(user))
+    _exit(77);
+}
+
+static void child_good(pid_t child) {
+  int status;
+  CHECK_SYS(waitpid(child, &status, 0));
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+    SKIP("this process cannot become another user");
+  CHECK_MSG(WIFEXITED(status) && WEXITSTATUS(status) == 0, "wait status %x", (unsigned)status);
+}
+
+#define ALICE 65533u
+#define MALLORY 65534u
+
+/* A folder like /dev/shm: everybody may put files, nobody remove another's. */
+static char *shared_path(void) {
+  static char path[700];
+  const char *folder = test_shm_path("shared");
+  CHECK_SYS(mkdir(folder, 0700));
+  CHECK_SYS(chmod(folder, 01777));
+  snprintf(path, sizeof path, "%s/store", folder);
+  return path;
+}
+
+static void mode_is(const char *path, mode_t mode, uid_t owner) {
+  struct stat st;
+  CHECK_SYS(stat(path, &st));
+  CHECK_MSG((st.st_mode & 07777) == mode && st.st_uid == owner, "%s: mode %o of user %u", path,
+            (unsigned)st.st_mode & 07777, (unsigned)st.st_uid);
+}
+
+TEST(modes) {
+  const char *path = test_shm_path("store");
+  struct copse_store_options options = {.flags = COPSE_CREATE, .mode = 01666},
+                             sync = {.flags = COPSE_CREATE, .mode = 0664,
+                                     .durability = COPSE_DURABILITY_SYNC};
+  struct copse_store *store;
+  FAILS(copse_store_open(path, &options, &store), COPSE_E_ARGUMENT, "1666");
+  mode_t umask_before = umask(027);
+  int result = copse_store_open(path, &sync, &store);
+  umask(0);
+  CHECK_OK(result);
+  static const char *const suffixes[] = {"", "-readers", "-writers", "-log"};
+  for (int i = 0; i < 4; i++)
+    mode_is(beside(path, suffixes[i]), 0640, geteuid());
+  CHECK_OK(copse_store_close(store));
+  /* Made anew with no umask and no mode: as the data file is, the readers' file as the old one. */
+  CHECK_SYS(chmod(path, 0600));
+  CHECK_SYS(chmod(beside(path, "-readers"), 0622));
+  if (getuid() == 0)
+    CHECK_SYS(chown(path, ALICE, ALICE));
+  CHECK_SYS(unlink(beside(path, "-writers")));
+  CHECK_SYS(unlink(beside(path, "-log")));
+  CHECK_OK(copse_store_open(path, NULL, &store));
+  CHECK_OK(copse_store_close(store));
+  umask(umask_before);
+  uid_t owner = getuid() == 0 ? ALICE : getuid();
+  mode_is(beside(path, "-readers"), 0622, geteuid());
+  mode_is(beside(path, "-writers"), 0600, owner);
+  mode_is(beside(path, "-log"), 0600, owner);
+}
+
+static void data_copy(const char *from, const char *to) {
+  char bytes[8192];
+  ssize_t n;
+  int in = CHECK_SYS(open(from, O_RDONLY));
+  int out = CHECK_SYS(open(to, O_WRONLY | O_CREAT | O_TRUNC, 0666));
+  while ((n = read(in, bytes, sizeof bytes)) > 0)
+    CHECK_EQ(write(out, bytes, (size_t)n), n);
+  CHECK_SYS(fchmod(out, 0666));
+  close(in);
+  close(out);
+}
+
+static void alice_makes(const char *path) {
+  pid_t child = test_fork();
+  if (child == 0) {
+    become(ALICE);
+    umask(0);
+    store_make(path);
+    _exit(0);
+  }
+  child_good(child);
+}
+
+/* Mallory puts a file where alice's coordination file was: a copy of it, which names the right nonce. */
+TEST(planted_coordination_file) {
+  static const char *const suffixes[] = {"-readers", "-writers"};
+  const char *path = shared_path(), *other = test_shm_path("other");
+  alice_makes(path);
+  for (int i = 0; i < 2; i++) {
+    const char *file = beside(path, suffixes[i]);
+    CHECK_SYS(rename(file, other));
+    pid_t child = test_fork();
+    if (child == 0) {
+      become(MALLORY);
+      umask(0);
+      data_copy(other, file);
+      _exit(0);
+    }
+    child_good(child);
+    for (int reader = 0; reader < 2; reader++) {
+      struct copse_store_options options = {.flags = reader ? COPSE_READ_ONLY : 0};
+      child = test_fork();
+      if (child == 0) {
+        struct copse_store *store;
+        become(ALICE);
+        FAILS(copse_store_open(path, &options, &store), COPSE_E_PERMISSION, "planted");
+        _exit(0);
+      }
+      child_good(child);
+    }
+    CHECK_SYS(unlink(file));
+    CHECK_SYS(symlink(other, file));
+    child = test_fork();
+    if (child == 0) {
+      struct copse_store *store;
+      become(ALICE);
+      FAILS(copse_store_open(path, NULL, &store), COPSE_E_NOT_A_STORE, "symbolic link");
+      _exit(0);
+    }
+    child_good(child);
+    CHECK_SYS(unlink(file));
+    CHECK_SYS(rename(other, file));
+    CHECK_SYS(link(file, beside(path, "-other")));
+    child = test_fork();
+    if (child == 0) {
+      struct copse_store *store;
+      become(ALICE);
+      FAILS(copse_store_open(path, NULL, &store), COPSE_E_PERMISSION, "another name");
+      CHECK_SYS(unlink(beside(path, "-other")));
+      CHECK_OK(copse_store_open(path, NULL, &store));
+      CHECK_OK(copse_store_close(store));
+      _exit(0);
+    }
+    child_good(child);
+  }
+}
+
+/* Another user's writer does not leave alice files that she would refuse. */
+TEST(coordination_files_are_the_owners_to_make) {
+  const char *path = shared_path();
+  alice_makes(path);
+  CHECK_SYS(unlink(beside(path, "-readers")));
+  CHECK_SYS(unlink(beside(path, "-writers")));
+  pid_t child = test_fork();
+  if (child == 0) {
+    struct copse_store *store;
+    become(MALLORY);
+    FAILS(copse_store_open(path, NULL, &store), COPSE_E_PERMISSION, "owner of the store");
+    _exit(0);
+  }
+  child_good(child);
+  struct copse_store *store;
+  CHECK_OK(copse_store_open(path, NULL, &store)); /* root may: it gives them to alice */
+  CHECK_OK(copse_store_close(store));
+  mode_is(beside(path, "-writers"), 0666, ALICE);
+  mode_is(beside(path, "-readers"), 0666, ALICE);
+}
+
+/* Who creates a store gets one of their own, or an error. */
+TEST(planted_store) {
+  const char *path = shared_path(), *target = test_shm_path("target");
+  alice_makes(path);
+  pid_t child = test_fork();
+  if (child == 0) {
+    struct copse_store *store;
+    struct copse_store_options create = {.flags = COPSE_CREATE},
+                               exclusive = {.flags = COPSE_CREATE | COPSE_EXCLUSIVE};
+    become(MALLORY);
+    FAILS(copse_store_open(path, &create, &store), COPSE_E_PERMISSION, "planted");
+    FAILS(copse_store_open(path, &exclusive, &store), COPSE_E_STORE_EXISTS, path);
+    CHECK_OK(copse_store_open(path, NULL, &store)); /* alice's, on purpose */
+    CHECK_OK(copse_store_close(store));
+    _exit(0);
+  }
+  child_good(child);
+  struct copse_store *store;
+  struct copse_store_options create = {.flags = COPSE_CREATE};
+  const char *links = beside(path, "2");
+  CHECK_SYS(symlink(target, links));
+  FAILS(copse_store_open(links, &create, &store), COPSE_E_NOT_A_STORE, "symbolic link");
+  CHECK_EQ(access(target, F_OK), -1);
+  store_make(target);
+  FAILS(copse_store_open(links, &create, &store), COPSE_E_NOT_A_STORE, "symbolic link");
+  FAILS(copse_store_remove(links), COPSE_E_NOT_A_STORE, "symbolic link");
 }
 
 /* --- removing ------------------------------------------------------------------------------ */
