@@ -179,7 +179,7 @@ class Store:
         """The page's bytes; its head is checked."""
         offset, size_class = (ref & (1 << 48) - 1) * UNIT, ref >> 48
         need(FIRST_PAGE <= offset < self.limit, f"reference {ref:x} lies outside")
-        birth, _, found, height, units = struct.unpack_from("<QIBBH", self.data, offset)
+        birth, checksum, found, height, units = struct.unpack_from("<QIBBH", self.data, offset)
         size = units * UNIT
         if size_class == RUN:
             need(offset % BLOCK == 0, f"run {ref:x} is not at a block")
@@ -195,6 +195,10 @@ class Store:
         need(found in (kind if isinstance(kind, tuple) else (kind,)) and
              (level is None or height == level), f"page {ref:x} is of another kind")
         need(birth <= self.root_version, f"page {ref:x} is newer than the root")
+        if self.durability > 1:
+            expected = (crc32c(self.data[offset:offset + 8]) ^
+                        crc32c(self.data[offset + 12:offset + size]))
+            need(checksum == (expected or 1), f"page {ref:x} differs from its checksum")
         return self.data[offset:offset + size]
 
     def map_entry(self, id):

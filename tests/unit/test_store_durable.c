@@ -1,6 +1,7 @@
 /* test_store_durable.c - durability sync: what snapshots show, what a commit waits for, the log's file,
  * writes that fail, forks. That nothing acknowledged is lost is shown in tests/kill and tests/power. */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -286,6 +287,31 @@ TEST(commits_of_forked_children) {
   CHECK_EQ(stat_of(store).durable_version, first + 1500);
   store_sound(store);
   copse_map_close(map);
+  CHECK_OK(copse_store_close(store));
+}
+
+static void *commits_make(void *context) {
+  struct copse_store *store = context;
+  struct copse_map *map = map_new(store, "m");
+  for (int i = 0; i < 200; i++) {
+    set_text(store, map, "a", "a value that is a little longer than it needs to be");
+    value_is(store, map, 0, "a value that is a little longer than it needs to be");
+  }
+  copse_map_close(map);
+  return NULL;
+}
+
+/* Of one handle; the thread of the library makes durable roots meanwhile. */
+TEST(commits_of_threads) {
+  struct copse_store *store = store_open(test_disk_path("store"), 1);
+  uint64_t first = copse_store_version(store);
+  pthread_t threads[3];
+  for (int i = 0; i < 3; i++)
+    CHECK_EQ(pthread_create(&threads[i], NULL, commits_make, store), 0);
+  for (int i = 0; i < 3; i++)
+    pthread_join(threads[i], NULL);
+  CHECK_EQ(stat_of(store).durable_version, first + 1 + 600);
+  store_sound(store);
   CHECK_OK(copse_store_close(store));
 }
 
