@@ -63,17 +63,42 @@ uint64_t write_random(const struct engine *engine, void *writer, struct random *
   }
 }
 
+/* Single puts that are not waited for. They count when all of them are seen. */
+static void play_putter(const struct scene *scene, void *writer) {
+  const struct actor_task *task = scene->task;
+  struct random random = {task->seed};
+  uint64_t key[KEY_SIZE / 8], value[VALUE_SIZE_MAX / 8], done = 0;
+  uint64_t deadline = atomic_load(&scene->stage->deadline_ns), before = now_ns();
+  while (before < deadline) {
+    uint64_t i = random_below(&random, task->records);
+    key_make(i, key);
+    value_make(i, random_next(&random), value, task->value_size);
+    scene->engine->put_later(writer, key, KEY_SIZE, value, task->value_size);
+    uint64_t after = now_ns();
+    histogram_add(&scene->result->latency, after - before);
+    done += after <= deadline;
+    before = after;
+  }
+  scene->engine->put_settle(writer);
+  scene->result->ops = scene->result->commits = done;
+}
+
 static void play_writer(const struct scene *scene, void *writer) {
   const struct actor_task *task = scene->task;
   struct random random = {task->seed};
+  unsigned batch = task->batch ? task->batch : 1;
+  if (task->batch == 0 && scene->engine->put_later) {
+    play_putter(scene, writer);
+    return;
+  }
   uint64_t deadline = atomic_load(&scene->stage->deadline_ns), before = now_ns();
   while (before < deadline) {
     scene->result->retries +=
-        write_random(scene->engine, writer, &random, task->records, task->value_size, task->batch);
+        write_random(scene->engine, writer, &random, task->records, task->value_size, batch);
     uint64_t after = now_ns();
     histogram_add(&scene->result->latency, after - before);
     if (after <= deadline) {
-      scene->result->ops += task->batch;
+      scene->result->ops += batch;
       scene->result->commits++;
     }
     before = after;

@@ -83,6 +83,11 @@ struct engine {
   int (*put)(void *writer, const void *key, size_t key_size, const void *value, size_t value_size,
              bool append);
   int (*txn_commit)(void *writer);
+  /* A put that other processes see soon, without waiting for it; what was put so is seen when
+   * put_settle returns. NULL, both: the engine has no such thing. */
+  void (*put_later)(void *writer, const void *key, size_t key_size, const void *value,
+                    size_t value_size);
+  void (*put_settle)(void *writer);
 };
 
 /* Those compiled in, in order of appearance; engine_find gives NULL for an unknown name. */

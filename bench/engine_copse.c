@@ -18,6 +18,8 @@ struct copse_writer_state {
   struct copse_store *store;
   struct copse_map *map;
   struct copse_txn *txn;
+  struct copse_batch *batch;
+  struct copse_ticket last;
 };
 
 _Static_assert(sizeof(struct engine_bytes) == sizeof(struct copse_bytes) &&
@@ -140,10 +142,15 @@ static void *writer_open(void *handle) {
   struct copse_writer_state *writer = calloc(1, sizeof *writer);
   writer->store = db->store;
   writer->map = db->map;
+  check(copse_batch_open(db->store, &writer->batch), "copse_batch_open");
   return writer;
 }
 
-static void writer_close(void *writer) { free(writer); }
+static void writer_close(void *handle) {
+  struct copse_writer_state *writer = handle;
+  copse_batch_close(writer->batch);
+  free(writer);
+}
 
 static int txn_begin(void *handle) {
   struct copse_writer_state *writer = handle;
@@ -164,6 +171,23 @@ static int txn_commit(void *handle) {
   struct copse_writer_state *writer = handle;
   check(copse_txn_commit(writer->txn, NULL), "copse_txn_commit");
   return ENGINE_DONE;
+}
+
+static void put_later(void *handle, const void *key, size_t key_size, const void *value,
+                      size_t value_size) {
+  struct copse_writer_state *writer = handle;
+  check(copse_batch_put(writer->batch, writer->map, key, key_size, value, value_size),
+        "copse_batch_put");
+  check(copse_batch_commit(writer->batch, COPSE_BATCH_ACCEPTED, -1, &writer->last),
+        "copse_batch_commit");
+}
+
+static void put_settle(void *handle) {
+  struct copse_writer_state *writer = handle;
+  struct copse_outcome outcome;
+  check(copse_batch_outcome(writer->store, &writer->last, COPSE_BATCH_VISIBLE, -1, &outcome),
+        "copse_batch_outcome");
+  check(outcome.result, "a batch");
 }
 
 const struct engine engine_copse = {
@@ -187,4 +211,6 @@ const struct engine engine_copse = {
     .txn_begin = txn_begin,
     .put = put,
     .txn_commit = txn_commit,
+    .put_later = put_later,
+    .put_settle = put_settle,
 };

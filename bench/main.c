@@ -42,6 +42,8 @@ static const char *const QUICK_ROWS[] = {
     "writers1 p999_ns",
     "writers1 worst_ns",
     "writers1 least_share",
+    "writers1-async puts_s",
+    "writers1-async least_share",
     "writers100 puts_s",
     "visibility p50_ns",
     "visibility p99_ns",

@@ -1,5 +1,6 @@
 /* workload_write.c - put1: random puts of existing keys, one per commit, by one process; and
- * writers1, writers100: the same by 1, 2, 4 and 8 writer processes, 1 or 100 puts per commit; and
+ * writers1, writers100: the same by 1, 2, 4 and 8 writer processes, 1 or 100 puts per commit;
+ * writers1-async: single puts that are not waited for, where the engine has them, else commits; and
  * durable: by 1 and 4, on a disk, each commit surviving a power cut.
  * Latencies are of whole transactions, from before begin until the commit has returned. */
 #include "bench.h"
@@ -82,7 +83,7 @@ static void one_round(struct bench *bench, const char *name, const struct store 
 
 void workload_writers(struct bench *bench, const char *name) {
   const struct settings *settings = bench->settings;
-  unsigned batch = strcmp(name, "writers100") == 0 ? 100 : 1;
+  unsigned batch = strcmp(name, "writers100") == 0 ? 100 : strcmp(name, "writers1") == 0;
   for (unsigned round = 0; bench_round(bench, round, settings->writer_rounds); round++)
     for (unsigned writers = 1; writers <= 8; writers *= 2)
       for (size_t e = 0; e < settings->engine_count; e++) {

@@ -19,6 +19,8 @@ const struct workload workloads[] = {
     {"mixed", "a writer (single puts) and a reader (a snapshot per get) at once", true, 2.4,
      workload_mixed},
     {"writers1", "1, 2, 4, 8 writer processes, one put per commit", true, 5.5, workload_writers},
+    {"writers1-async", "the same, not waiting (peers without it: waiting)", true, 5.5,
+     workload_writers},
     {"writers100", "the same, 100 puts per commit", true, 5.5, workload_writers},
     {"durable", "1 and 4 writer processes on a disk, one put per commit, each synced", false, 3,
      workload_durable},

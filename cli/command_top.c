@@ -63,6 +63,7 @@ static void show_json(struct text *out, const struct sample *before, const struc
   json_double(&w, "aborts_per_s", RATE(aborts));
   json_double(&w, "puts_per_s", RATE(puts));
   json_double(&w, "deletes_per_s", RATE(deletes));
+  json_double(&w, "batches_per_s", RATE(batches));
   json_double(&w, "lock_waits_per_s", RATE(lock_waits));
   json_double(&w, "wakes_per_s", RATE(wakes));
   json_object(&w, "stat");
@@ -127,6 +128,7 @@ static void show_text(struct text *out, const char *path, const struct sample *b
   add_rate(out, ", puts", RATE(puts));
   add_rate(out, ", deletes", RATE(deletes));
   add_rate(out, ", aborts", RATE(aborts));
+  add_rate(out, ", batches", RATE(batches));
   add_rate(out, ", wakes", RATE(wakes));
   text_byte(out, '\n');
   show_waits(out, before, now);

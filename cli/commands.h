@@ -6,6 +6,7 @@
 
 extern const struct command command_bench;
 extern const struct command command_check;
+extern const struct command command_combine;
 extern const struct command command_compact;
 extern const struct command command_copy;
 extern const struct command command_create;

@@ -2,6 +2,7 @@
 #ifndef COPSE_COPSE_H
 #define COPSE_COPSE_H
 
+#include "batch.h"
 #include "cursor.h"
 #include "error.h"
 #include "follow.h"

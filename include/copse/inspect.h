@@ -39,6 +39,9 @@ struct copse_stat {
   char long_hold_command[16];
   uint64_t takeovers;        /* write locks taken from dead processes */
   uint64_t reaped;           /* dead processes cleaned up after */
+  uint64_t batches;          /* that were applied or refused */
+  uint64_t batches_refused;
+  uint64_t batch_rounds;     /* transactions that did it: each applies all that it finds */
   uint64_t wakes;            /* commits that had to wake a waiter */
   uint64_t syncs;            /* times that a root slot was written */
   uint64_t log_records;      /* durability sync: groups of commits made durable by the log */

@@ -47,6 +47,17 @@
   X(durable_root_synced)    /* sync: the root slot is on disk */                                   \
   X(remove_begun)           /* remove: the header says so, all files are there */                  \
   X(remove_file)            /* remove: a coordination file is gone, the data file is not */        \
+  X(ring_claimed)           /* batch: a ring is ours, nothing is in it */                          \
+  X(ring_entry_written)     /* batch: part of an entry is in the ring, which does not count it */  \
+  X(ring_tail_raised)       /* batch: the ring counts the entry, nobody was told */                \
+  X(ring_staged)            /* batch: an entry was left for whoever holds the lock */              \
+  X(ring_marked)            /* combiner: about to note what it applied */                          \
+  X(ring_version_set)       /* combiner: the version is noted, the position is not */              \
+  X(ring_consumed)          /* combiner: both are noted, the version is not published */           \
+  X(combine_collected)      /* combiner: entries are copied, none is applied */                    \
+  X(combine_applied)        /* combiner: all are applied, nothing is noted in the rings */         \
+  X(combine_outcomes)       /* combiner: outcomes are written, the version is not published */     \
+  X(combine_published)      /* combiner: published, those who wait for room were not woken */      \
   X(create_header)          /* create: the data file has a header, no coordination files yet */    \
   X(create_coordination)    /* create: coordination files written, not yet named by the header */
 

@@ -18,6 +18,7 @@ static const struct {
     [AREA_SEGMENTS] = {AREA_SEGMENTS_SHIFT, sizeof(uint64_t) + sizeof(struct segment)},
     [AREA_CHUNKS] = {AREA_CHUNKS_SHIFT, sizeof(struct chunk)},
     [AREA_UNDO] = {AREA_UNDO_SHIFT, sizeof(struct undo_entry)},
+    [AREA_RINGS] = {AREA_RINGS_SHIFT, RING_BYTES},
 };
 
 static uint64_t piece_count(enum area area, unsigned piece) {
@@ -154,4 +155,33 @@ int areas_check(struct pager *pager) {
     pager->reach[area] = pager->limits_known[area];
   }
   return 0;
+}
+
+/* --- rings --------------------------------------------------------------------------- */
+
+uint64_t pager_rings(const struct pager *pager) { return pager->limits_known[AREA_RINGS]; }
+
+void *pager_ring(const struct pager *pager, uint64_t index) {
+  struct place place = area_place(pager, AREA_RINGS, AREA_RINGS_SHIFT, index);
+  return place.piece + place.index * RING_BYTES;
+}
+
+int pager_ring_make(struct pager *pager) {
+  uint64_t index = pager_rings(pager);
+  if (index >= RINGS_MAX)
+    return error_set(COPSE_E_TOO_MANY, "%u processes have room for batches already", RINGS_MAX);
+  int result = area_grow(pager, AREA_RINGS, index + 1);
+  if (result)
+    return result;
+  memset(pager_ring(pager, index), 0, RING_BYTES);
+  books_order();
+  pager->limits_known[AREA_RINGS] = pager->books->ring_limit = index + 1;
+  return 0;
+}
+
+int pager_log(struct pager *pager, const uint64_t *word) {
+  int result = books_undo_room(pager, 1);
+  if (result == 0)
+    books_log(pager, word);
+  return result;
 }

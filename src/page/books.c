@@ -44,7 +44,8 @@ void books_undo_to(struct pager *pager, uint64_t keep) {
     const struct undo_entry *entry = books_undo(pager, --count);
     uint64_t at = *(const volatile uint64_t *)&entry->offset;
     if (at >= words && (at < pieces || at >= BOOKS_HOT) && at % 8 == 0 && at < end)
-      *(uint64_t *)(pager->writers + at) = entry->old;
+      /* Released, since words of rings are read without the lock. pairs: ring-consume */
+      __atomic_store_n((uint64_t *)(pager->writers + at), entry->old, __ATOMIC_RELEASE);
     POINT(rollback_step);
   }
   books_order();

@@ -45,16 +45,22 @@ int books_undo_room(struct pager *pager, uint64_t entries);
 /* Puts old values back, newest first, down to `keep` entries. */
 void books_undo_to(struct pager *pager, uint64_t keep);
 
-/* Changes a word of the writers' file so that it can be undone. Room must have been made. */
-static inline void books_set(struct pager *pager, uint64_t *word, uint64_t value) {
+/* Notes a word of the writers' file, which may then be changed and is put back by undoing. Room must
+ * have been made. */
+static inline void books_log(struct pager *pager, const uint64_t *word) {
   struct books *books = pager->books;
   struct undo_entry *entry = books_undo(pager, books->undo_count);
-  entry->offset = (uint64_t)((uint8_t *)word - pager->writers);
+  entry->offset = (uint64_t)((const uint8_t *)word - pager->writers);
   entry->old = *word;
   books_order();
   books->undo_count++;
   books_order();
   POINT(undo_logged);
+}
+
+/* Changes a word so that it can be undone. */
+static inline void books_set(struct pager *pager, uint64_t *word, uint64_t value) {
+  books_log(pager, word);
   *word = value;
 }
 

@@ -21,6 +21,7 @@
  *             segment of small pages) and a struct segment; in a piece, the words come first
  *   chunks    struct chunk: pages of lists (pending, parked, condemned)
  *   undo      struct undo_entry: the undo log
+ *   rings     struct ring (sync/format.h): batches that processes left to be applied
  */
 #ifndef PAGE_FORMAT_H
 #define PAGE_FORMAT_H
@@ -96,11 +97,16 @@ enum book_word {
   BOOK_WORDS = 64,
 };
 
-enum area { AREA_SEGMENTS, AREA_CHUNKS, AREA_UNDO, AREAS };
+enum area { AREA_SEGMENTS, AREA_CHUNKS, AREA_UNDO, AREA_RINGS, AREAS };
 #define AREA_SEGMENTS_SHIFT 9u /* 140 KiB: for 128 MiB of data */
 #define AREA_CHUNKS_SHIFT 4u   /* 64 KiB */
 #define AREA_UNDO_SHIFT 12u    /* 64 KiB */
+#define AREA_RINGS_SHIFT 0u
 #define AREA_PIECES 32u
+
+/* A ring of batches; what is in it is sync/format.h. */
+#define RING_BYTES 299008u
+#define RINGS_MAX 16384u
 
 /* Freed pages that one old version keeps from reuse. */
 struct bucket {
@@ -116,10 +122,10 @@ struct books {
   union { /* how many have storage; they only rise, and are not undone */
     uint64_t limits[AREAS]; /* 16 enum area */
     struct {
-      uint64_t segment_limit, chunk_limit, undo_limit;
+      uint64_t segment_limit, chunk_limit, undo_limit, ring_limit;
     };
   };
-  uint64_t zero[3];
+  uint64_t zero[2];
   uint64_t words[BOOK_WORDS]; /* 64 enum book_word */
   uint64_t partial[64];       /* per class: a segment + 1 that has free pages, 0: none */
   struct bucket buckets[BUCKETS];
@@ -174,7 +180,7 @@ static inline uint64_t books_bytes_least(uint64_t segments) {
 /* Address space that it wants: lists for every 512 bytes of data, and room for the undo log. */
 static inline uint64_t books_bytes(uint64_t segments) {
   return books_bytes_least(segments) + segments * (FORMAT_SEGMENT / 16) +
-         2 * UNDO_ENTRIES_MAX * sizeof(struct undo_entry);
+         2 * UNDO_ENTRIES_MAX * sizeof(struct undo_entry) + (uint64_t)RINGS_MAX * 2 * RING_BYTES;
 }
 
 #endif

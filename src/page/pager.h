@@ -168,4 +168,12 @@ int pager_is_booked(const struct pager *pager, uint64_t ref);
 int pager_each_place(struct pager *pager,
                      int (*visit)(void *context, uint64_t offset, uint32_t size), void *context);
 
+/* Rings of batches: how many there are, as far as pager_check() or pager_ring_make() saw; one of them;
+ * one more, all zero. Errors: NO_SPACE, ADDRESS_SPACE, TOO_MANY. */
+uint64_t pager_rings(const struct pager *pager);
+void *pager_ring(const struct pager *pager, uint64_t index);
+int pager_ring_make(struct pager *pager);
+/* Notes a word of a ring before it is changed: the transaction's end decides over it. Errors: LIMIT, NO_SPACE. */
+int pager_log(struct pager *pager, const uint64_t *word);
+
 #endif

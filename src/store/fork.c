@@ -74,6 +74,7 @@ static void store_adopt(struct copse_store *store) {
   store->client = store->passage.client;
   syncer_forget(store);
   group_forget(store);
+  leaver_forget(store);
   /* relaxed: this process has one thread now */
   atomic_store_explicit(&store->told, 0, memory_order_relaxed);
   for (struct copse_snapshot *s = store->cache, *next; s; s = next) {

@@ -40,6 +40,9 @@ static void words_stat(const struct copse_store *store, struct copse_stat *stat)
   stat->takeovers = READ(words->takeovers);
   stat->reaped = READ(words->reaped);
   stat->wakes = READ(words->wakes);
+  stat->batches = READ(words->batches);
+  stat->batches_refused = READ(words->batches_refused);
+  stat->batch_rounds = READ(words->rounds);
   stat->refusals = READ(words->refusals);
   stat->syncs = READ(words->syncs);
   stat->recovered_version = READ(words->recovered);

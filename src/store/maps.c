@@ -368,6 +368,15 @@ static int map_scan(struct scan_target *target) {
   return result == 2 ? 0 : store_fault(view->store, result);
 }
 
+int map_by_id(struct copse_view *view, uint32_t id, uint64_t tag, struct copse_map *map) {
+  const struct copse_map asked = {.store = view->store, .id = id, .tag = tag};
+  struct scan_target target = {.view = view, .map = &asked};
+  int result = map_scan(&target);
+  if (result == 0)
+    *map = map_of_entry(view->store, &target.record.entry);
+  return result;
+}
+
 int copse_map_info(struct copse_view *view, struct copse_map *map, struct copse_map_info *info) {
   struct scan_target target = {.view = view, .map = map, .info = info};
   return map_scan(&target);

@@ -202,6 +202,7 @@ static void store_release(struct copse_store *store) {
     region_close(&store->data);
   pager_free(&store->pager);
   group_close(store);
+  combine_free(store);
   for (struct copse_snapshot *s = store->cache, *next; s; s = next) {
     next = s->next;
     oust_free(s);
@@ -389,6 +390,7 @@ int copse_store_open(const char *path, const struct copse_store_options *options
   store->flags = options->flags;
   pthread_mutex_init(&store->mutex, NULL);
   syncer_init(store);
+  leaver_init(store);
   if (path)
     result = paths_make(store, path);
   if (result == 0)
@@ -451,8 +453,12 @@ int copse_store_close(struct copse_store *store) {
   syncer_stop(store);
   guard_remove(store);
   fork_unregister(store);
-  if (store->path && !(store->flags & COPSE_READ_ONLY) && store->client.live_page)
-    result = leave(store);
+  if (!(store->flags & COPSE_READ_ONLY) && store->client.live_page)
+    result = leaver_close(store);
+  if (store->path && !(store->flags & COPSE_READ_ONLY) && store->client.live_page) {
+    int left_files = leave(store);
+    result = left_files ? left_files : result;
+  }
   store_release(store);
   return result;
 }

@@ -12,6 +12,7 @@
 #include "store/format.h"
 #include "sync/client.h"
 #include "sync/lock.h"
+#include "sync/ring.h"
 #include "sync/slots.h"
 #include "sync/wait.h"
 #include "tree/tree.h"
@@ -89,6 +90,16 @@ struct syncer {
   int ends;
 };
 
+/* This process's ring. */
+struct leaver {
+  pthread_mutex_t mutex; /* held while an entry is left, never while anything is waited for */
+  _Atomic(struct ring *) ring; /* NULL: no batch was committed yet */
+  uint64_t tail, settled;  /* as far as we know; ring.h */
+  uint64_t lock_word, lock_word_ns; /* the lock word last met, and when first: to notice a dead holder */
+};
+
+struct combine; /* combine.c */
+
 struct copse_store {
   char *path;             /* NULL: anonymous */
   char *readers_path, *writers_path, *log_path;
@@ -121,6 +132,8 @@ struct copse_store {
 
   struct syncer syncer;
   struct group *group; /* durability sync; NULL in other stores and when opened read-only */
+  struct leaver leaver;
+  struct combine *combine; /* used by the holder of the writer lock; NULL: not yet */
   struct client_passage passage; /* while forking */
   struct copse_store *next; /* all open stores of the process */
 };
@@ -263,6 +276,8 @@ int catalog_parse(const struct tree_value *value, struct catalog_record *record)
 extern const struct copse_map catalog_map; /* its handle, of no store */
 /* What a handle of the map says. */
 struct copse_map map_of_entry(struct copse_store *store, const struct catalog_entry *entry);
+/* What map has this id and tag; NO_MAP. Reads the whole catalog. */
+int map_by_id(struct copse_view *view, uint32_t id, uint64_t tag, struct copse_map *map);
 
 /* view.c: a map's tree in a view. */
 int view_refuse(const struct copse_view *view);
@@ -289,13 +304,69 @@ static inline int key_check(const struct copse_map *map, const void *key, size_t
   int fits = size <= COPSE_KEY_MAX && (map->key_kind != COPSE_KEY_U64 || size == 8) && (key || !size);
   return __builtin_expect(fits, 1) ? 0 : key_refuse(map, size);
 }
+int value_size_check(const struct copse_map *map, size_t size);
 /* Lent memory comes from the read-only mapping. */
 static inline const void *view_lend(const struct copse_view *view, const uint8_t *data) {
   const struct region *region = &view->store->data;
   return view->txn ? region->ro + (data - region->rw) : data;
 }
 
-/* txn.c: the transaction's copy of a map; COPSE_NONE when it is not there. */
+/* leave.c: this process's ring. */
+static inline struct ring *leaver_ring(const struct copse_store *store) {
+  /* pairs: ring-owner */
+  return atomic_load_explicit(&store->leaver.ring, memory_order_acquire);
+}
+void leaver_init(struct copse_store *store);
+/* In a forked child, which has no ring yet. */
+void leaver_forget(struct copse_store *store);
+/* With the lock: takes a ring, if there is none yet. Errors: NO_SPACE, ADDRESS_SPACE, TOO_MANY, CORRUPT. */
+int leaver_claim(struct copse_store *store);
+/* The number for a batch that is not left, but applied by its process. */
+uint64_t leaver_number(struct copse_store *store);
+/* Leaves an entry, whose head receives the batch's number; *end is its end. 0: done; COPSE_NONE: no room. */
+int leaver_leave(struct copse_store *store, struct ring_entry *entry, uint64_t *end);
+/* Waits for room, for a short time only. */
+int leaver_wait(struct copse_store *store, uint32_t bytes, uint64_t deadline_ns);
+/* 1: all up to `end` was applied and is published. */
+int leaver_is_applied(struct copse_store *store, uint64_t end);
+/* 1: the lock has long been held by the same holder, of whom it is to be asked whether it lives. */
+int leaver_holder_is_old(struct copse_store *store);
+/* Applies what this process left, and gives its ring back. */
+int leaver_close(struct copse_store *store);
+
+/* combine.c: with the writer lock. */
+/* A batch that is applied without having been left. */
+struct own_batch {
+  const uint8_t *entry; /* struct ring_entry and what follows */
+  size_t bytes;
+  struct ring_result result;
+};
+/* Applies what was left, up to a bounded part of it, and then own (may be NULL), and publishes it all
+ * as one version. *applied: how many batches. */
+int combine_round(struct copse_store *store, struct own_batch *own, uint64_t *applied);
+#define COMBINE_NS UINT64_C(4000000) /* a caller that has other things to do applies others' batches for so long */
+/* Rounds as long as there is work and nobody waits for the lock, for about budget_ns. */
+int combine_rounds(struct copse_store *store, uint64_t budget_ns, uint64_t *applied);
+/* All that this process left. */
+int combine_own(struct copse_store *store);
+void combine_free(struct copse_store *store);
+/* Without the lock, after giving it back: takes it again if something was left meanwhile. */
+void combine_left(struct copse_store *store);
+
+/* txn.c: the writer lock and the one transaction. */
+int writer_check(struct copse_store *store); /* may this process write? READ_ONLY, FORKED */
+int writer_take(struct copse_store *store, int64_t timeout_ns);
+int writer_try(struct copse_store *store); /* 1: the lock is ours */
+int writer_is_self(const struct copse_store *store); /* 1: this thread has it */
+void writer_end(struct copse_store *store);
+/* With the lock: begins; ends without a trace; publishes (unchanged_too: even if no map has changed). The
+ * lock stays ours, also on an error, with which nothing is begun any more. */
+int txn_open(struct copse_store *store);
+void txn_undo(struct copse_txn *txn);
+int txn_finish(struct copse_txn *txn, int unchanged_too, uint64_t *version);
+/* After a commit, without the lock: sees to it that it becomes durable, as the store's durability asks for. */
+int writer_settle(struct copse_store *store, uint64_t version);
+/* The transaction's copy of a map; COPSE_NONE when it is not there. */
 int txn_map_look_up(struct copse_txn *txn, const struct copse_map *map, struct txn_map **own);
 static inline int txn_map_find(struct copse_txn *txn, const struct copse_map *map,
                                struct txn_map **own) {

@@ -105,15 +105,18 @@ static int base_load(struct copse_store *store) {
   return 0;
 }
 
-static void writer_end(struct copse_store *store) {
-  store->txn.active = 0;
-  view_open_set(&store->txn.view, 0);
+static void saves_free(struct copse_txn *txn) {
+  while (txn->save_count)
+    free(txn->saves[--txn->save_count].maps);
+}
+
+void writer_end(struct copse_store *store) {
   /* relaxed: compared by the thread that set it only */
   atomic_store_explicit(&store->writer_thread, 0, memory_order_relaxed);
   lock_release(&store->client, store->writers.rw);
 }
 
-int copse_txn_begin(struct copse_store *store, int64_t timeout_ns, struct copse_txn **out) {
+int writer_check(struct copse_store *store) {
   int result = fork_check();
   if (result)
     return result;
@@ -122,26 +125,46 @@ int copse_txn_begin(struct copse_store *store, int64_t timeout_ns, struct copse_
   if (!store->client.live_page)
     return error_set(COPSE_E_FORKED, "this child could not attach when it was forked");
   store_tell(store);
+  return 0;
+}
+
+int writer_is_self(const struct copse_store *store) {
   /* relaxed: only this thread itself can have set its own name */
-  if (atomic_load_explicit(&store->writer_thread, memory_order_relaxed) == thread_self())
+  return atomic_load_explicit(&store->writer_thread, memory_order_relaxed) == thread_self();
+}
+
+static void writer_note(struct copse_store *store) {
+  /* relaxed: see above */
+  atomic_store_explicit(&store->writer_thread, thread_self(), memory_order_relaxed);
+}
+
+int writer_try(struct copse_store *store) {
+  if (!lock_try(&store->client, store->writers.rw))
+    return 0;
+  writer_note(store);
+  return 1;
+}
+
+int writer_take(struct copse_store *store, int64_t timeout_ns) {
+  if (writer_is_self(store))
     return error_set(COPSE_E_DEADLOCK, "this thread has a write transaction open on %s",
                      store->path ? store->path : "(anonymous)");
   struct lock_result lock;
-  result = lock_acquire(&store->client, store->writers.rw, timeout_ns, &lock);
+  int result = lock_acquire(&store->client, store->writers.rw, timeout_ns, &lock);
   if (result)
     return result;
-  /* relaxed: see above */
-  atomic_store_explicit(&store->writer_thread, thread_self(), memory_order_relaxed);
+  writer_note(store);
+  return 0;
+}
+
+int txn_open(struct copse_store *store) {
   struct copse_txn *txn = &store->txn;
-  result = base_load(store);
-  if (result) { /* nothing was begun: the undo log is still that of the last commit */
-    writer_end(store);
+  int result = base_load(store);
+  if (result) /* nothing was begun: the undo log is still that of the last commit */
     return result;
-  }
   result = pins_reclaim_first(store);
   if (result) {
     pager_rollback(&store->pager);
-    writer_end(store);
     return result;
   }
   txn->view.store = store;
@@ -150,7 +173,34 @@ int copse_txn_begin(struct copse_store *store, int64_t timeout_ns, struct copse_
   view_open_set(&txn->view, 1);
   txn->forked = 0; /* a forked child's own one takes the place of the parent's */
   txn->view.moves++;
-  *out = txn;
+  return 0;
+}
+
+static void txn_close(struct copse_txn *txn) {
+  txn->active = 0;
+  view_open_set(&txn->view, 0);
+}
+
+void txn_undo(struct copse_txn *txn) {
+  saves_free(txn);
+  pager_rollback(&txn->view.store->pager);
+  txn_close(txn);
+}
+
+int copse_txn_begin(struct copse_store *store, int64_t timeout_ns, struct copse_txn **out) {
+  int result = writer_check(store);
+  if (result == 0)
+    result = writer_take(store, timeout_ns);
+  if (result)
+    return result;
+  result = combine_own(store);
+  if (result == 0)
+    result = txn_open(store);
+  if (result) {
+    writer_end(store);
+    return result;
+  }
+  *out = &store->txn;
   return 0;
 }
 
@@ -204,11 +254,6 @@ int copse_savepoint_release(struct copse_txn *txn) {
   return 0;
 }
 
-static void saves_free(struct copse_txn *txn) {
-  while (txn->save_count)
-    free(txn->saves[--txn->save_count].maps);
-}
-
 /* --- commit and abort ------------------------------------------------------------------ */
 
 static void counters_add(struct commit_words *words, const struct copse_txn *txn) {
@@ -234,34 +279,22 @@ static const struct txn_map *changed_map(const struct copse_txn *txn) {
   return NULL;
 }
 
-int txn_publish(struct copse_txn *txn, uint64_t *version) {
-  int result = txn_check(txn);
-  if (result)
-    return result;
+/* Publishes; the lock stays ours. first: a map that has changed; NULL: only rings have. */
+static int publish(struct copse_txn *txn, const struct txn_map *first, uint64_t *version) {
   struct copse_store *store = txn->view.store;
   struct pager *pager = &store->pager;
   struct root root = txn->view.root;
-  saves_free(txn);
-  POINT(commit_begin);
-  const struct txn_map *first = changed_map(txn);
-  if (!first) {
-    pager_rollback(pager);
-    writer_end(store);
-    *version = root.version;
-    return 0;
-  }
-  result = table_write(pager, &root, txn->maps, txn->map_count, txn->next_map);
+  int result = first ? table_write(pager, &root, txn->maps, txn->map_count, txn->next_map) : 0;
   if (result == 0)
     result = pager_queue(pager);
-  if (result) {
-    pager_rollback(pager);
-    writer_end(store);
+  if (result)
     return result;
-  }
   root.version = pager->version;
   root.limit = pager->view.limit;
   root.time_ns = clock_wall_ns();
-  struct recent_map recent = {first->tag, first->tree.root, first->tree.count};
+  struct recent_map recent = {0};
+  if (first)
+    recent = (struct recent_map){first->tag, first->tree.root, first->tree.count};
   root_write(store->writers.rw, &root, &recent);
   root_publish(store->writers.rw, root.version);
   POINT(commit_published);
@@ -270,30 +303,61 @@ int txn_publish(struct copse_txn *txn, uint64_t *version) {
   POINT(commit_woken);
   counters_add(store_words(store), txn);
   *version = root.version;
-  writer_end(store);
   return 0;
+}
+
+int txn_finish(struct copse_txn *txn, int unchanged_too, uint64_t *version) {
+  int result = 0;
+  saves_free(txn);
+  POINT(commit_begin);
+  *version = txn->view.root.version;
+  const struct txn_map *first = changed_map(txn);
+  if (first || unchanged_too)
+    result = publish(txn, first, version);
+  if (result || !(first || unchanged_too))
+    pager_rollback(&txn->view.store->pager);
+  txn_close(txn);
+  return result;
+}
+
+int txn_publish(struct copse_txn *txn, uint64_t *version) {
+  int result = txn_check(txn);
+  if (result)
+    return result;
+  struct copse_store *store = txn->view.store;
+  result = txn_finish(txn, 0, version);
+  writer_end(store);
+  return result;
+}
+
+int writer_settle(struct copse_store *store, uint64_t version) {
+  if (store->header.durability == COPSE_DURABILITY_LAZY)
+    syncer_committed(store);
+  return store->group ? group_wait(store, version, UINT64_MAX) : 0;
 }
 
 int copse_txn_commit(struct copse_txn *txn, uint64_t *version) {
   uint64_t committed;
+  int result = txn_check(txn);
+  if (result)
+    return result;
   struct copse_store *store = txn->view.store;
-  int result = txn_publish(txn, &committed);
+  result = txn_publish(txn, &committed);
+  combine_left(store);
   if (result)
     return result;
   if (version)
     *version = committed;
-  if (store->header.durability == COPSE_DURABILITY_LAZY)
-    syncer_committed(store);
-  return store->group ? group_wait(store, committed, UINT64_MAX) : 0;
+  return writer_settle(store, committed);
 }
 
 void copse_txn_abort(struct copse_txn *txn) {
   if (!txn || txn->forked || !txn->active || fork_is_raw_clone())
     return;
   struct copse_store *store = txn->view.store;
-  saves_free(txn);
-  pager_rollback(&store->pager);
+  txn_undo(txn);
   /* relaxed: statistics */
   atomic_fetch_add_explicit(&store_words(store)->aborts, 1, memory_order_relaxed);
   writer_end(store);
+  combine_left(store);
 }

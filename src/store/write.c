@@ -20,7 +20,7 @@ static int map_for_write(struct copse_txn *txn, struct copse_map *map, struct tx
   return result;
 }
 
-static int value_check(const struct copse_map *map, size_t size) {
+int value_size_check(const struct copse_map *map, size_t size) {
   if (map->value_size && size != map->value_size)
     return error_set(COPSE_E_VALUE_SIZE, "the value has %zu bytes; this map's values have %u", size,
                      map->value_size);
@@ -32,7 +32,7 @@ static int put(struct copse_txn *txn, struct copse_map *map, const void *key, si
   struct txn_map *own;
   int result = key_check(map, key, key_size);
   if (result == 0)
-    result = value_check(map, value->size);
+    result = value_size_check(map, value->size);
   if (result == 0 && flags & ~(uint32_t)(COPSE_INSERT | COPSE_REPLACE | COPSE_APPEND))
     result = error_set(COPSE_E_ARGUMENT, "flags %x are not known", flags);
   if (result == 0)

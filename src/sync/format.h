@@ -175,7 +175,14 @@ struct commit_words {
   _Atomic uint64_t log_records, log_bytes; /* 880: statistics */
   uint64_t log_group[2]; /* 896: commits in the last two groups; under LOG_BYTE */
   uint64_t log_write_ns; /* 912: how long the last write took */
-  uint64_t zero7[4096 / 8 - 115];
+  uint64_t zero7[192 - 115];
+  /* 1536: 1: some ring may hold batches that are not applied; set by who leaves one, taken back by
+   * who then looks at all rings. tag: ring-staged */
+  _Atomic uint32_t staged;
+  uint32_t zero8[15];
+  /* 1600: batches applied, those refused, and rounds that applied some; by the holder of the lock */
+  _Atomic uint64_t batches, batches_refused, rounds;
+  uint64_t zero9[4096 / 8 - 200 - 3];
 };
 _Static_assert(offsetof(struct commit_words, lock) == 64, "own line");
 _Static_assert(offsetof(struct commit_words, commit_wake) == 128, "own line");
@@ -184,6 +191,8 @@ _Static_assert(offsetof(struct commit_words, commits) == 256, "own line");
 _Static_assert(offsetof(struct commit_words, long_holds) == 512, "own line");
 _Static_assert(offsetof(struct commit_words, logged) == 576, "own lines");
 _Static_assert(offsetof(struct commit_words, logged_count) == 832, "own line");
+_Static_assert(offsetof(struct commit_words, staged) == 1536, "own line");
+_Static_assert(offsetof(struct commit_words, batches) == 1600, "own line");
 _Static_assert(sizeof(struct commit_words) == 4096, "one page");
 
 /* A committed root. The writer marks it odd, writes the words, marks it even; a reader that
@@ -196,6 +205,70 @@ struct root_record {
                                 time, timeline; then struct recent_map */
 };
 _Static_assert(sizeof(struct root_record) == SYNC_LINE, "one line");
+
+/* Batches that one client left to be applied, and what became of its last ones. Positions count bytes
+ * ever left; entries follow one another in `data`, round and round. */
+#define RING_OUTCOMES 1024u
+#define RING_DATA 262144u
+struct ring_outcome {
+  _Atomic uint64_t sequence; /* of its batch; 0 while it is written. tag: ring-outcome */
+  _Atomic uint64_t result;   /* the code in the low half, the failed operation above */
+  _Atomic uint64_t first;    /* key of the first appended record */
+  uint64_t zero;
+};
+struct ring {
+  /* 0: client_owner_word() of whom it is for; 0: nobody. By the holder of the lock, and by the
+   * owner giving it back. tag: ring-owner */
+  _Atomic uint64_t owner;
+  uint64_t zero0[7];
+  /* 64: where entries end, and the number of the last batch; by the owner. tag: ring-staged */
+  _Atomic uint64_t tail;
+  _Atomic uint64_t sequence;
+  uint64_t zero1[6];
+  /* 128: how far they were applied, by the transaction of which version: through the undo log, by
+   * the holder of the lock. `mark` rises before each change and is not undone. tag: ring-consume */
+  _Atomic uint64_t mark;
+  _Atomic uint64_t consumed_version;
+  _Atomic uint64_t consumed;
+  uint64_t zero2[5];
+  /* 192: a full ring's owner sleeps on `wake` after setting `waiting`. tag: ring-room */
+  _Atomic uint32_t waiting;
+  _Atomic uint32_t wake;
+  uint64_t zero3[7];
+  uint64_t zero4[480];
+  struct ring_outcome outcomes[RING_OUTCOMES]; /* by sequence modulo their number; not undone */
+  uint8_t data[RING_DATA];
+};
+_Static_assert(offsetof(struct ring, tail) == 64, "own line");
+_Static_assert(offsetof(struct ring, mark) == 128, "own line");
+_Static_assert(offsetof(struct ring, waiting) == 192, "own line");
+_Static_assert(offsetof(struct ring, outcomes) == 4096, "offset");
+
+/* An entry of a ring: this head, the token's name padded to 8 bytes, then operations. Little of it may be
+ * trusted: any writer can write to any ring. */
+struct ring_entry {
+  uint32_t bytes; /* of all of it, a multiple of 8 */
+  uint32_t operations;
+  uint64_t sequence; /* of the batch */
+  uint64_t number;   /* of the token */
+  uint32_t name;     /* bytes in the token's name; 0: no token */
+  uint32_t zero;
+};
+_Static_assert(sizeof(struct ring_entry) == 32, "entry");
+
+enum ring_kind { RING_PUT = 1, RING_DELETE = 2, RING_COMPARE = 3, RING_APPEND = 4 };
+#define RING_NO_BYTES UINT32_MAX /* in the place of a size: there is no such value */
+
+/* An operation: this head, then key, value and expected value, padded to 8 together. */
+struct ring_operation {
+  uint8_t kind; /* enum ring_kind */
+  uint8_t zero;
+  uint16_t key;
+  uint32_t map; /* its id */
+  uint64_t tag; /* of the map */
+  uint32_t value, expected;
+};
+_Static_assert(sizeof(struct ring_operation) == 24, "operation");
 
 #define WRITERS_COMMIT 4096u
 #define WRITERS_ROOTS 8192u

@@ -307,6 +307,13 @@ int lock_acquire(struct client *client, uint8_t *writers, int64_t timeout_ns,
   return 0;
 }
 
+int lock_try(struct client *client, uint8_t *writers) {
+  struct attempt attempt = {.client = client, .commit = sync_commit(writers)};
+  /* The load is ring.h's P4. pairs: ring-staged */
+  return atomic_load_explicit(&attempt.commit->lock, memory_order_seq_cst) == LOCK_FREE &&
+         swap_in(&attempt, LOCK_FREE, 0);
+}
+
 /* Whether it is the first sleeper's turn. */
 static int is_turn(struct commit_words *commit, uint64_t now) {
   /* relaxed: under the lock */
@@ -327,8 +334,8 @@ void lock_release(struct client *client, uint8_t *writers) {
   uint64_t next = LOCK_FREE;
   if (word & LOCK_WAITERS && is_turn(commit, clock_now_ns()))
     next = (word & (GENERATION_MASK << GENERATION_SHIFT)) | LOCK_WAITERS | LOCK_RESERVED;
-  /* R1. pairs: writer-lock */
-  word = atomic_exchange_explicit(&commit->lock, next, memory_order_acq_rel);
+  /* R1, and ring.h's H8. pairs: writer-lock, ring-staged */
+  word = atomic_exchange_explicit(&commit->lock, next, memory_order_seq_cst);
   if (!(word & LOCK_WAITERS))
     return;
   if (next != LOCK_FREE)

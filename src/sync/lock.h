@@ -19,6 +19,8 @@ struct lock_result {
  * (detail names the holder), INTERRUPTED, CORRUPT (the word names nobody), IO, DESCRIPTOR. */
 int lock_acquire(struct client *client, uint8_t *writers, int64_t timeout_ns,
                  struct lock_result *result);
+/* 1 when the lock was free and is ours now; no system call. A dead owner is not found. */
+int lock_try(struct client *client, uint8_t *writers);
 void lock_release(struct client *client, uint8_t *writers);
 /* 1 if this client's word holds the lock. */
 int lock_held(const struct client *client, const uint8_t *writers);

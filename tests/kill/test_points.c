@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <sys/prctl.h>
 
+#include "../multi/batches.h"
 #include "store/store.h"
 
 static struct board *board;
@@ -202,6 +203,48 @@ static void contender_after(const char *path) {
   survives(path);
 }
 
+/* --- leaving batches and applying them ------------------------------------------------------ */
+
+/* The child leaves batches while it has the lock itself, and applies them when it gives it back. */
+static struct tally *tally;
+static uint64_t batch_writers;
+
+static void batches_before(const char *path) {
+  remove_at(path);
+  struct copse_store *store = open_at(path);
+  struct batches batches;
+  batches_open(&batches, store, tally, 0);
+  batches_close(&batches);
+  CHECK_OK(copse_store_close(store));
+}
+
+static void batches_child(const char *path) {
+  struct copse_store *store = open_at(path);
+  struct batches batches;
+  batches_open(&batches, store, tally, batch_writers);
+  for (int i = 0; i < 20; i++) {
+    struct copse_txn *txn;
+    batches_step(&batches);
+    CHECK_OK(copse_txn_begin(store, -1, &txn));
+    for (int n = 0; n < 5; n++)
+      batches_leave(&batches);
+    copse_txn_abort(txn);
+  }
+  batches_close(&batches);
+  CHECK_OK(copse_store_close(store));
+}
+
+static void batches_after(const char *path) {
+  struct copse_store *store = open_at(path);
+  CHECK_OK(copse_store_close(store)); /* applies what the dead left */
+  store = open_at(path);
+  batches_check(store, tally, true);
+  ledger_check(store);
+  CHECK_OK(copse_store_close(store));
+  memset(tally, 0, sizeof *tally);
+  batch_writers = (batch_writers + 1) % BATCH_WRITERS_MAX;
+}
+
 /* --- creating ---------------------------------------------------------------------------- */
 
 static void create_before(const char *path) {
@@ -314,6 +357,7 @@ static const struct scenario scenarios[] = {
     {"pending", false, holder_start, pending_child, holder_after},
     {"takeover", false, dead_before, write_child, survives},
     {"turn", false, contender_start, turn_child, contender_after},
+    {"batches", false, batches_before, batches_child, batches_after},
     {"create", false, create_before, create_child, survives},
     {"create_disk", true, create_before, create_child, survives},
     {"sync", true, found, sync_child, survives},
@@ -387,12 +431,16 @@ TEST(write) { scenario_run(&scenarios[0]); }
 TEST(pending) { scenario_run(&scenarios[1]); }
 TEST(takeover) { scenario_run(&scenarios[2]); }
 TEST(turn) { scenario_run(&scenarios[3]); }
-TEST(create) { scenario_run(&scenarios[4]); }
-TEST(create_disk) { scenario_run(&scenarios[5]); }
-TEST(sync) { scenario_run(&scenarios[6]); }
-TEST(forks) { scenario_run(&scenarios[7]); }
-TEST(removing) { scenario_run(&scenarios[8]); }
-TEST(durable_commits) { scenario_run(&scenarios[9]); }
+TEST(batches) {
+  tally = tally_new();
+  scenario_run(&scenarios[4]);
+}
+TEST(create) { scenario_run(&scenarios[5]); }
+TEST(create_disk) { scenario_run(&scenarios[6]); }
+TEST(sync) { scenario_run(&scenarios[7]); }
+TEST(forks) { scenario_run(&scenarios[8]); }
+TEST(removing) { scenario_run(&scenarios[9]); }
+TEST(durable_commits) { scenario_run(&scenarios[10]); }
 
 /* After all of the above. */
 TEST(every_point_was_reached) {
@@ -407,5 +455,5 @@ TEST(every_point_was_reached) {
       missing++;
     }
   CHECK_EQ(missing, 0);
-  CHECK_EQ(SCENARIOS, 10);
+  CHECK_EQ(SCENARIOS, 11);
 }

@@ -29,7 +29,7 @@ def options(command):
 
 @test
 def help_is_there_for_each_command():
-    assert len(commands()) == 21, commands()
+    assert len(commands()) == 22, commands()
     assert run("--version").out.startswith("copse ")
     assert out("help") == out("-h") == out("--help")
     assert run(code=2).out == out("--help")
@@ -135,7 +135,7 @@ def completion_knows_commands_and_options():
     if len(TOOL) > 1:
         skip("the tool runs under a wrapper")
     assert complete("copse ") == set(commands()) | {"--help", "--version"}
-    assert complete("copse co") == {"copy", "compact"}
+    assert complete("copse co") == {"copy", "compact", "combine"}
     assert complete("copse help mi") == {"migrate"}
     for command in commands():
         assert complete(f"copse {command} --") == {f"--{name}" for _, name, _ in options(command)}

@@ -205,6 +205,20 @@ def watch_survives_being_stopped():
 
 
 @test
+def combine_runs_until_it_is_interrupted():
+    store = new_store("m")
+    assert out("combine", "--once", store) == "0 batches applied\n"
+    process = start("combine", "--json", store)
+    assert "from now on" in read_line(process.stderr)
+    run("put", store, "m", "a", "b")
+    process.send_signal(signal.SIGINT)
+    result = finish(process, 130)
+    assert json.loads(result.out) == {"batches": 0}, result
+    assert out("get", store, "m", "a") == "b\n"
+    check_sound(store)
+
+
+@test
 def diff_of_two_stores():
     a, b = new_store("m", "same", "left", "kind"), new_store("m", "same", "right",
                                                              ("kind", "--key", "u64"))

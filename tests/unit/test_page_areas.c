@@ -17,8 +17,10 @@ static void element_write(struct pager *pager, enum area area, uint64_t i) {
   } else if (area == AREA_CHUNKS) {
     books_chunk(pager, i)->next = i * 11;
     books_chunk(pager, i)->entries[CHUNK_ENTRIES - 1].units = i * 13;
-  } else {
+  } else if (area == AREA_UNDO) {
     *books_undo(pager, i) = (struct undo_entry){i * 17, i * 19};
+  } else {
+    *(uint64_t *)pager_ring(pager, i) = i * 23;
   }
 }
 
@@ -30,14 +32,16 @@ static void element_check(const struct pager *pager, enum area area, uint64_t i)
   } else if (area == AREA_CHUNKS) {
     CHECK_EQ(books_chunk(pager, i)->next, i * 11);
     CHECK_EQ(books_chunk(pager, i)->entries[CHUNK_ENTRIES - 1].units, i * 13);
-  } else {
+  } else if (area == AREA_UNDO) {
     CHECK_EQ(books_undo(pager, i)->offset, i * 17);
     CHECK_EQ(books_undo(pager, i)->old, i * 19);
+  } else {
+    CHECK_EQ(*(uint64_t *)pager_ring(pager, i), i * 23);
   }
 }
 
 TEST(areas_grow_in_turn) {
-  static const uint64_t steps[AREAS] = {400, 60, 9000};
+  static const uint64_t steps[AREAS] = {400, 60, 9000, 2};
   struct test_random random = {test_seed()};
   struct page_fixture f;
   struct pager other;
@@ -69,7 +73,8 @@ TEST(areas_grow_in_turn) {
   }
   uint64_t in_use = limits[AREA_SEGMENTS] * (sizeof(struct segment) + 8) +
                     limits[AREA_CHUNKS] * sizeof(struct chunk) +
-                    limits[AREA_UNDO] * sizeof(struct undo_entry);
+                    limits[AREA_UNDO] * sizeof(struct undo_entry) +
+                    limits[AREA_RINGS] * RING_BYTES;
   CHECK_LT(f.pager.stored, BOOKS_PIECES + 3 * in_use);
   page_fixture_close(&f);
 }
@@ -79,6 +84,7 @@ TEST(areas_that_lie_nowhere) {
   static const uint64_t nowhere[] = {0, 4096, BOOKS_PIECES + 1, UINT64_C(1) << 62, UINT64_MAX - 4095};
   struct page_fixture f;
   page_fixture_open(&f, 64 << 20);
+  CHECK_OK(pager_ring_make(&f.pager));
   for (enum area area = 0; area < AREAS; area++) {
     uint64_t *piece = &f.pager.books->pieces[area][0], *limit = &f.pager.books->limits[area];
     uint64_t good = *piece, good_limit = *limit;

@@ -1,0 +1,2 @@
+/* kill/batches.c - the content of the stores is the one of the stress tests. */
+#include "../multi/batches.c"
