@@ -46,7 +46,7 @@ static void *db_open(const struct engine_config *config) {
   check(mdb_env_create(&db->env), "mdb_env_create");
   check(mdb_env_set_mapsize(db->env, MAP_SIZE), "mdb_env_set_mapsize");
   check(mdb_env_open(db->env, config->directory, flags, 0600), "mdb_env_open");
-  if (config->create && config->populate_bytes > 0) {
+  if (config->create && config->populate_bytes > 0 && !config->durable) {
     int fd;
     check(mdb_env_get_fd(db->env, &fd), "mdb_env_get_fd");
     files_populate(fd, config->populate_bytes);
