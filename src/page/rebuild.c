@@ -33,6 +33,9 @@ void pager_adopt(struct pager *pager) {
 int pager_books_create(struct pager *pager, uint64_t segment_limit) {
   struct books *books = pager->books;
   memset(books, 0, sizeof *books);
+  memset(pager->limits_known, 0, sizeof pager->limits_known); /* of the books that were here before */
+  memset(pager->reach, 0, sizeof pager->reach);
+  pager->stored = 0;
   int result = area_grow(pager, AREA_SEGMENTS, segment_limit);
   if (result)
     return result;
