@@ -104,8 +104,12 @@ static int coordination_map(struct copse_store *store, int data_fd, const char *
   if (result == COPSE_E_TRUNCATED ||
       (result == 0 && (head.magic != magic || head.nonce != store->header.nonce)))
     result = COPSE_NONE;
-  if (result == 0 && head.version > FORMAT_VERSION)
-    result = error_set(COPSE_E_VERSION, "%s was made by a newer Copse", path);
+  if (result == 0 && (head.version > FORMAT_VERSION || head.incompat))
+    result = error_set(COPSE_E_VERSION, "%s was made by a newer Copse (format %u, features %llx)", path,
+                       head.version, (unsigned long long)head.incompat);
+  if (result == 0 && head.read_compat && !(store->flags & COPSE_READ_ONLY))
+    result = error_set(COPSE_E_VERSION, "%s has features (%llx) that this library can only read: "
+                       "open the store read-only", path, (unsigned long long)head.read_compat);
   if (result == 0)
     result = boot_check(store, data_fd, head.boot_id);
   if (result) {

@@ -35,7 +35,9 @@ struct readers_header {
   uint32_t zero0;
   uint64_t nonce;        /* of data_header */
   uint8_t boot_id[16];   /* of the kernel that ran when the file was made; zero on tmpfs */
-  uint64_t zero1[3];
+  uint64_t compat;       /* features of this file, as in data_header */
+  uint64_t read_compat;
+  uint64_t incompat;
   /* 64: set to 1 by a process about to sleep for a commit, taken back to 0 by the committer
    * that then wakes all sleepers. tag: commit-wait */
   _Atomic uint32_t waiting;
@@ -103,7 +105,10 @@ struct writers_header {
   uint32_t zero0;
   uint64_t nonce;   /* of data_header */
   uint8_t boot_id[16];
-  uint64_t zero1[507];
+  uint64_t compat;  /* features of this file, as in data_header */
+  uint64_t read_compat;
+  uint64_t incompat;
+  uint64_t zero1[504];
 };
 _Static_assert(sizeof(struct writers_header) == 4096, "one page");
 

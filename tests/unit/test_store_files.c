@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "page/format.h"
 #include "region/os.h"
+#include "sync/format.h"
 #include "test_store_fixture.h"
 
 static char *beside(const char *path, const char *suffix) {
@@ -612,6 +613,85 @@ TEST(planted_store) {
   store_make(target);
   FAILS(copse_store_open(links, &create, &store), COPSE_E_NOT_A_STORE, "symbolic link");
   FAILS(copse_store_remove(links), COPSE_E_NOT_A_STORE, "symbolic link");
+
+/* --- a newer build beside this one ------------------------------------------------------------ */
+
+#define FEATURE 4u /* that this library does not know */
+
+static void features_patch(const char *path, const char *suffix, size_t at) {
+  const char *name = beside(path, suffix);
+  if (!*suffix) {
+    header_patch(path, at, FEATURE, 1);
+    return;
+  }
+  uint64_t feature = FEATURE;
+  int fd = CHECK_SYS(open(name, O_RDWR));
+  CHECK_EQ(pwrite(fd, &feature, sizeof feature, (off_t)at), (ssize_t)sizeof feature);
+  close(fd);
+}
+
+enum features { FEATURE_COMPAT, FEATURE_READ, FEATURE_INCOMPAT };
+
+/* The newer build is one that is attached already: it wrote its features, and goes on writing. */
+static void newer_build_beside(const char *suffix, size_t first, enum features kind) {
+  const char *path = test_shm_path("store");
+  struct copse_store_options read_only = {.flags = COPSE_READ_ONLY};
+  struct copse_store *newer = store_new(path, 64 << 20), *older;
+  struct copse_map *map = map_new(newer, "m"), *seen;
+  features_patch(path, suffix, first + 8 * kind);
+  set_text(newer, map, "k", "newer");
+  if (kind == FEATURE_COMPAT) {
+    CHECK_OK(copse_store_open(path, NULL, &older));
+    CHECK_OK(copse_map_ensure(older, "m", NULL, -1, &seen));
+    set_text(older, seen, "l", "older");
+    copse_map_close(seen);
+    CHECK_OK(copse_store_close(older));
+  } else {
+    FAILS(copse_store_open(path, NULL, &older), COPSE_E_VERSION, "features");
+  }
+  if (kind == FEATURE_INCOMPAT) {
+    FAILS(copse_store_open(path, &read_only, &older), COPSE_E_VERSION, "features");
+  } else {
+    CHECK_OK(copse_store_open(path, &read_only, &older));
+    CHECK_OK(copse_map_ensure(older, "m", NULL, -1, &seen));
+    struct copse_snapshot *snapshot = snapshot_new(older);
+    text_is(copse_snapshot_view(snapshot), seen, "k", "newer");
+    set_text(newer, map, "k", "newest");
+    CHECK_OK(copse_snapshot_refresh(snapshot));
+    text_is(copse_snapshot_view(snapshot), seen, "k", "newest");
+    copse_snapshot_close(snapshot);
+    copse_map_close(seen);
+    CHECK_OK(copse_store_close(older));
+  }
+  struct copse_snapshot *snapshot = snapshot_new(newer);
+  text_is(copse_snapshot_view(snapshot), map, "l", kind == FEATURE_COMPAT ? "older" : NULL);
+  copse_snapshot_close(snapshot);
+  store_sound(newer);
+  copse_map_close(map);
+  CHECK_OK(copse_store_close(newer));
+  CHECK_OK(copse_store_remove(path));
+}
+
+TEST(newer_build_with_unknown_features) {
+  for (int kind = FEATURE_COMPAT; kind <= FEATURE_INCOMPAT; kind++) {
+    newer_build_beside("", offsetof(struct data_header, compat), (enum features)kind);
+    newer_build_beside("-readers", offsetof(struct readers_header, compat), (enum features)kind);
+    newer_build_beside("-writers", offsetof(struct writers_header, compat), (enum features)kind);
+  }
+}
+
+TEST(header_of_another_machine) {
+  const char *path = test_shm_path("store");
+  struct copse_store *store;
+  store_make(path);
+  header_patch(path, offsetof(struct data_header, byte_order), 0x04030201, 1);
+  FAILS(copse_store_open(path, NULL, &store), COPSE_E_NOT_A_STORE, "byte order");
+  header_patch(path, offsetof(struct data_header, byte_order), FORMAT_BYTE_ORDER, 1);
+  header_patch(path, offsetof(struct data_header, unit), 256, 1);
+  FAILS(copse_store_open(path, NULL, &store), COPSE_E_CORRUPT, "header");
+  header_patch(path, offsetof(struct data_header, unit), FORMAT_UNIT, 1);
+  CHECK_OK(copse_store_open(path, NULL, &store));
+  CHECK_OK(copse_store_close(store));
 }
 
 /* --- removing ------------------------------------------------------------------------------ */
