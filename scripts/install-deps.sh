@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a task needs; the one list of them, each with its reason.
 #
-#   scripts/install-deps.sh [build|sanitize|aarch64|bench|quick|format]...
+#   scripts/install-deps.sh [build|sanitize|aarch64|valgrind|bench|quick|format]...
 #
 # A package also counts as there when its command is on the PATH (a compiler that came from
 # elsewhere). Says nothing and does nothing when all is there.
@@ -27,6 +27,9 @@ packages() { # GROUP: lines "package command-or-- reason"
     echo "gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc the cross compiler"
     echo "libc6-dev-arm64-cross - its C library"
     echo "qemu-user qemu-aarch64 runs the result"
+    ;;
+  valgrind)
+    echo "valgrind valgrind looks for leaks"
     ;;
   bench)
     echo "g++ g++ engines with a C++ interface"
