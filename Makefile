@@ -1,8 +1,8 @@
 # A front for scripts/build (Meson) and scripts/run-tests. Every target is complete on a fresh
 # Debian with git and make: missing packages are installed by scripts/install-deps.sh.
 BUILD ?= build
-# With -R the guest has 32 GiB of addresses: the emulator keeps some bytes for each page that it maps.
-QEMU = qemu-aarch64 -R 0x800000000 -L /usr/aarch64-linux-gnu
+# With -R the guest has 12 GiB of addresses: the emulator fills in some bytes for each page that it maps.
+QEMU = qemu-aarch64 -R 0x300000000 -L /usr/aarch64-linux-gnu
 # Of the tests those that do not fork: a leak is looked for in each child, through all that it maps.
 VALGRIND = valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=9
 UNFORKED = --only model- $(foreach t,cursor diff follow page record_ store_space tree_,--only unit-$(t))

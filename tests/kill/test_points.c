@@ -405,7 +405,6 @@ static void scenario_run(const struct scenario *scenario) {
   remove_random.state = test_seed();
   watchdog();
   board = board_new();
-  CHECK_SYS(prctl(PR_SET_CHILD_SUBREAPER, 1)); /* see fork_after() */
   const char *path =
       scenario->disk ? test_disk_path(scenario->name) : test_shm_path(scenario->name);
   run(scenario, path, -1, 0);
@@ -438,7 +437,11 @@ TEST(batches) {
 TEST(create) { scenario_run(&scenarios[5]); }
 TEST(create_disk) { scenario_run(&scenarios[6]); }
 TEST(sync) { scenario_run(&scenarios[7]); }
-TEST(forks) { scenario_run(&scenarios[8]); }
+TEST(forks) {
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1)) /* see fork_after() */
+    SKIP("the emulator has no subreapers");
+  scenario_run(&scenarios[8]);
+}
 TEST(removing) { scenario_run(&scenarios[9]); }
 TEST(durable_commits) { scenario_run(&scenarios[10]); }
 
