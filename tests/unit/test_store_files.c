@@ -613,6 +613,7 @@ TEST(planted_store) {
   store_make(target);
   FAILS(copse_store_open(links, &create, &store), COPSE_E_NOT_A_STORE, "symbolic link");
   FAILS(copse_store_remove(links), COPSE_E_NOT_A_STORE, "symbolic link");
+}
 
 /* --- a newer build beside this one ------------------------------------------------------------ */
 
