@@ -264,13 +264,17 @@ static int remove_at(const char *path, int only_begun) {
     result = os_lock_byte_wait(fd, path, ATTACH_BYTE, 1);
   if (result == 0 && !os_is_at(fd, path))
     result = error_set(COPSE_E_NO_STORE, "%s was removed by somebody else", path);
-  if (result == 0)
-    result = os_lock_byte(fd, path, PRESENCE_BYTE, 1, &alone);
-  if (result == 0 && !alone)
-    result = error_set(COPSE_E_STATE, "%s is in use; see 'copse readers'", path);
-  int state = result == 0 ? header_read(&files, fd) : 0; /* what it says now that we are alone */
+  int state = result == 0 ? header_read(&files, fd) : 0; /* what it says now that nobody changes it */
   if (result == 0 && only_begun && state != COPSE_E_NO_STORE)
     goto out; /* somebody ended it, and made a new store */
+  if (result == 0 && state == COPSE_E_NO_STORE) { /* only the dying can be attached still */
+    result = os_lock_byte_wait(fd, path, PRESENCE_BYTE, 1);
+    alone = 1;
+  } else if (result == 0) {
+    result = os_lock_byte(fd, path, PRESENCE_BYTE, 1, &alone);
+  }
+  if (result == 0 && !alone)
+    result = error_set(COPSE_E_STATE, "%s is in use; see 'copse readers'", path);
   uint64_t nonce = files.header.nonce;
   if (result == 0 && state == 0)
     result = nonce_write(&files, fd, FORMAT_NONCE_REMOVED);
