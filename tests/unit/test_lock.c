@@ -48,7 +48,18 @@ static pid_t start_waiter(void) {
 static void await_sleeper(pid_t pid) {
   while (!(atomic_load(&words()->lock) & LOCK_WAITERS))
     sched_yield();
-  child_await_state(pid, 'S');
+  /* In a futex, where the kernel tells: the flag may be another waiter's, and a child also sleeps
+   * for its memory. */
+  char path[64], place[64] = "";
+  snprintf(path, sizeof path, "/proc/%d/wchan", (int)pid);
+  while (strstr(place, "futex") == NULL && strcmp(place, "0") != 0) {
+    child_await_state(pid, 'S');
+    FILE *file = fopen(path, "re");
+    if (!file || !fgets(place, sizeof place, file))
+      snprintf(place, sizeof place, "0");
+    if (file)
+      fclose(file);
+  }
 }
 
 /* --- one at a time ------------------------------------------------------------------- */
