@@ -26,13 +26,10 @@ static void snapshots_duplicate(struct copse_store *store) {
     if (store->passage.fd < 0 || !view_is_open(&s->view) ||
         slot_take_above(&store->passage.client, s->slot, &slot))
       continue;
-    struct reader_slot *from = readers_slot(&store->readers, s->slot);
-    uint64_t version = s->view.root.version;
-    slot_carry_over(from, readers_slot(&store->readers, slot), version);
-    /* Another thread may be refreshing it: then there was no version to carry over.
-     * pairs: announce */
-    uint64_t word = atomic_load_explicit(&from->word, memory_order_acquire);
-    if (view_is_open(&s->view) && SLOT_VERSION(word) == version)
+    /* Another thread may be refreshing it: then there is no version to carry over. */
+    if (slot_carry_over(readers_slot(&store->readers, s->slot), readers_slot(&store->readers, slot),
+                        s->view.root.version) &&
+        view_is_open(&s->view))
       s->child_slot = slot;
     else
       slot_give(&store->passage.client, slot);

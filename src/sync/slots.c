@@ -32,9 +32,12 @@ static int try_slot(struct client *client, uint32_t index) {
                                                memory_order_acquire, memory_order_relaxed))
     return 0;
   POINT(slot_taken);
-  /* relaxed: the announcement publishes them; a free slot's word is idle unless scribbled on */
-  atomic_store_explicit(&slot->word, SLOT_IDLE, memory_order_relaxed);
-  atomic_store_explicit(&slot->oustable, 0, memory_order_relaxed); /* relaxed: likewise */
+  /* A free slot's word is idle unless scribbled on. Released, for what the former owner read: a
+   * reclaimer may see this word in the place of his.
+   * pairs: announce */
+  atomic_store_explicit(&slot->word, SLOT_IDLE, memory_order_release);
+  /* relaxed: the announcement publishes it */
+  atomic_store_explicit(&slot->oustable, 0, memory_order_relaxed);
   return 1;
 }
 
@@ -199,21 +202,27 @@ int slot_announce_logged(struct reader_slot *slot, const uint8_t *writers, struc
 
 void slot_announce_exact(struct reader_slot *slot, uint64_t version) {
   note_time(slot);
-  /* pairs: announce */
+  /* Sequentially consistent for slot_carry_over().
+   * pairs: announce */
   atomic_store_explicit(&slot->word, SLOT_WORD(version, SLOT_EXACT) | oustable_bit(slot),
-                        memory_order_release);
+                        memory_order_seq_cst);
 }
 
-void slot_carry_over(struct reader_slot *from, struct reader_slot *to, uint64_t version) {
+int slot_carry_over(struct reader_slot *from, struct reader_slot *to, uint64_t version) {
   uint64_t oustable = oustable_bit(from);
   /* relaxed: the announcement publishes it */
   atomic_store_explicit(&to->oustable, oustable != 0, memory_order_relaxed);
   slot_announce_exact(to, version);
-  /* Not yet ousted: then whoever ousts `from` reads `to` after that, and sees it announced. */
-  if (oustable && slot_ousted(from))
+  /* A read-modify-write that changes nothing. What is stored to `from` after it, by another thread's
+   * refresh or an ousting writer, is seen only by a B2 that comes after it in the total order, and then
+   * sees `to`, which comes before. A mere load could return the version after it was gone.
+   * pairs: announce */
+  uint64_t word = atomic_fetch_add_explicit(&from->word, 0, memory_order_seq_cst);
+  if (oustable && SLOT_KIND(word) == SLOT_OUSTED)
     /* pairs: announce */
     atomic_store_explicit(&to->word, SLOT_WORD(version, SLOT_OUSTED) | oustable,
                           memory_order_release);
+  return SLOT_VERSION(word) == version;
 }
 
 void slot_withdraw(struct reader_slot *slot) {
@@ -274,8 +283,10 @@ static void sort(struct announced *list, size_t count) {
 static int list_durable(const struct commit_words *commit, struct announced **list,
                         size_t *capacity, size_t *n) {
   for (int i = 0; i < 2; i++) {
-    /* relaxed: what was withdrawn from a slot for their sake was seen to be, with acquire */
-    uint64_t version = atomic_load_explicit(&commit->durable[i], memory_order_relaxed);
+    /* What was withdrawn from a slot for their sake was seen to be. And who sees a version in the first
+     * word sees the one before it in the second.
+     * pairs: announce */
+    uint64_t version = atomic_load_explicit(&commit->durable[i], memory_order_acquire);
     if (!version)
       continue;
     int code = make_room(list, capacity, *n);
@@ -312,9 +323,10 @@ static int list_slots(const struct region *readers, uint32_t from, uint32_t to,
     uint64_t word = atomic_load_explicit(&slot->word, memory_order_seq_cst);
     if (SLOT_KIND(word) == SLOT_IDLE || SLOT_KIND(word) == SLOT_OUSTED)
       continue;
-    /* Whoever announces owns the slot: an announcement without owner is over, or scribble.
-     * relaxed: the word, read before, was written after the owner */
-    if (atomic_load_explicit(&slot->owner, memory_order_relaxed) == 0)
+    /* Whoever announces owns the slot: an announcement without owner is over, or scribble. If it is
+     * over, the reads of who gave the slot back happen before the pages' reuse.
+     * pairs: slot-owner */
+    if (atomic_load_explicit(&slot->owner, memory_order_acquire) == 0)
       continue;
     int code = make_room(list, capacity, *n);
     if (code)

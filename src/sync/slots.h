@@ -45,8 +45,9 @@ int slot_announce_logged(struct reader_slot *slot, const uint8_t *writers, struc
                          struct recent_map *recent);
 /* Carries a version over: announces at `to` what `from`, a slot of our own and of a lower
  * index, announces; for fork and for cloned snapshots. `to` becomes oustable if `from` is, and
- * ousted if `from` was before it was safe. */
-void slot_carry_over(struct reader_slot *from, struct reader_slot *to, uint64_t version);
+ * ousted if `from` was before it was safe. 1; 0 when `from` announced another version by then (another
+ * thread is refreshing the snapshot): what `to` announces protects nothing. */
+int slot_carry_over(struct reader_slot *from, struct reader_slot *to, uint64_t version);
 /* The last half of it, where `from` is surely announced and not oustable. */
 void slot_announce_exact(struct reader_slot *slot, uint64_t version);
 /* Ends the announcement; the slot stays ours. */

@@ -220,7 +220,8 @@ TEST(an_oustable_version_is_carried_over_with_its_fate) {
   CHECK_OK(slot_take_above(&client, x, &y));
   CHECK_OK(slot_take_above(&client, x, &z));
   CHECK_OK(slot_announce(slot_at(x), f.writers.ro, &root, NULL));
-  slot_carry_over(slot_at(x), slot_at(y), root.version);
+  CHECK_EQ(slot_carry_over(slot_at(x), slot_at(y), root.version + 1), 0); /* x has been refreshed */
+  CHECK_EQ(slot_carry_over(slot_at(x), slot_at(y), root.version), 1);
   CHECK_EQ(slot_at(y)->word, SLOT_WORD(root.version, SLOT_EXACT));
   CHECK_EQ(slot_at(y)->oustable, 0);
   slot_withdraw(slot_at(x));
