@@ -32,8 +32,6 @@
 #include "base/points.h"
 #include "sync/spin.h"
 
-#define SPIN_ROUNDS 100
-#define SPIN_ROUNDS_CROWDED 20
 #ifdef COPSE_TESTS
 int64_t lock_sleep_ns = 5000000;
 int64_t lock_turn_ns = 1000000;
@@ -100,14 +98,14 @@ static int swap_in(struct attempt *attempt, uint64_t expected, uint64_t flags) {
 }
 
 static int spin(struct attempt *attempt) {
-  int rounds = SPIN_ROUNDS;
+  int rounds = SPIN_LOCK_ROUNDS;
   for (int i = 0; i < rounds; i++) {
     /* relaxed: the exchange that follows acquires */
     uint64_t word = atomic_load_explicit(&attempt->commit->lock, memory_order_relaxed);
     if (word == LOCK_FREE && swap_in(attempt, LOCK_FREE, 0))
       return 1;
     if (word & LOCK_WAITERS)
-      rounds = SPIN_ROUNDS_CROWDED;
+      rounds = SPIN_LOCK_ROUNDS_CROWDED;
     spin_pause();
   }
   return 0;

@@ -10,8 +10,6 @@
 #include "sync/slots.h"
 #include "sync/spin.h"
 
-#define SPIN_ROUNDS 64 /* 2 to 5 us */
-
 #ifdef COPSE_TESTS
 int64_t wait_recheck_ns = 250000000;
 #endif
@@ -61,7 +59,7 @@ int wait_published(const struct region *readers, const uint8_t *writers, uint64_
   if (cancelled(cancel)) /* first of all: in a busy store there is always something newer */
     return say_cancelled(after);
   if (deadline_ns)
-    for (int i = 0; newest <= after && i < SPIN_ROUNDS && !cancelled(cancel); i++) {
+    for (int i = 0; newest <= after && i < SPIN_COMMIT_ROUNDS && !cancelled(cancel); i++) {
       spin_pause();
       newest = root_visible(writers);
     }
