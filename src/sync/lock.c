@@ -13,10 +13,10 @@
  *
  *   waiter:    S1 w = lock_wake   S2 word: free? take it; else set LOCK_WAITERS   S3 futex_wait(w)
  *   releaser:  R1 word -> 0 or reserved, had it LOCK_WAITERS?   R2 lock_wake++   R3 futex_wake
- *              R4 reserved, and nobody was woken: word -> 0
+ *              R4 reserved, and nobody was woken: word -> 0, and R2, R3 again
  * If S2 precedes R1 in the word's order, R2 follows S1, so that S3 returns or is woken. If it
- * follows R1, it sees the free or reserved word or a later owner, whom it flags. R4 leaves nobody
- * behind: who has loaded lock_wake before R2 does not fall asleep, who does so after it finds the word.
+ * follows R1, it sees the free or reserved word or a later owner, whom it flags. Who comes between R2
+ * and R4 may fall asleep on the reserved word: hence the second wake.
  *
  * Death. A word names a client index, and that index's liveness byte is held by its owner alone,
  * or by whoever proves it dead. An entry that the word names is not given out again (client.c). So with
@@ -323,6 +323,13 @@ static int is_turn(struct commit_words *commit, uint64_t now) {
   return 1;
 }
 
+/* R2 and R3; how many were woken. */
+static int wake_first(struct commit_words *commit) {
+  /* pairs: writer-lock */
+  atomic_fetch_add_explicit(&commit->lock_wake, 1, memory_order_release);
+  return os_futex_wake(&commit->lock_wake, 1);
+}
+
 void lock_release(struct client *client, uint8_t *writers) {
   struct commit_words *commit = sync_commit(writers);
   (void)client;
@@ -338,12 +345,11 @@ void lock_release(struct client *client, uint8_t *writers) {
     return;
   if (next != LOCK_FREE)
     POINT(lock_reserved);
-  /* R2. pairs: writer-lock */
-  atomic_fetch_add_explicit(&commit->lock_wake, 1, memory_order_release);
-  if (os_futex_wake(&commit->lock_wake, 1) == 0 && next != LOCK_FREE) /* R3 */
-    /* R4. pairs: writer-lock */
-    (void)atomic_compare_exchange_strong_explicit(&commit->lock, &next, LOCK_FREE,
-                                                  memory_order_release, memory_order_relaxed);
+  if (wake_first(commit) == 0 && next != LOCK_FREE &&
+      /* R4. pairs: writer-lock */
+      atomic_compare_exchange_strong_explicit(&commit->lock, &next, LOCK_FREE,
+                                              memory_order_release, memory_order_relaxed))
+    (void)wake_first(commit);
 }
 
 int lock_held(const struct client *client, const uint8_t *writers) {
