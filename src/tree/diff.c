@@ -143,9 +143,23 @@ static int alone(struct diff_side *side, struct tree_value *value) {
   return result ? result : 1;
 }
 
+/* Both stand on a subtree that they share: moves both to the last one of those that follow in their nodes
+ * and are shared too. Their bounds need not be known; who changed one key of many meets many. */
+static void shared_pass(struct diff_side *a, struct diff_side *b) {
+  struct tree_level *x = &a->levels[a->level], *y = &b->levels[b->level];
+  if (a->level == a->depth || b->level == b->depth)
+    return;
+  while (x->index < x->node->count && y->index < y->node->count &&
+         node_child(x->node, x->index + 1) == node_child(y->node, y->index + 1)) {
+    x->index++;
+    y->index++;
+  }
+}
+
 /* Both stand on subtrees. */
 static int subtrees(struct diff_side *a, struct diff_side *b) {
   if (item_ref(a) == item_ref(b)) {
+    shared_pass(a, b);
     int result = step(a);
     return result ? result : step(b);
   }
