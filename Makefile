@@ -7,12 +7,14 @@ QEMU = qemu-aarch64 -R 0x300000000 -L /usr/aarch64-linux-gnu
 VALGRIND = valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=9
 UNFORKED = --only model- $(foreach t,cursor diff follow page record_ store_space tree_,--only unit-$(t))
 PREFIX ?= /usr/local
+SECONDS ?= 60
 
 build:         ; scripts/build release $(BUILD)
 demo: build    ; examples/stream/demo.sh
 check: build   ; scripts/run-tests --tier check $(BUILD)
 test: build    ; scripts/run-tests --tier test $(BUILD)
 test-full: build ; scripts/run-tests --tier full $(BUILD)
+torture: build ; scripts/torture --seconds $(SECONDS) $(BUILD)
 asan:          ; scripts/build asan $(BUILD)-asan && scripts/run-tests --tier check $(BUILD)-asan
 tsan:          ; scripts/build tsan $(BUILD)-tsan && scripts/run-tests --tier check --programs $(BUILD)-tsan
 sanitize:
@@ -33,4 +35,4 @@ fuzz:          ; scripts/build fuzz $(BUILD)-fuzz && scripts/fuzz $(BUILD)-fuzz
 install: build ; meson configure $(BUILD) -Dprefix=$(PREFIX) && meson install -C $(BUILD) && { ldconfig 2>/dev/null || true; }
 format:        ; scripts/format
 clean:         ; rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang $(BUILD)-aarch64 $(BUILD)-valgrind $(BUILD)-fuzz $(BUILD)-bench $(BUILD)-quick
-.PHONY: build demo check test test-full asan tsan sanitize check-aarch64 valgrind bench bench-quick fuzz install format clean
+.PHONY: build demo check test test-full torture asan tsan sanitize check-aarch64 valgrind bench bench-quick fuzz install format clean

@@ -225,6 +225,7 @@ static void cuts_run(const struct setup *setup, int rounds, int changes, int cut
     free(history);
     CHECK_OK(copse_store_remove(path));
   }
+  test_note(__FILE__, __LINE__, "%d power cuts", rounds * cuts);
   alarm(0);
 }
 
