@@ -279,6 +279,42 @@ static int all_delete(struct world *world) {
   return txn_end(world, txn, map, result);
 }
 
+static int batch_fill(struct copse_batch *batch, struct copse_map *map, struct world *world,
+                      struct content *content) {
+  int result = 0;
+  char text[8];
+  for (uint32_t key = 0; key < 10 && result == 0; key++) {
+    uint32_t size = 100 + key * 300, stamp = (uint32_t)test_random_next(&world->random);
+    key_of(key, text);
+    result = copse_batch_put(batch, map, text, strlen(text), value_of(stamp, size), size);
+    content->size[key] = size + 1;
+    content->stamp[key] = stamp;
+  }
+  return result ? result
+                : copse_batch_put(batch, map, NUMBER, strlen(NUMBER), &world->begun,
+                                  sizeof world->begun);
+}
+
+static int batch_commit(struct world *world) {
+  struct copse_batch *batch;
+  struct copse_map *map;
+  struct content *content = content_begin(world);
+  int result = copse_map_ensure(world->store, "m", NULL, -1, &map);
+  if (result)
+    return result;
+  result = copse_batch_open(world->store, &batch);
+  if (result == 0) {
+    result = batch_fill(batch, map, world, content);
+    if (result == 0)
+      result = copse_batch_commit(batch, COPSE_BATCH_VISIBLE, -1, NULL);
+    copse_batch_close(batch);
+  }
+  if (result == 0)
+    world->acked = world->begun;
+  copse_map_close(map);
+  return result;
+}
+
 static int walk(struct world *world, struct copse_view *view, struct copse_map *map) {
   (void)world;
   struct copse_cursor *cursor;
@@ -431,10 +467,10 @@ static const struct step {
     {extra_create, false, false},    {sync_now, false, false},       {read_oustable, false, false},
     {read_and_follow, false, false}, {many_snapshots, false, false}, {abort_after, false, false},
     {extra_drop, false, false},      {check, false, false},          {puts_small, false, false},
-    {all_delete, false, false},      {puts_large, false, false},     {store_close, false, false},
-    {die_and_recover, true, true},   {puts_small, false, false},     {store_close, false, false},
-    {store_open, true, false},       {puts_small, false, false},     {store_close, false, false},
-    {store_remove, true, false},
+    {batch_commit, false, false},    {all_delete, false, false},     {puts_large, false, false},
+    {store_close, false, false},     {die_and_recover, true, true},  {puts_small, false, false},
+    {store_close, false, false},     {store_open, true, false},      {puts_small, false, false},
+    {store_close, false, false},     {store_remove, true, false},
 };
 #define STEPS ((int)(sizeof script / sizeof *script))
 
