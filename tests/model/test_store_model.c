@@ -305,6 +305,101 @@ static void transaction(struct world *world) {
   world->txn = NULL;
 }
 
+/* --- batches ----------------------------------------------------------------------------- */
+
+/* Adds an operation to a batch, and does it to the model's state. 0, or why the batch will be refused. */
+static int batch_operation(struct world *world, struct copse_batch *batch) {
+  unsigned index = (unsigned)below(world, world->now.count);
+  const struct model_map *map = world->now.maps[index];
+  struct copse_map *handle = map->handle->map;
+  uint8_t key[COPSE_KEY_MAX];
+  uint32_t size = key_make(map, (uint32_t)below(world, map->key_count), key);
+  uint64_t what = below(world, 20), value_size = value_size_random(world, map);
+  uint64_t seed = test_random_next(&world->random);
+  int exact;
+  size_t at = map_search(map, key, size, &exact);
+  world->operations++;
+  value_fill(seed, world->buffer, value_size);
+  if (what < 4) {
+    CHECK_OK(copse_batch_delete(batch, handle, key, size));
+    if (exact)
+      map_remove(state_own(&world->now, index), at, at + 1);
+    return 0;
+  }
+  if (what == 4 && map->key_kind == COPSE_KEY_U64 && map->style % 2 && map->value_max <= 600) {
+    uint64_t last = map->count ? copse_key_to_u64(map->records[map->count - 1]->key) + 1 : 0;
+    CHECK_OK(copse_batch_append(batch, handle, world->buffer, value_size));
+    if (map->count && last == 0)
+      return COPSE_E_ORDER; /* there is no greater key */
+    copse_key_u64(last, key);
+    map_put(state_own(&world->now, index), key, 8, seed, value_size);
+    return 0;
+  }
+  if (what == 5) {
+    int wrong = one_in(world, 3), remove = one_in(world, 3);
+    struct copse_bytes value = {world->buffer, value_size};
+    struct copse_bytes expected = {(uint8_t *)world->buffer + VALUE_MAX, 1};
+    if (exact) {
+      expected.size = map->records[at]->value_size;
+      value_fill(map->records[at]->value_seed, (uint8_t *)world->buffer + VALUE_MAX, expected.size);
+      expected.size += (uint64_t)wrong;
+    }
+    CHECK_OK(copse_batch_compare_and_set(batch, handle, key, size, exact || wrong ? &expected : NULL,
+                                         remove ? NULL : &value));
+    if (wrong)
+      return COPSE_E_CONFLICT;
+    if (remove && exact)
+      map_remove(state_own(&world->now, index), at, at + 1);
+    if (remove)
+      return 0;
+  } else {
+    CHECK_OK(copse_batch_put(batch, handle, key, size, world->buffer, value_size));
+  }
+  map_put(state_own(&world->now, index), key, size, seed, value_size);
+  return 0;
+}
+
+/* Some batches: applied at once, or left while we have the lock ourselves and then applied as one. */
+static void batches(struct world *world) {
+  struct copse_batch *batch;
+  struct copse_ticket tickets[30];
+  struct copse_outcome outcome;
+  int refused[30], count = (int)test_random_range(&world->random, 1, 30), leave = one_in(world, 2);
+  if (world->committed.count == 0)
+    return;
+  CHECK_OK(copse_batch_open(world->store, &batch));
+  if (leave)
+    CHECK_OK(copse_txn_begin(world->store, -1, &world->txn));
+  for (int i = 0; i < count; i++) {
+    refused[i] = 0;
+    state_copy(&world->now, &world->committed);
+    for (uint64_t n = test_random_range(&world->random, 1, 6); n; n--) {
+      int refusal = batch_operation(world, batch);
+      refused[i] = refused[i] ? refused[i] : refusal;
+    }
+    int result = copse_batch_commit(batch, COPSE_BATCH_ACCEPTED, -1, &tickets[i]);
+    if (leave && (result == COPSE_E_DEADLOCK)) { /* too large for the ring */
+      state_free(&world->now);
+      count = i;
+      break;
+    }
+    CHECK_OK(result);
+    state_free(refused[i] ? &world->now : &world->committed);
+    if (!refused[i])
+      world->committed = world->now;
+    world->now.count = 0;
+  }
+  if (leave)
+    copse_txn_abort(world->txn);
+  world->txn = NULL;
+  for (int i = 0; i < count; i++) {
+    CHECK_OK(copse_batch_outcome(world->store, &tickets[i], COPSE_BATCH_VISIBLE, -1, &outcome));
+    CHECK_EQ(outcome.result, refused[i]);
+  }
+  world->committed.version = copse_store_version(world->store);
+  copse_batch_close(batch);
+}
+
 /* --- snapshots --------------------------------------------------------------------------- */
 
 static void held_close(struct held *held) {
@@ -430,6 +525,10 @@ static void world_run(struct world *world, double seconds) {
     for (int i = 0; i < 60; i++) {
       transaction(world);
       snapshots(world);
+      if (one_in(world, 4)) {
+        batches(world);
+        snapshots(world);
+      }
     }
     check_sound(world->store, &world->committed);
     if (world->path && one_in(world, 3)) {
