@@ -18,7 +18,9 @@
 #include "base/clock.h"
 #include "base/grow.h"
 #include "base/points.h"
+#include "sync/spin.h"
 
+#define PASS_ROUNDS 200    /* some microseconds */
 #define SHARE_BYTES 16384u /* of each ring in a round: bounds how long a round takes */
 
 static int bytes_room(struct combine *combine, size_t more) {
@@ -135,15 +137,21 @@ static int is_last(const struct part *parts, size_t count, size_t i) {
   return parts[i].ring && (i + 1 == count || parts[i + 1].ring != parts[i].ring);
 }
 
+static void count_add(_Atomic uint64_t *counter, uint64_t n) {
+  /* relaxed: statistics, written under the lock: no read-modify-write is needed */
+  uint64_t before = atomic_load_explicit(counter, memory_order_relaxed);
+  atomic_store_explicit(counter, before + n, memory_order_relaxed); /* relaxed: as above */
+}
+
 static void batches_count(struct copse_store *store, const struct part *parts, size_t count) {
   struct commit_words *words = store_words(store);
   uint64_t refused = 0;
   for (size_t i = 0; i < count; i++)
     refused += parts[i].result.code != 0;
-  /* relaxed: statistics */
-  atomic_fetch_add_explicit(&words->batches, count, memory_order_relaxed);
-  atomic_fetch_add_explicit(&words->batches_refused, refused, memory_order_relaxed); /* relaxed: too */
-  atomic_fetch_add_explicit(&words->rounds, 1, memory_order_relaxed); /* relaxed: likewise */
+  count_add(&words->batches, count);
+  count_add(&words->rounds, 1);
+  if (refused)
+    count_add(&words->batches_refused, refused);
 }
 
 /* The transaction holds what the parts ask for: the rings are told, and it is published. */
@@ -264,6 +272,17 @@ int combine_own(struct copse_store *store) {
   return 0;
 }
 
+/* Gives those who leave batches a chance to take the lock: our caller has waited for long enough. */
+static void pass_on(struct copse_store *store) {
+  sched_yield();
+  for (int i = 0; i < PASS_ROUNDS; i++) {
+    /* relaxed: a guess */
+    if (atomic_load_explicit(&store_words(store)->lock, memory_order_relaxed) != LOCK_FREE)
+      return;
+    spin_pause();
+  }
+}
+
 /* Who leaves something while we hold the lock relies on us: so the lock is not left alone before
  * nothing is left, or somebody else has it, who then is relied on. */
 void combine_left(struct copse_store *store) {
@@ -275,7 +294,7 @@ void combine_left(struct copse_store *store) {
       result = writer_settle(store, root_published(store->writers.ro));
     if (result) /* what is left stays in the rings; the next one meets the same error, or not */
       return;
-    sched_yield(); /* a chance for those who have room now to take over */
+    pass_on(store);
   }
 }
 
