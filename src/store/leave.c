@@ -170,19 +170,20 @@ int leaver_holder_is_old(struct copse_store *store) {
 
 /* --- giving it back ---------------------------------------------------------------------- */
 
-/* Applies what others left, if nobody lives who does: a process that died may have left something
- * without having said so, and another have died with the lock. */
-static void others_apply(struct copse_store *store) {
+/* What others left may have been left by a process that died before it could say so, or with the lock
+ * of one that died: nobody but us will see to it. */
+int leaver_last(struct copse_store *store) {
   uint64_t applied;
   if (!store->pager.books->ring_limit)
-    return;
+    return 0;
   ring_leave(store->writers.rw);
-  if (writer_take(store, 0))
-    return;
-  int result = combine_rounds(store, UINT64_MAX, &applied);
+  int result = writer_take(store, -1);
+  if (result)
+    return result;
+  while (result == 0 && ring_is_staged(store->writers.rw))
+    result = combine_rounds(store, UINT64_MAX, &applied);
   writer_end(store);
-  if (result == 0)
-    combine_left(store);
+  return result;
 }
 
 int leaver_close(struct copse_store *store) {
@@ -195,7 +196,7 @@ int leaver_close(struct copse_store *store) {
       writer_end(store);
     }
   }
-  others_apply(store);
+  combine_left(store);
   if (ring) {
     /* pairs: ring-owner */
     atomic_store_explicit(&ring->owner, 0, memory_order_release);

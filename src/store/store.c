@@ -436,8 +436,11 @@ static int leave(struct copse_store *store) {
   if (result == 0) {
     result = os_lock_byte_wait(fd, name_of(store), ATTACH_BYTE, 1);
     /* Readers that stay do not matter: nothing of the file changes any more. */
-    if (result == 0 && client_is_last_writer(&store->client))
-      result = durable_close(store);
+    if (result == 0 && client_is_last_writer(&store->client)) {
+      result = leaver_last(store);
+      if (result == 0)
+        result = durable_close(store);
+    }
     client_detach(&store->client);
     os_close(fd);
   }
@@ -458,11 +461,11 @@ int copse_store_close(struct copse_store *store) {
   pthread_mutex_unlock(&store->mutex);
   if (left)
     return error_set(COPSE_E_STATE, "close %s of the store first", left);
+  if (!(store->flags & COPSE_READ_ONLY) && store->client.live_page)
+    result = leaver_close(store);
   syncer_stop(store);
   guard_remove(store);
   fork_unregister(store);
-  if (!(store->flags & COPSE_READ_ONLY) && store->client.live_page)
-    result = leaver_close(store);
   if (store->path && !(store->flags & COPSE_READ_ONLY) && store->client.live_page) {
     int left_files = leave(store);
     result = left_files ? left_files : result;

@@ -333,6 +333,8 @@ int leaver_is_applied(struct copse_store *store, uint64_t end);
 int leaver_holder_is_old(struct copse_store *store);
 /* Applies what this process left, and gives its ring back. */
 int leaver_close(struct copse_store *store);
+/* After it, when no other writer is attached: applies all that is in rings. */
+int leaver_last(struct copse_store *store);
 
 /* combine.c: with the writer lock. */
 /* A batch that is applied without having been left. */
