@@ -117,7 +117,7 @@ static const struct weave_scenario over_a_dead_holder = {
                {.name = "newcomer", .run = attach_and_stay}}};
 
 TEST(newcomers_and_a_reaper) {
-  struct weave_bound bound = {.preemptions = test_scale() > 1 ? 2 : 1, .stale = 1, .deaths = 1};
+  struct weave_bound bound = {.preemptions = test_scale() > 8 ? 2 : 1, .stale = 1, .deaths = 1};
   weave_expect_sound(&attaching, bound, 5000 * (uint64_t)test_scale());
   bound.preemptions = 1;
   weave_expect_sound(&together, bound, 5000 * (uint64_t)test_scale());
@@ -126,7 +126,7 @@ TEST(newcomers_and_a_reaper) {
 /* An entry that the lock word names is not given out: a living client there would hide that the holder
  * is dead. */
 TEST(the_lock_of_a_dead_client) {
-  struct weave_bound bound = {.preemptions = test_scale() > 1 ? 2 : 1, .stale = 1, .timeouts = 1};
+  struct weave_bound bound = {.preemptions = test_scale() > 8 ? 2 : 1, .stale = 1, .timeouts = 1};
   weave_expect_sound(&over_a_dead_holder, bound, 5000 * (uint64_t)test_scale());
   weave_expect_fault(&over_a_dead_holder, bound,
                      (struct weave_mutation){"try_entry", "lock", WEAVE_SKIP, NULL, NULL});

@@ -97,7 +97,7 @@ TEST(other_ways_would_be) {
 
 TEST(oustable_snapshots_are_carried_over) {
   struct weave_bound bound = {.preemptions = 2, .stale = 2};
-  weave_expect_sound(&oustable, test_scale() > 1 ? WEAVE_ALL : bound, 0);
+  weave_expect_sound(&oustable, test_scale() > 8 ? WEAVE_ALL : bound, 0);
 }
 
 TEST(each_step_is_needed) {
@@ -137,7 +137,7 @@ static const struct weave_scenario refreshed = {
                {.name = "forker", .run = fork_off}}};
 
 TEST(a_fork_beside_a_refresh) {
-  struct weave_bound bound = {.preemptions = test_scale() > 1 ? 3 : 2, .stale = 2};
+  struct weave_bound bound = {.preemptions = test_scale() > 8 ? 3 : 2, .stale = 2};
   weave_expect_sound(&refreshed, bound, 10000 * (uint64_t)test_scale());
   static const struct weave_mutation mutations[] = {
       {"slot_carry_over", "from->word", WEAVE_SKIP, NULL, NULL},
@@ -175,7 +175,7 @@ static const struct weave_scenario grown_by_two = {
                {.name = "reader-b", .run = open_in_new_slot}}};
 
 TEST(a_new_slot_is_seen) {
-  struct weave_bound bound = {.preemptions = 2, .stale = test_scale() > 1 ? 2 : 1};
+  struct weave_bound bound = {.preemptions = 2, .stale = test_scale() > 8 ? 2 : 1};
   weave_expect_sound(&grown, WEAVE_ALL, 0);
   weave_expect_sound(&grown_by_two, bound, 10000 * (uint64_t)test_scale());
 }

@@ -62,7 +62,7 @@ static const struct weave_scenario roomy = {
                {.name = "syncer", .run = sync_newest, .mortal = true}}};
 
 TEST(durable_versions_are_kept) {
-  struct weave_bound bound = {.preemptions = test_scale() > 1 ? 3 : 2, .stale = 2, .deaths = 1};
+  struct weave_bound bound = {.preemptions = test_scale() > 8 ? 3 : 2, .stale = 2, .deaths = 1};
   weave_expect_sound(&once, WEAVE_ALL, 0);
   weave_expect_sound(&roomy, bound, 10000 * (uint64_t)test_scale());
 }

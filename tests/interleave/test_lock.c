@@ -51,21 +51,21 @@ static const struct weave_scenario deaths = {
 TEST(no_wake_is_lost) {
   weave_expect_sound(&two, WEAVE_ALL, 0);
   struct weave_bound bound = {.preemptions = 3, .stale = 3};
-  weave_expect_sound(&again, test_scale() > 1 ? WEAVE_ALL : bound, 0);
+  weave_expect_sound(&again, test_scale() > 8 ? WEAVE_ALL : bound, 0);
 }
 
 TEST(three_writers) {
-  struct weave_bound bound = {.preemptions = test_scale() > 1 ? 3 : 2, .stale = 2};
+  struct weave_bound bound = {.preemptions = test_scale() > 8 ? 3 : 2, .stale = 2};
   weave_expect_sound(&three, bound, 20000 * (uint64_t)test_scale());
 }
 
 TEST(holders_and_waiters_die) {
-  struct weave_bound bound = {.preemptions = test_scale() > 1 ? 2 : 1, .stale = 1, .deaths = 2};
+  struct weave_bound bound = {.preemptions = test_scale() > 8 ? 2 : 1, .stale = 1, .deaths = 2};
   weave_expect_sound(&deaths, bound, 20000 * (uint64_t)test_scale());
 }
 
 TEST(sleeps_run_out_early) {
-  struct weave_bound bound = {.preemptions = test_scale() > 1 ? 2 : 1, .stale = 1, .timeouts = 1};
+  struct weave_bound bound = {.preemptions = test_scale() > 8 ? 2 : 1, .stale = 1, .timeouts = 1};
   weave_expect_sound(&three, bound, 20000 * (uint64_t)test_scale());
 }
 

@@ -59,7 +59,7 @@ static const struct weave_scenario then_read = {
 TEST(a_validated_copy_is_of_its_version) { weave_expect_sound(&once, WEAVE_ALL, 0); }
 
 TEST(slots_are_used_again) {
-  struct weave_bound bound = {.preemptions = test_scale() > 1 ? 2 : 1, .stale = 2, .deaths = 1};
+  struct weave_bound bound = {.preemptions = test_scale() > 8 ? 2 : 1, .stale = 2, .deaths = 1};
   uint64_t walks = 10000 * (uint64_t)test_scale();
   weave_expect_sound(&twice, bound, walks);
   weave_expect_sound(&then_read, bound, walks);

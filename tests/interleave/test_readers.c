@@ -52,7 +52,7 @@ static const struct weave_scenario two_readers = {
 TEST(a_page_in_use_is_not_reused) { weave_expect_sound(&one_reader, WEAVE_ALL, 0); }
 
 TEST(more_readers_and_versions) {
-  struct weave_bound bound = {.preemptions = test_scale() > 1 ? 3 : 2, .stale = 2, .deaths = 1};
+  struct weave_bound bound = {.preemptions = test_scale() > 8 ? 3 : 2, .stale = 2, .deaths = 1};
   uint64_t walks = 20000 * (uint64_t)test_scale();
   weave_expect_sound(&reads_again, bound, walks);
   weave_expect_sound(&two_readers, bound, walks);

@@ -45,7 +45,7 @@ TEST(a_root_is_copied_whole) {
 }
 
 TEST(the_ring_goes_round_twice) {
-  struct weave_bound bound = {.preemptions = test_scale() > 1 ? 3 : 2, .stale = 2, .deaths = 1};
+  struct weave_bound bound = {.preemptions = test_scale() > 8 ? 3 : 2, .stale = 2, .deaths = 1};
   weave_expect_sound(&twice, bound, 20000 * (uint64_t)test_scale());
 }
 

@@ -77,17 +77,17 @@ static const struct weave_scenario cancelled = {
 TEST(no_wake_is_lost) { weave_expect_sound(&one, WEAVE_ALL, 0); }
 
 TEST(no_wake_of_a_leader_is_lost) {
-  struct weave_bound bound = {.preemptions = test_scale() > 1 ? 3 : 2, .stale = 2};
+  struct weave_bound bound = {.preemptions = test_scale() > 8 ? 3 : 2, .stale = 2};
   weave_expect_sound(&logged, bound, 10000 * (uint64_t)test_scale());
 }
 
 TEST(two_waiters) {
-  struct weave_bound bound = {.preemptions = test_scale() > 1 ? 3 : 2, .stale = 2};
+  struct weave_bound bound = {.preemptions = test_scale() > 8 ? 3 : 2, .stale = 2};
   weave_expect_sound(&two, bound, 20000 * (uint64_t)test_scale());
 }
 
 TEST(waiters_die) {
-  struct weave_bound bound = {.preemptions = test_scale() > 1 ? 3 : 2, .stale = 2, .deaths = 1};
+  struct weave_bound bound = {.preemptions = test_scale() > 8 ? 3 : 2, .stale = 2, .deaths = 1};
   weave_expect_sound(&mortal, bound, 20000 * (uint64_t)test_scale());
 }
 
