@@ -233,7 +233,7 @@ TEST(lazy) {
   static const struct setup setups[] = {{COPSE_DURABILITY_LAZY, 0, 30},
                                         {COPSE_DURABILITY_LAZY, 40000, 0}};
   for (int i = 0; i < 2; i++)
-    cuts_run(&setups[i], test_scale(), 60, test_scale() > 1 ? 200 : 30);
+    cuts_run(&setups[i], test_scale(), 60, test_scale() > 1 ? 200 : 20);
 }
 
 /* A small log, so that it goes round; a large one. */
@@ -242,5 +242,5 @@ TEST(sync) {
                                         {COPSE_DURABILITY_SYNC, 1, 0},
                                         {COPSE_DURABILITY_SYNC, 1 << 20, 0}};
   for (int i = 0; i < 3; i++)
-    cuts_run(&setups[i], test_scale(), 60, test_scale() > 1 ? 200 : 30);
+    cuts_run(&setups[i], test_scale(), 60, test_scale() > 1 ? 200 : 20);
 }
