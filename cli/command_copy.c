@@ -115,6 +115,29 @@ static void summarise(const struct copy_run *run) {
   text_free(&out);
 }
 
+static bool copy_sealed;
+
+static const struct option copy_options[] = {
+    {"seal", 0, NULL, "one file that never changes, for any file system",
+     .flag = &copy_sealed},
+    {0},
+};
+
+/* TARGET is complete, and of one piece. */
+static int seal_target(struct copy_run *run, const char *path, uint32_t mode) {
+  int status = STATUS_OK, result = copse_snapshot_seal(run->source.snapshot, path, mode);
+
+  if (result != COPSE_OK)
+    return fail(result, "%s", path);
+  status = session_open(&run->target, path, ACCESS_READ);
+  if (status == STATUS_OK)
+    status = maps_each(&run->source, NULL, 0, count_map, run);
+  run->loader.committed = run->all;
+  if (status == STATUS_OK && (result = copse_stat(run->target.store, &run->after)) != COPSE_OK)
+    status = fail(result, "%s", path);
+  return status;
+}
+
 static int run_copy(char **operands, size_t count) {
   struct copy_run run = {0};
   struct copse_store_options options;
@@ -136,13 +159,17 @@ static int run_copy(char **operands, size_t count) {
       options.max_bytes = run.before.max_bytes;
     if (options.mode == 0 && stat(operands[0], &source) == 0)
       options.mode = (source.st_mode & 0777) | 0600;
+  }
+  if (status == STATUS_OK && copy_sealed) {
+    status = seal_target(&run, operands[1], options.mode);
+  } else if (status == STATUS_OK) {
     status = session_open_with(&run.target, operands[1], ACCESS_NEW, &options);
     made = status == STATUS_OK;
-  }
-  if (status == STATUS_OK) {
-    run.loader = (struct loader){.session = &run.target};
-    status = copy_all(&run);
-    progress_clear();
+    if (made) {
+      run.loader = (struct loader){.session = &run.target};
+      status = copy_all(&run);
+      progress_clear();
+    }
   }
   if (status == STATUS_OK)
     summarise(&run);
@@ -159,9 +186,14 @@ const struct command command_copy = {
     .text = "TARGET receives what one version of SOURCE holds, with all maps and layouts,\n"
             "and shows nothing before it is complete. It must not be there. It takes over\n"
             "the bound of SOURCE; its durability follows from where it lies. While the copy\n"
-            "runs, space that writers free in SOURCE waits for it.\n",
-    .examples = "  copse copy /dev/shm/market backup/market-$(date +%F).copse\n",
-    .groups = {creation_options, json_options, quiet_options, common_options},
+            "runs, space that writers free in SOURCE waits for it.\n"
+            "With --seal TARGET is one file that never changes: it may lie on any file\n"
+            "system, be copied like any file, and is read by the same commands. Of the\n"
+            "options for new stores --mode applies. Unused space of SOURCE is left as\n"
+            "holes; compact it first for the smallest file.\n",
+    .examples = "  copse copy /dev/shm/market backup/market-$(date +%F).copse\n"
+                "  copse copy --seal /dev/shm/market /mnt/nfs/market.copse\n",
+    .groups = {copy_options, creation_options, json_options, quiet_options, common_options},
     .run = run_copy,
 };
 

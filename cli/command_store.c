@@ -245,7 +245,7 @@ static int run_check(char **operands, size_t count) {
 
   (void)count;
   run.writer.out = &run.faults;
-  status = session_open(&s, operands[0], ACCESS_WRITE);
+  status = session_open(&s, operands[0], ACCESS_CHECK);
   if (status == STATUS_OK) {
     result = copse_check_store(s.store, lock_wait_ns, on_fault, on_progress, &run, &check);
     progress_clear();

@@ -66,6 +66,10 @@ int session_open_with(struct session *s, const char *path, enum access access,
     if (result == COPSE_E_PERMISSION)
       result = first;
   }
+  if (access == ACCESS_CHECK && (result == COPSE_E_READ_ONLY || result == COPSE_E_PERMISSION)) {
+    options.flags |= COPSE_READ_ONLY;
+    result = copse_store_open(path, &options, &s->store);
+  }
   if (access == ACCESS_CREATE && result == COPSE_E_NO_STORE) {
     options.flags |= COPSE_CREATE;
     result = copse_store_open(path, &options, &s->store);

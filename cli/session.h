@@ -15,6 +15,7 @@ enum access {
   ACCESS_WRITE,  /* of a store that is there */
   ACCESS_CREATE, /* creates the store when there is none, as the creation options say */
   ACCESS_NEW,    /* creates it; a store that is there is an error */
+  ACCESS_CHECK,  /* as ACCESS_WRITE, or a sealed copy, to read */
 };
 
 struct session {

@@ -27,6 +27,9 @@
 
 #define FORMAT_NONCE_REMOVED UINT64_MAX /* the store's removal has begun: there is no store any more */
 
+/* Of read_compat: the file is complete and never written again; no coordination files belong to it. */
+#define FORMAT_SEALED 1u
+
 struct data_header {
   uint64_t magic;         /*   0 FORMAT_MAGIC_DATA */
   uint32_t version;       /*   8 FORMAT_VERSION: a reader refuses a greater one */
@@ -46,11 +49,14 @@ struct data_header {
   uint64_t created_ns;    /*  96 wall clock */
   uint64_t sync_bytes;    /* 104 bytes of pages written between two durable roots; 0: 256 MiB */
   uint32_t sync_interval_ms; /* 112 time between them; 0: one second */
-  uint8_t zero[FORMAT_BLOCK - 116 - 4];
+  uint32_t zero0;
+  uint64_t sealed_units;  /* 120 of a sealed copy: units of its pages, which are all in use */
+  uint8_t zero1[FORMAT_BLOCK - 128 - 4];
   uint32_t crc;           /* 4092 CRC-32C of all before, with a nonce of 0 */
 };
 _Static_assert(sizeof(struct data_header) == FORMAT_BLOCK, "header is one block");
 _Static_assert(offsetof(struct data_header, nonce) == 64, "offset");
+_Static_assert(offsetof(struct data_header, sealed_units) == 120, "offset");
 _Static_assert(offsetof(struct data_header, crc) == 4092, "offset");
 
 static inline uint32_t data_header_crc(const struct data_header *header) {

@@ -31,6 +31,8 @@
 #define ALLOCATE_PIECE_MIN (UINT64_C(256) << 10)
 #define WRITE_BACK_PIECE (UINT64_C(8) << 20)
 
+#define SEALED_MAY "; a copy to read from may lie anywhere: copse copy --seal"
+
 #ifdef COPSE_TESTS
 int (*os_hook)(enum os_call call, const char *path, uint64_t offset, uint64_t size);
 void (*os_done_hook)(enum os_call call, const char *path, uint64_t offset, uint64_t size);
@@ -285,12 +287,12 @@ int os_check_file_system(int fd, const char *path, int *memory) {
   for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
     if (refused[i].magic == magic)
       return error_set(COPSE_E_FILE_SYSTEM,
-                       "%s lies on %s; put the store on tmpfs (/dev/shm), ext4 or xfs", path,
-                       refused[i].name);
+                       "%s lies on %s; put the store on tmpfs (/dev/shm), ext4 or xfs" SEALED_MAY,
+                       path, refused[i].name);
   return error_set(
       COPSE_E_FILE_SYSTEM,
-      "%s lies on a file system of type 0x%x; put the store on tmpfs (/dev/shm), ext4 or xfs", path,
-      (unsigned)magic);
+      "%s lies on a file system of type 0x%x; put the store on tmpfs (/dev/shm), ext4 or xfs" SEALED_MAY,
+      path, (unsigned)magic);
 }
 
 /* --- storage ------------------------------------------------------------------------- */

@@ -16,7 +16,7 @@
 
 struct checker {
   struct copse_store *store;
-  struct pager *pager;
+  struct pager *pager;  /* NULL: a sealed copy, which has no books */
   struct page_view view;
   struct copse_check found;
   void (*report)(void *context, const char *sentence);
@@ -24,6 +24,7 @@ struct checker {
   void *context;
   uint64_t steps;
   int stopped;     /* what progress returned to end it */
+  uint64_t used_units; /* as counted while the store was written */
   uint64_t *units; /* one bit per 128 bytes */
   uint64_t unit_count;
   uint64_t units_taken; /* units of pages that are not free */
@@ -49,7 +50,7 @@ static void fault_tree(void *context, const char *sentence) { fault(context, "%s
 static int step(struct checker *checker) {
   if (checker->progress && checker->steps++ % PROGRESS_STEP == 0)
     checker->stopped = checker->progress(checker->context, checker->found.page_bytes,
-                                         checker->pager->books->words[BOOK_USED_UNITS] * FORMAT_UNIT);
+                                         checker->used_units * FORMAT_UNIT);
   return checker->stopped ? COPSE_E_CANCELLED : 0;
 }
 
@@ -97,7 +98,7 @@ static int page_visit(void *context, uint64_t ref, int level, uint64_t bytes) {
   checker->found.page_bytes += bytes;
   int twice = page_mark(checker, ref, "used");
   sum_check(checker, ref);
-  if (!pager_is_booked(checker->pager, ref))
+  if (checker->pager && !pager_is_booked(checker->pager, ref))
     fault(checker, "page %llx is in use, and the books have its place as free",
           (unsigned long long)ref);
   /* Pages that refer to one another would keep the walk busy for ever. */
@@ -203,12 +204,14 @@ static int run(struct checker *checker, const struct root *root) {
     fault(checker, "%s", copse_error_detail());
     result = 0;
   }
-  if (result == 0)
+  if (result == 0 && checker->pager)
     result = pager_each_listed(checker->pager, listed_visit, checker);
-  if (result == 0)
+  if (result == 0 && checker->pager)
     result = pager_each_place(checker->pager, place_visit, checker);
-  if (result == 0)
+  if (result == 0 && checker->pager)
     result = pager_count(checker->pager, checker->units_taken, miscounted, checker);
+  if (result == 0 && !checker->pager && checker->units_taken != checker->used_units)
+    miscounted(checker, "units of pages", checker->used_units, checker->units_taken);
   if (result == COPSE_E_CORRUPT) {
     fault(checker, "%s", copse_error_detail());
     result = 0;
@@ -216,35 +219,53 @@ static int run(struct checker *checker, const struct root *root) {
   return result;
 }
 
+/* Fills in what is common, and runs. */
+static int check(struct checker *checker, struct copse_view *view, struct copse_check *found) {
+  checker->catalog = view;
+  checker->unit_count = checker->view.limit / FORMAT_UNIT;
+  const struct books *books = (const struct books *)(checker->store->writers.ro + BOOKS_AT);
+  checker->used_units = books->words[BOOK_USED_UNITS];
+  /* relaxed: a version that only rises */
+  checker->durable = atomic_load_explicit(&store_words_ro(checker->store)->durable[0],
+                                          memory_order_relaxed);
+  checker->units = calloc(checker->unit_count / 64 + 1, sizeof *checker->units);
+  if (!checker->units)
+    return error_set(COPSE_E_MEMORY, "no memory for a map of %llu pages",
+                     (unsigned long long)checker->unit_count);
+  int result = run(checker, &view->root);
+  free(checker->units);
+  if (result == 0)
+    *found = checker->found;
+  return checker->stopped ? checker->stopped : result;
+}
+
+static int check_sealed(struct checker *checker, struct copse_check *found) {
+  struct copse_snapshot *snapshot;
+  int result = copse_snapshot_open(checker->store, 0, &snapshot);
+  if (result)
+    return result;
+  checker->view = snapshot->view.pages;
+  result = check(checker, &snapshot->view, found);
+  copse_snapshot_close(snapshot);
+  return result;
+}
+
 int copse_check_store(struct copse_store *store, int64_t timeout_ns,
                       void (*report)(void *context, const char *sentence),
                       int (*progress)(void *context, uint64_t done, uint64_t all), void *context,
-                      struct copse_check *check) {
+                      struct copse_check *found) {
+  struct checker checker = {.store = store, .report = report, .progress = progress,
+                            .context = context};
   struct copse_txn *txn;
+  if (store_is_sealed(store))
+    return check_sealed(&checker, found);
   int result = copse_txn_begin(store, timeout_ns, &txn);
   if (result)
     return result;
   pager_rollback(&store->pager); /* what begin reclaimed: the books as they were committed */
-  struct checker checker = {.store = store,
-                            .pager = &store->pager,
-                            .view = store->pager.view,
-                            .report = report,
-                            .progress = progress,
-                            .context = context,
-                            .unit_count = store->pager.view.limit / FORMAT_UNIT,
-                            /* relaxed: a version that only rises */
-                            .durable = atomic_load_explicit(&store_words(store)->durable[0],
-                                                            memory_order_relaxed),
-                            .catalog = &txn->view};
-  checker.units = calloc(checker.unit_count / 64 + 1, sizeof *checker.units);
-  if (!checker.units)
-    result = error_set(COPSE_E_MEMORY, "no memory for a map of %llu pages",
-                       (unsigned long long)checker.unit_count);
-  else
-    result = run(&checker, &txn->view.root);
+  checker.pager = &store->pager;
+  checker.view = store->pager.view;
+  result = check(&checker, &txn->view, found);
   copse_txn_abort(txn);
-  free(checker.units);
-  if (result == 0)
-    *check = checker.found;
-  return checker.stopped ? checker.stopped : result;
+  return result;
 }

@@ -216,10 +216,25 @@ static int log_install(struct copse_store *store, const struct root_slot *slot, 
   return result == COPSE_NONE ? log_create(store) : result;
 }
 
+/* Makes and maps both files. size: of the data file. */
+static int coordination_make(struct copse_store *store, int data_fd, uint64_t size) {
+  int fd, anonymous = !store->readers_path, result = readers_make(store, data_fd, &fd);
+  if (result == 0)
+    result = region_open(&store->readers, fd, anonymous ? "(anonymous)" : store->readers_path,
+                         anonymous, REGION_RW, READERS_BYTES, READERS_SLOTS + FORMAT_BLOCK);
+  if (result == 0)
+    result = file_make(store->writers_path, data_fd, BOOKS_HOT + PAGE_CLASSES * HOT_DEPTH * 8, &fd);
+  if (result == 0)
+    result = region_open(&store->writers, fd, anonymous ? "(anonymous)" : store->writers_path,
+                         anonymous, REGION_RW, books_bytes(store->segments),
+                         books_bytes_least(size / FORMAT_SEGMENT));
+  return result;
+}
+
 int coordination_create(struct copse_store *store, int data_fd) {
   struct root_slot slot;
   uint64_t nonce, size = 0;
-  int fd, result = durable_read(data_fd, store->data.path, &slot);
+  int result = durable_read(data_fd, store->data.path, &slot);
   if (result == 0)
     result = os_size(data_fd, store->data.path, &size);
   if (result)
@@ -234,19 +249,7 @@ int coordination_create(struct copse_store *store, int data_fd) {
   if (result == 0)
     result = nonce_make(&nonce);
   if (result == 0)
-    result = readers_make(store, data_fd, &fd);
-  if (result)
-    return result;
-  result = region_open(&store->readers, fd, store->readers_path ? store->readers_path : "(anonymous)",
-                       !store->path, REGION_RW, READERS_BYTES, READERS_SLOTS + FORMAT_BLOCK);
-  if (result)
-    return result;
-  result = file_make(store->writers_path, data_fd, BOOKS_HOT + PAGE_CLASSES * HOT_DEPTH * 8, &fd);
-  if (result == 0)
-    result = region_open(&store->writers, fd,
-                         store->writers_path ? store->writers_path : "(anonymous)", !store->path,
-                         REGION_RW, books_bytes(store->segments),
-                         books_bytes_least(size / FORMAT_SEGMENT));
+    result = coordination_make(store, data_fd, size);
   if (result == 0)
     result = heads_fill(store, nonce);
   struct root root = slot.root;
@@ -263,4 +266,24 @@ int coordination_create(struct copse_store *store, int data_fd) {
     return result;
   POINT(create_coordination);
   return nonce_write(store, data_fd, nonce);
+}
+
+int coordination_create_sealed(struct copse_store *store, int data_fd) {
+  struct root_slot slot;
+  uint64_t size;
+  int result = os_size(data_fd, store->path, &size);
+  if (result == 0)
+    result = durable_read(data_fd, store->path, &slot);
+  if (result == 0 && slot.root.limit > size)
+    result = error_set(COPSE_E_TRUNCATED, "%s is %llu bytes long, its root needs %llu", store->path,
+                       (unsigned long long)size, (unsigned long long)slot.root.limit);
+  if (result == 0)
+    result = coordination_make(store, data_fd, FORMAT_SEGMENT);
+  if (result)
+    return result;
+  struct books *books = (struct books *)(store->writers.rw + BOOKS_AT); /* for statistics only */
+  books->segment_limit = books->words[BOOK_SEGMENT_USED] = slot.root.limit / FORMAT_SEGMENT;
+  books->words[BOOK_USED_UNITS] = store->header.sealed_units;
+  root_install(store, &slot, &slot.root);
+  return heads_fill(store, 0);
 }

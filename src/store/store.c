@@ -61,7 +61,11 @@ static int header_read(struct copse_store *store, int fd) {
     result = os_pread(fd, path, &store->header, sizeof store->header, 0);
   if (result == 0)
     result = header_check(&store->header, path);
-  if (result == 0 && store->header.read_compat && !(store->flags & COPSE_READ_ONLY))
+  if (result == 0 && store_is_sealed(store) && !(store->flags & COPSE_READ_ONLY))
+    result = error_set(COPSE_E_READ_ONLY, "%s is a sealed copy, which never changes: open it "
+                       "read-only, or make a store of it with 'copse copy'", path);
+  if (result == 0 && store->header.read_compat & ~(uint64_t)FORMAT_SEALED &&
+      !(store->flags & COPSE_READ_ONLY))
     result = error_set(COPSE_E_VERSION, "%s has features (%llx) that this library can only read: "
                        "open it read-only", path, (unsigned long long)store->header.read_compat);
   if (result == 0 && size < FORMAT_SEGMENT)
@@ -195,6 +199,21 @@ static int attach_locked(struct copse_store *store, int fd, uint64_t reserve) {
   return os_unlock_byte(fd, name_of(store), ATTACH_BYTE);
 }
 
+/* A sealed copy: nothing is locked, and nothing shared with other processes. */
+static int attach_sealed(struct copse_store *store, int fd) {
+  free(store->readers_path);
+  free(store->writers_path);
+  store->readers_path = store->writers_path = NULL;
+  int result = region_open(&store->data, fd, store->path, 0, REGION_RO | REGION_WHOLE, 0, 0);
+  if (result == 0)
+    result = coordination_create_sealed(store, fd);
+  if (result == 0)
+    result = client_attach(&store->readers, store->writers.ro, &store->client);
+  if (result == 0)
+    client_set_read_only(&store->client);
+  return result;
+}
+
 static void store_release(struct copse_store *store) {
   if (store->client.live_page)
     client_detach(&store->client);
@@ -258,7 +277,7 @@ static int remove_at(const char *path, int only_begun) {
   if (result == 0)
     result = header_read(&files, fd);
   if (result == COPSE_E_VERSION || result == COPSE_E_CORRUPT || result == COPSE_E_TRUNCATED ||
-      result == COPSE_E_NO_STORE)
+      result == COPSE_E_NO_STORE || result == COPSE_E_READ_ONLY)
     result = 0; /* ours, if of no use: may go */
   if (result == 0)
     result = os_lock_byte_wait(fd, path, ATTACH_BYTE, 1);
@@ -346,10 +365,15 @@ static int data_lock(struct copse_store *store, const char *path,
     if (result)
       return result;
     store->memory = 1;
-    if (path)
-      result = os_check_file_system(fd, path, &store->memory);
-    if (result == 0)
-      result = header_read(store, fd);
+    result = header_read(store, fd);
+    if (result == 0 && store_is_sealed(store)) {
+      *out = fd;
+      return 0;
+    }
+    if (path && (result == 0 || result == COPSE_E_NO_STORE)) {
+      int fit = os_check_file_system(fd, path, &store->memory);
+      result = fit ? fit : result;
+    }
     if (result == 0)
       result = os_lock_byte_wait(fd, name_of(store), ATTACH_BYTE,
                                  !(store->flags & COPSE_READ_ONLY));
@@ -405,7 +429,8 @@ int copse_store_open(const char *path, const struct copse_store_options *options
     result = data_lock(store, path, options, &fd);
   if (result)
     goto fail;
-  result = attach_locked(store, fd, options->reserve_bytes);
+  result = store_is_sealed(store) ? attach_sealed(store, fd)
+                                  : attach_locked(store, fd, options->reserve_bytes);
   if (result)
     goto fail;
   store->pager.prefault_bytes = options->prefault_bytes;

@@ -148,6 +148,10 @@ static inline void view_open_set(struct copse_view *view, int open) {
   atomic_store_explicit(&view->open, open, memory_order_release);
 }
 
+static inline int store_is_sealed(const struct copse_store *store) {
+  return (store->header.read_compat & FORMAT_SEALED) != 0;
+}
+
 static inline struct commit_words *store_words(const struct copse_store *store) {
   return (struct commit_words *)(store->writers.rw + WRITERS_COMMIT);
 }
@@ -189,6 +193,9 @@ int store_file_make(const char *path, int like, int *fd);
 int nonce_write(struct copse_store *store, int data_fd, uint64_t nonce);
 /* Makes coordination files for a data file that nobody else has open, from its durable root. */
 int coordination_create(struct copse_store *store, int data_fd);
+
+/* The same for a sealed copy: without names, and only to read. */
+int coordination_create_sealed(struct copse_store *store, int data_fd);
 
 /* durable.c */
 /* The newest valid root slot. Errors: CORRUPT. */

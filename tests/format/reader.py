@@ -146,7 +146,7 @@ class Store:
     def check_header(self):
         block = bytes(self.data[:BLOCK])
         need(len(block) == BLOCK and block[:8] == MAGIC, "not a store")
-        (self.version, order, _, _, incompatible, unit, segment) = struct.unpack_from(
+        (self.version, order, _, read_compat, incompatible, unit, segment) = struct.unpack_from(
             "<IIQQQII", block, 8)
         need(order == 0x01020304, "another byte order")
         need(self.version == 1 and incompatible == 0, "a newer format")
@@ -157,6 +157,10 @@ class Store:
         (self.nonce, self.max_bytes, self.durability, self.slow_reader,
          self.slow_reader_bytes, self.created_ns) = struct.unpack_from("<QQIIQQ", block, 64)
         need(self.max_bytes % SEGMENT == 0, "max_bytes")
+        self.sealed = read_compat & 1
+        self.sealed_units, = struct.unpack_from("<Q", block, 120)
+        need(not self.sealed or self.nonce == 0 and self.durability == 2, "a sealed header")
+        self.pages_read = {}
 
     def find_root(self):
         newest = None
@@ -199,6 +203,7 @@ class Store:
             expected = (crc32c(self.data[offset:offset + 8]) ^
                         crc32c(self.data[offset + 12:offset + size]))
             need(checksum == (expected or 1), f"page {ref:x} differs from its checksum")
+        self.pages_read[ref] = size // UNIT
         return self.data[offset:offset + size]
 
     def map_entry(self, id):

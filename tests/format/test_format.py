@@ -199,6 +199,22 @@ def on_a_disk_too(rng):
 
 
 @test
+def a_sealed_copy(rng):
+    path, sealed = new_path("store"), new_path("sealed", disk=True)
+    small_store(rng, path, 60)
+    run("copy", "--seal", path, sealed)
+    store = Store.open(sealed)
+    assert store.sealed and not Store.open(path).sealed
+    compare(sealed, store)
+    assert sum(store.pages_read.values()) == store.sealed_units
+    data, places = bytearray(store.data), sorted(store.pages_read)
+    for ref in places:
+        at, size = (ref & (1 << 48) - 1) * 128, store.pages_read[ref] * 128
+        data[at:at + size] = bytes(size)
+    assert not any(data[3 * 4096:]), "between the pages are holes"
+
+
+@test
 def deep_trees(rng):
     path = new_path("store")
     run("create", path, "paths")

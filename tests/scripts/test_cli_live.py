@@ -311,6 +311,34 @@ def copy_and_compact_make_new_stores():
 
 
 @test
+def sealed_copies_are_read_like_stores():
+    store = new_store("m", ("empty", "--value-size", "8"))
+    run("load", store, "m", data="".join(f"{i}\tvalue {i}\n" for i in range(8000)))
+    target = new_path("target", True)
+    summary = out("copy", "--seal", store, target)
+    assert "2 maps" in summary and "8 000" in summary.replace(",", " "), summary
+    assert not os.path.exists(target + "-readers") and not os.path.exists(target + "-writers")
+    assert "exists" in run("copy", "--seal", store, target, code=3).err
+    os.chmod(target, 0o444)
+    run("diff", store, target)
+    assert out("maps", store) == out("maps", target)
+    assert out("get", target, "m", "77") == "value 77\n"
+    assert out("scan", target, "m") == out("scan", store, "m")
+    assert stat(target)["maps"] == 2
+    run("check", target)
+    for change in (("put", target, "m", "k", "v"), ("del", target, "m", "1"), ("sync", target)):
+        assert "sealed" in run(*change, code=None).err
+    run("put", store, "m", "1", "another")
+    run("diff", store, target, code=1)
+    again = new_path("again")
+    run("copy", target, again)
+    check_sound(again)
+    assert out("scan", target, "m") == out("scan", again, "m")
+    run("rm", target)
+    assert not os.path.exists(target)
+
+
+@test
 def migrate_rewrites():
     store = new_store(("q", "--key", "u64", "--layout", POINT))
     for key in (1, 2, 2**63):

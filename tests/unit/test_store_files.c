@@ -103,6 +103,7 @@ TEST(file_system_not_fit) {
   os_file_system_magic = 0;
   CHECK_EQ(result, COPSE_E_FILE_SYSTEM);
   CHECK_MSG(strcasestr(copse_error_detail(), "nfs") != NULL, "%s", copse_error_detail());
+  CHECK(strstr(copse_error_detail(), "--seal") != NULL);
   CHECK_EQ(access(path, F_OK), -1);
 }
 
@@ -692,6 +693,162 @@ TEST(header_of_another_machine) {
   FAILS(copse_store_open(path, NULL, &store), COPSE_E_CORRUPT, "header");
   header_patch(path, offsetof(struct data_header, unit), FORMAT_UNIT, 1);
   CHECK_OK(copse_store_open(path, NULL, &store));
+  CHECK_OK(copse_store_close(store));
+}
+
+/* --- sealed copies --------------------------------------------------------------------------- */
+
+/* A store whose newest version has less than the file has bytes of. */
+static struct copse_store *store_to_seal(const char *path) {
+  store_make(path);
+  struct copse_store *store;
+  CHECK_OK(copse_store_open(path, NULL, &store));
+  struct copse_map *map = map_new(store, "m");
+  for (int i = 0; i < 50; i++) {
+    char key[16];
+    sprintf(key, "gone%d", i);
+    set_text(store, map, key, "what was deleted before the copy was made");
+  }
+  struct copse_txn *txn = begin(store);
+  CHECK_OK(copse_delete_range(txn, map, &(struct copse_range){.prefix = {"gone", 4}}, NULL));
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  copse_map_close(map);
+  return store;
+}
+
+static void seal_from(struct copse_store *store, const char *target) {
+  struct copse_snapshot *snapshot = snapshot_new(store);
+  CHECK_OK(copse_snapshot_seal(snapshot, target, 0640));
+  copse_snapshot_close(snapshot);
+}
+
+TEST(sealed_copy) {
+  const char *path = test_shm_path("store"), *target = test_disk_path("sealed"),
+             *again = test_disk_path("again");
+  struct copse_store_options read_only = {.flags = COPSE_READ_ONLY, .reserve_bytes = 1 << 30},
+                             create = {.flags = COPSE_CREATE};
+  struct copse_store *store = store_to_seal(path), *sealed;
+  mode_t umask_before = umask(0);
+  seal_from(store, target);
+  umask(umask_before);
+  mode_is(target, 0640, geteuid());
+  struct copse_map *map = map_new(store, "m");
+  struct copse_snapshot *snapshot = snapshot_new(store);
+  uint64_t version = copse_store_version(store);
+  set_text(store, map, "later", "than the copy");
+  FAILS(copse_snapshot_seal(snapshot, target, 0), COPSE_E_STORE_EXISTS, target);
+  copse_snapshot_close(snapshot);
+  copse_map_close(map);
+  CHECK_OK(copse_store_close(store));
+  CHECK_OK(copse_store_remove(path));
+
+  FAILS(copse_store_open(target, NULL, &sealed), COPSE_E_READ_ONLY, "sealed");
+  FAILS(copse_store_open(target, &create, &sealed), COPSE_E_READ_ONLY, "sealed");
+  for (int i = 0; i < 2; i++) { /* a copy of the copy is like it */
+    struct copse_txn *txn;
+    os_file_system_magic = i ? 0 : 0x6969; /* nfs */
+    int result = copse_store_open(i ? again : target, &read_only, &sealed);
+    os_file_system_magic = 0;
+    CHECK_OK(result);
+    CHECK_EQ(access(beside(target, "-readers"), F_OK), -1);
+    CHECK_EQ(access(beside(target, "-writers"), F_OK), -1);
+    CHECK_EQ(copse_store_version(sealed), version);
+    CHECK_RESULT(copse_txn_begin(sealed, -1, &txn), COPSE_E_READ_ONLY);
+    CHECK_RESULT(copse_store_sync(sealed, NULL), COPSE_E_READ_ONLY);
+    store_sound(sealed);
+    struct copse_stat stat;
+    CHECK_OK(copse_stat(sealed, &stat));
+    CHECK_EQ(stat.maps, 1);
+    CHECK_EQ(stat.file_bytes, file_size(target));
+    CHECK(stat.used_bytes > 20000 && stat.used_bytes < stat.file_bytes);
+    snapshot = snapshot_new(sealed);
+    CHECK_OK(copse_map_open(copse_snapshot_view(snapshot), "m", NULL, &map));
+    for (int child = 0; child < 2; child++) {
+      pid_t forked = child ? test_fork() : 0; /* also in a child that inherits it */
+      if (forked == 0) {
+        uint64_t count;
+        text_is(copse_snapshot_view(snapshot), map, "01999", "01999");
+        text_is(copse_snapshot_view(snapshot), map, "later", NULL);
+        CHECK_OK(copse_count(copse_snapshot_view(snapshot), map, &count));
+        CHECK_EQ(count, 2001);
+        if (child)
+          _exit(0);
+      } else {
+        CHECK_CHILD_OK(forked);
+      }
+    }
+    copse_snapshot_close(snapshot);
+    copse_map_close(map);
+    if (i == 0)
+      seal_from(sealed, again);
+    CHECK_OK(copse_store_close(sealed));
+  }
+  CHECK_OK(copse_store_remove(target));
+  CHECK_EQ(access(target, F_OK), -1);
+}
+
+/* Any byte of a page that changed is found, and any length refused or found. */
+TEST(sealed_copy_damaged) {
+  const char *path = test_shm_path("store"), *target = test_shm_path("sealed");
+  struct copse_store_options read_only = {.flags = COPSE_READ_ONLY};
+  struct copse_store *store = store_to_seal(path), *sealed;
+  struct copse_check check;
+  seal_from(store, target);
+  CHECK_OK(copse_store_close(store));
+  uint64_t size = file_size(target);
+  int fd = CHECK_SYS(open(target, O_RDWR));
+  uint8_t bytes[64], changed[64];
+  for (uint64_t at = 12288; at < size; at += 12800) {
+    static const uint8_t zeros[64];
+    CHECK_EQ(pread(fd, bytes, sizeof bytes, (off_t)at), 64);
+    if (memcmp(bytes, zeros, sizeof zeros) == 0)
+      continue; /* a hole */
+    memcpy(changed, bytes, sizeof bytes);
+    changed[32] ^= 1;
+    CHECK_EQ(pwrite(fd, changed, sizeof changed, (off_t)at), 64);
+    CHECK_OK(copse_store_open(target, &read_only, &sealed));
+    CHECK_OK(copse_check_store(sealed, -1, NULL, NULL, NULL, &check));
+    CHECK_MSG(check.errors > 0, "a change at %llu was not found", (unsigned long long)at);
+    CHECK_OK(copse_store_close(sealed));
+    CHECK_EQ(pwrite(fd, bytes, sizeof bytes, (off_t)at), 64);
+  }
+  close(fd);
+  CHECK_SYS(truncate(target, (off_t)(size - 1)));
+  FAILS(copse_store_open(target, &read_only, &sealed), COPSE_E_TRUNCATED, target);
+}
+
+static int writes_until;
+static int write_fails(enum os_call call, const char *path, uint64_t offset, uint64_t size) {
+  (void)path, (void)offset, (void)size;
+  return (call == OS_CALL_WRITE || call == OS_CALL_SYNC) && writes_until-- == 0 ? ENOSPC : 0;
+}
+
+TEST(sealing_fails) {
+  const char *path = test_shm_path("store"), *target = test_shm_path("sealed");
+  struct copse_store *store = store_to_seal(path);
+  struct copse_snapshot *snapshot = snapshot_new(store);
+  for (int n = 0, result = 1; result; n++) {
+    writes_until = n;
+    os_hook = write_fails;
+    result = copse_snapshot_seal(snapshot, target, 0);
+    os_hook = NULL;
+    if (writes_until >= 0) {
+      CHECK_OK(result);
+    } else if (access(target, F_OK) == 0) {
+      CHECK_EQ(result, COPSE_E_NO_SPACE); /* its name could not be synced: it is complete */
+      struct copse_store *sealed;
+      CHECK_OK(copse_store_open(target, &(struct copse_store_options){.flags = COPSE_READ_ONLY},
+                                &sealed));
+      CHECK_OK(copse_store_close(sealed));
+      CHECK_SYS(unlink(target));
+    } else {
+      CHECK_EQ(result, COPSE_E_NO_SPACE);
+    }
+  }
+  copse_snapshot_close(snapshot);
+  CHECK_OK(copse_snapshot_open(store, COPSE_SNAPSHOT_OUSTABLE, &snapshot));
+  FAILS(copse_snapshot_seal(snapshot, test_shm_path("other"), 0), COPSE_E_STATE, "oustable");
+  copse_snapshot_close(snapshot);
   CHECK_OK(copse_store_close(store));
 }
 
