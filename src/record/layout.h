@@ -35,6 +35,13 @@ int record_layout_decode(const void *data, size_t size, struct copse_layout **la
 /* The hash of a checked layout; never 0, which stands for "not completed". */
 uint64_t record_layout_hash(const struct copse_layout *layout);
 
+/* The hash that copse_layout_init() left in the layout, 0 before it. Atomic, since another thread
+ * may just be completing a static layout too; relaxed, since it would write the same value. */
+static inline uint64_t record_layout_known_hash(const struct copse_layout *layout) {
+  /* relaxed: the value stands for itself, nothing is read through it */
+  return __atomic_load_n(&layout->hash, __ATOMIC_RELAXED);
+}
+
 /* A name of a record or field is UTF-8 like an identifier: letters, digits, '_', anything
  * above U+00A0 that is not a blank or invisible, not a digit first; field names may join
  * such parts with '.'. 1 to COPSE_FIELD_NAME_MAX bytes. */

@@ -119,7 +119,7 @@ static int options_check(const struct copse_map_options *options) {
   if (options->layout && options->value_size && options->value_size != size)
     return error_set(COPSE_E_ARGUMENT, "value_size is %u, the layout's %u", options->value_size,
                      size);
-  return options->layout && options->layout->hash == 0
+  return options->layout && record_layout_known_hash(options->layout) == 0
              ? error_set(COPSE_E_ARGUMENT, "the layout was not completed by copse_layout_init()")
              : 0;
 }
@@ -157,7 +157,7 @@ int copse_map_create(struct copse_txn *txn, const char *name,
     if (result == 0)
       result = record_layout_encode(options->layout, layout, needed, &needed);
     entry.layout_size = (uint32_t)needed;
-    entry.layout_hash = options->layout->hash;
+    entry.layout_hash = record_layout_known_hash(options->layout);
   }
   struct copse_map made = map_of_entry(txn->view.store, &entry);
   struct txn_map *own; /* its place first: what comes after the catalog's entry must not fail */
