@@ -24,8 +24,8 @@ enum actor_role {
 };
 
 struct actor_task {
-  uint32_t role; /* of enum actor_role */
-  uint32_t batch;  /* 0: single puts that are not waited for, where the engine has them */
+  uint32_t role;  /* of enum actor_role */
+  uint32_t batch; /* 0: single puts that are not waited for, where the engine has them */
   uint32_t value_size;
   uint64_t records;
   uint64_t seed;

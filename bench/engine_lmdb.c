@@ -31,9 +31,10 @@ static void check(int result, const char *what) {
 
 static void describe(char *version, size_t version_size, char *settings, size_t settings_size) {
   snprintf(version, version_size, "%s", mdb_version(NULL, NULL, NULL));
-  snprintf(settings, settings_size,
-           "NOSYNC WRITEMAP NORDAHEAD NOTLS NOMEMINIT, file populated before the load, "
-           "read transactions renewed, sorted load by MDB_APPEND; durable: neither NOSYNC nor WRITEMAP");
+  snprintf(
+      settings, settings_size,
+      "NOSYNC WRITEMAP NORDAHEAD NOTLS NOMEMINIT, file populated before the load, "
+      "read transactions renewed, sorted load by MDB_APPEND; durable: neither NOSYNC nor WRITEMAP");
 }
 
 static void *db_open(const struct engine_config *config) {

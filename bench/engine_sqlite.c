@@ -14,8 +14,8 @@ static const int BUSY_TIMEOUT_MS = 60000;
 
 struct sqlite_db {
   char path[512];
-  sqlite3 *connection; /* keeps the log and its index alive */
-  bool read_only, durable;      /* then the process's one reader uses the connection too */
+  sqlite3 *connection;     /* keeps the log and its index alive */
+  bool read_only, durable; /* then the process's one reader uses the connection too */
 };
 struct sqlite_reader {
   sqlite3 *connection;
@@ -74,7 +74,8 @@ static void *db_open(const struct engine_config *config) {
   db->read_only = config->read_only;
   db->durable = config->durable;
   int flags = config->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-  db->connection = connect_to(db->path, flags | (config->create ? SQLITE_OPEN_CREATE : 0), db->durable);
+  db->connection =
+      connect_to(db->path, flags | (config->create ? SQLITE_OPEN_CREATE : 0), db->durable);
   if (config->create) {
     int chunk = 64 << 20;
     sqlite3_file_control(db->connection, "main", SQLITE_FCNTL_CHUNK_SIZE, &chunk);
@@ -112,7 +113,8 @@ static void *reader_open(void *handle) {
   struct sqlite_db *db = handle;
   struct sqlite_reader *reader = calloc(1, sizeof *reader);
   reader->shared = db->read_only;
-  reader->connection = db->read_only ? db->connection : connect_to(db->path, SQLITE_OPEN_READONLY, db->durable);
+  reader->connection =
+      db->read_only ? db->connection : connect_to(db->path, SQLITE_OPEN_READONLY, db->durable);
   reader->get = prepare(reader->connection, "SELECT v FROM t WHERE k=?");
   return reader;
 }

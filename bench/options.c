@@ -90,7 +90,20 @@ static double number(const char *text, double least, double most, const char *op
 }
 
 /* Long options in the order of the table in parse_options. */
-enum { QUICK, ENGINES, WORKLOADS, RECORDS, ROUNDS, SECONDS, BUDGET, DIR_, DISK, JSON, COMMIT, HELP_ };
+enum {
+  QUICK,
+  ENGINES,
+  WORKLOADS,
+  RECORDS,
+  ROUNDS,
+  SECONDS,
+  BUDGET,
+  DIR_,
+  DISK,
+  JSON,
+  COMMIT,
+  HELP_
+};
 
 static void take_option(struct settings *settings, int option, const char *name, const char *text) {
   switch (option) {

@@ -78,8 +78,8 @@ bool store_load(struct bench *bench, struct store *store, const struct engine *e
     return false;
   }
   *store = (struct store){.engine = engine, .records = records, .value_size = value_size};
-  snprintf(store->directory, sizeof store->directory, "%s/%s-%d-%" PRIu64, directory,
-           engine->name, order, records);
+  snprintf(store->directory, sizeof store->directory, "%s/%s-%d-%" PRIu64, directory, engine->name,
+           order, records);
   files_make_directory(store->directory);
   struct engine_config config = {.directory = store->directory,
                                  .records = records,

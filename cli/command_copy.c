@@ -118,8 +118,7 @@ static void summarise(const struct copy_run *run) {
 static bool copy_sealed;
 
 static const struct option copy_options[] = {
-    {"seal", 0, NULL, "one file that never changes, for any file system",
-     .flag = &copy_sealed},
+    {"seal", 0, NULL, "one file that never changes, for any file system", .flag = &copy_sealed},
     {0},
 };
 

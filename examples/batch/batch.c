@@ -36,7 +36,8 @@ static struct copse_map *rows, *progress;
 
 static void open_all(const char *path) {
   struct copse_store_options options = {.flags = COPSE_CREATE};
-  struct copse_map_options row_options = {.key_kind = COPSE_KEY_U64, .value_size = sizeof(struct row)};
+  struct copse_map_options row_options = {.key_kind = COPSE_KEY_U64,
+                                          .value_size = sizeof(struct row)};
   struct copse_map_options progress_options = {.key_kind = COPSE_KEY_U64, .value_size = 4};
   check(copse_store_open(path, &options, &store), "open");
   check(copse_map_ensure(store, "rows", &row_options, -1, &rows), "rows");

@@ -5,10 +5,10 @@
 
 #include <string.h>
 
-const uint8_t page_class_units[64] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14,
-                                      15, 16, 20, 24, 28, 32, 40, 48, 56, 64, /* all pages */
-                                      1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14,
-                                      15, 16}; /* inner nodes */
+const uint8_t page_class_units[64] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13,
+                                      14, 15, 16, 20, 24, 28, 32, 40, 48, 56, 64, /* all pages */
+                                      1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13,
+                                      14, 15, 16}; /* inner nodes */
 
 const uint8_t page_units_class[65] = {
     0,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, /* 0 to 16 */
@@ -180,7 +180,8 @@ static int head_fill(struct pager *pager, uint64_t ref, uint64_t units, void **p
     return error_set(COPSE_E_CORRUPT, "the writers' file lists a page outside of the store");
   struct page_head *head = pager_page(pager, ref);
   pager->taken_units += units;
-  *head = (struct page_head){.birth = pager->version, .epoch = pager->epoch, .units = (uint16_t)units};
+  *head =
+      (struct page_head){.birth = pager->version, .epoch = pager->epoch, .units = (uint16_t)units};
   *page = head;
   return 0;
 }
@@ -236,7 +237,8 @@ void pager_expect(const struct pager *pager, unsigned class) {
   }
 }
 
-int pager_alloc(struct pager *pager, uint32_t size, int inner, uint64_t *ref, void **page, uint32_t *actual) {
+int pager_alloc(struct pager *pager, uint32_t size, int inner, uint64_t *ref, void **page,
+                uint32_t *actual) {
   uint32_t units = (size + FORMAT_UNIT - 1) / FORMAT_UNIT;
   uint64_t taken;
   int result;
@@ -286,7 +288,7 @@ int pager_alloc_extent(struct pager *pager, uint64_t size, uint64_t *ref,
   (*extent)->head.kind = PAGE_EXTENT;
   (*extent)->blocks = blocks;
   (*extent)->value_size = size;
-  memset((*extent)->zero, 0, sizeof (*extent)->zero);
+  memset((*extent)->zero, 0, sizeof(*extent)->zero);
   *ref = taken;
   return 0;
 }
@@ -302,7 +304,8 @@ static int slot_release(struct pager *pager, uint64_t ref) {
   unsigned slot = (unsigned)(in_segment / (page_class_units[class] * FORMAT_UNIT));
   if (SEGMENT_CLASS(s->info) != class + 1 || slot >= class_slots(class) ||
       s->free[slot / 64] >> slot % 64 & 1)
-    return error_set(COPSE_E_CORRUPT, "page %llx is freed and is not in use", (unsigned long long)ref);
+    return error_set(COPSE_E_CORRUPT, "page %llx is freed and is not in use",
+                     (unsigned long long)ref);
   uint64_t free_slots = SEGMENT_FREE(s->info) + 1;
   if (free_slots == class_slots(class)) {
     if (free_slots > 1)

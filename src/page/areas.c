@@ -58,7 +58,8 @@ static uint64_t pieces_end(const struct books *books, enum area area, unsigned p
 
 struct place area_stray(const struct pager *pager) {
   struct pager *own = (struct pager *)(uintptr_t)pager;
-  own->failure = error_set(COPSE_E_CORRUPT, "the books in the writers' file name what is not there");
+  own->failure =
+      error_set(COPSE_E_CORRUPT, "the books in the writers' file name what is not there");
   return (struct place){(uint8_t *)own->stray, 0, 0};
 }
 
@@ -148,8 +149,8 @@ static int area_check(struct pager *pager, enum area area) {
 
 int areas_check(struct pager *pager) {
   for (enum area area = 0; area < AREAS; area++) {
-    int result = pager->books->limits[area] == pager->limits_known[area] ? 0
-                                                                        : area_check(pager, area);
+    int result =
+        pager->books->limits[area] == pager->limits_known[area] ? 0 : area_check(pager, area);
     if (result)
       return result;
     pager->reach[area] = pager->limits_known[area];

@@ -88,7 +88,7 @@ static inline void books_add_word(struct pager *pager, unsigned word, uint64_t d
 }
 
 static inline uint64_t *books_hot(const struct pager *pager, unsigned class) {
-  return (uint64_t *)(pager->writers + BOOKS_HOT) + (uint64_t)class * HOT_DEPTH;
+  return (uint64_t *)(pager->writers + BOOKS_HOT) + (uint64_t) class * HOT_DEPTH;
 }
 static inline uint64_t *books_blocks(const struct pager *pager, uint64_t segment) {
   struct place place = area_place(pager, AREA_SEGMENTS, AREA_SEGMENTS_SHIFT, segment);

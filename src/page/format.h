@@ -36,9 +36,10 @@ enum page_kind { PAGE_LEAF = 1, PAGE_INNER = 2, PAGE_TABLE = 3, PAGE_EXTENT = 4,
 
 struct page_head {
   uint64_t birth; /* version that wrote it */
-  uint32_t epoch; /* which of its savepoints wrote it, while its transaction lasts; afterwards a place
+  uint32_t
+      epoch;    /* which of its savepoints wrote it, while its transaction lasts; afterwards a place
                      for the checksum: store/checksum.c */
-  uint8_t kind;   /* enum page_kind */
+  uint8_t kind; /* enum page_kind */
   uint8_t level;  /* height above the leaves of its tree or table */
   uint16_t units; /* size in units of 128 bytes; 0: see struct extent_head */
 };
@@ -71,14 +72,14 @@ enum queue_word {
   QUEUE_TAIL_CHUNK, /* index + 1 */
   QUEUE_TAIL_POS,   /* entries in it */
   QUEUE_HEAD_CHUNK,
-  QUEUE_HEAD_POS,   /* entries already taken from it */
+  QUEUE_HEAD_POS, /* entries already taken from it */
   QUEUE_COUNT,
   QUEUE_WORDS,
 };
 
 /* Words that change in most transactions: logged once per transaction and savepoint. */
 enum book_word {
-  BOOK_HOT_TOP = 0, /* 40 words: how many pages each hot stack holds */
+  BOOK_HOT_TOP = 0,            /* 40 words: how many pages each hot stack holds */
   BOOK_PENDING = PAGE_CLASSES, /* a queue */
   BOOK_PENDING_COUNT = BOOK_PENDING + QUEUE_COUNT,
   BOOK_PENDING_UNITS,
@@ -117,9 +118,9 @@ struct bucket {
 };
 
 struct books {
-  uint64_t undo_version; /*   0 version that the log's transaction would commit */
-  uint64_t undo_count;   /*   8 entries to undo when undo_version was never published */
-  union { /* how many have storage; they only rise, and are not undone */
+  uint64_t undo_version;    /*   0 version that the log's transaction would commit */
+  uint64_t undo_count;      /*   8 entries to undo when undo_version was never published */
+  union {                   /* how many have storage; they only rise, and are not undone */
     uint64_t limits[AREAS]; /* 16 enum area */
     struct {
       uint64_t segment_limit, chunk_limit, undo_limit, ring_limit;
@@ -142,15 +143,17 @@ struct undo_entry {
 
 /* A segment of small pages: which of its slots are free and not on the hot stack. */
 struct segment {
-  uint64_t info;  /* class + 1 in bits 0-7 (0: not a segment of small pages), free slots above bit 32 */
-  uint64_t links; /* list of the class's segments with free slots: next + 1 low, previous + 1 high half */
+  uint64_t
+      info; /* class + 1 in bits 0-7 (0: not a segment of small pages), free slots above bit 32 */
+  uint64_t
+      links; /* list of the class's segments with free slots: next + 1 low, previous + 1 high half */
   uint64_t free[32];
 };
 _Static_assert(sizeof(struct segment) == 272, "segment");
 
 /* A page in some list of the books. */
 struct listed {
-  uint64_t ref;   /* bit 63: a whole subtree, to be taken apart (its pages' births stand in them) */
+  uint64_t ref; /* bit 63: a whole subtree, to be taken apart (its pages' births stand in them) */
   uint64_t birth;
   uint64_t freed; /* versions from this one on do not hold it */
   uint64_t units; /* its size. Not to be asked of the page again: a transaction that was undone

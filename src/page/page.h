@@ -13,10 +13,12 @@ extern const uint8_t page_class_units[64];
 /* The smallest class that holds 1 to 64 units. */
 extern const uint8_t page_units_class[65];
 
-static inline uint64_t page_ref_offset(uint64_t ref) { return (ref & PAGE_UNIT_MASK) * FORMAT_UNIT; }
+static inline uint64_t page_ref_offset(uint64_t ref) {
+  return (ref & PAGE_UNIT_MASK) * FORMAT_UNIT;
+}
 static inline unsigned page_ref_class(uint64_t ref) { return (unsigned)(ref >> 48) & 63; }
 static inline uint64_t page_ref_make(uint64_t offset, unsigned class) {
-  return offset / FORMAT_UNIT | (uint64_t)class << 48;
+  return offset / FORMAT_UNIT | (uint64_t) class << 48;
 }
 
 /* What is needed to read a version: where the data file is mapped, how far references may
@@ -44,9 +46,8 @@ static inline const void *page_locate(const struct page_view *view, uint64_t ref
     }
   }
   *size = units * FORMAT_UNIT;
-  if (__builtin_expect(offset < FORMAT_FIRST_PAGE || units == 0 || offset + *size > view->limit ||
-                           ref >> 54,
-                       0))
+  if (__builtin_expect(
+          offset < FORMAT_FIRST_PAGE || units == 0 || offset + *size > view->limit || ref >> 54, 0))
     return NULL;
   return view->base + offset;
 }

@@ -33,19 +33,19 @@ struct ref_list {
 };
 
 struct pager {
-  struct page_view view;  /* reading through the writable mapping */
-  uint8_t *data;          /* the data file, writable */
+  struct page_view view; /* reading through the writable mapping */
+  uint8_t *data;         /* the data file, writable */
   struct region *data_region;
-  uint8_t *writers;       /* the writers' file, writable */
+  uint8_t *writers; /* the writers' file, writable */
   struct region *writers_region;
   struct books *books;
   uint8_t *pieces[AREAS][AREA_PIECES]; /* where the books' areas lie, as far as limits_known */
   uint64_t limits_known[AREAS];
-  uint64_t reach[AREAS];  /* elements that may be touched: what the books say is not trusted */
-  uint64_t stored;        /* where the storage of the pieces that it knows ends */
+  uint64_t reach[AREAS]; /* elements that may be touched: what the books say is not trusted */
+  uint64_t stored;       /* where the storage of the pieces that it knows ends */
   uint64_t stray[FORMAT_BLOCK / 8]; /* what stands in for an element beyond reach */
-  uint64_t segments;      /* bound: max_bytes / 256 KiB, or what the address space allows */
-  uint64_t max_segments;  /* max_bytes / 256 KiB */
+  uint64_t segments;     /* bound: max_bytes / 256 KiB, or what the address space allows */
+  uint64_t max_segments; /* max_bytes / 256 KiB */
   uint64_t prefault_bytes;
   /* Asked to reclaim pages when nothing free is left but growing. Errors end the allocation. */
   int (*reclaim)(void *context, int urgent); /* urgent: without it the allocation fails */
@@ -54,15 +54,15 @@ struct pager {
   void *context; /* of both; both may be NULL */
 
   /* this transaction */
-  uint64_t version;       /* that it would commit */
-  uint32_t epoch;         /* rises with each savepoint */
-  uint64_t taken_units;   /* of the pages that it took */
-  int failure;            /* what went wrong in a drop: the commit fails with it */
-  uint64_t deferred;      /* entries at the end of the pending queue that it put there by itself */
-  int impatient;          /* 1: what is held up in the pending queue is parked at once */
-  int tight;              /* 1: the file could not grow when it was last asked to */
-  uint64_t logged;        /* book words already in the undo log since the last savepoint */
-  struct ref_list freed;  /* pages of older versions, or of this one before a savepoint */
+  uint64_t version;      /* that it would commit */
+  uint32_t epoch;        /* rises with each savepoint */
+  uint64_t taken_units;  /* of the pages that it took */
+  int failure;           /* what went wrong in a drop: the commit fails with it */
+  uint64_t deferred;     /* entries at the end of the pending queue that it put there by itself */
+  int impatient;         /* 1: what is held up in the pending queue is parked at once */
+  int tight;             /* 1: the file could not grow when it was last asked to */
+  uint64_t logged;       /* book words already in the undo log since the last savepoint */
+  struct ref_list freed; /* pages of older versions, or of this one before a savepoint */
   struct ref_list loose[PAGE_CLASSES]; /* its own pages that it dropped: free for itself */
 };
 
@@ -106,9 +106,11 @@ int pager_queue(struct pager *pager);
 
 /* A page of at least size bytes (at most PAGE_NODE_MAX), its head filled but for kind and
  * level. inner: for an inner node or a map table, which lie apart. *actual receives its real size. Errors: NO_SPACE, LIMIT, PINNED, CORRUPT, MEMORY. */
-int pager_alloc(struct pager *pager, uint32_t size, int inner, uint64_t *ref, void **page, uint32_t *actual);
+int pager_alloc(struct pager *pager, uint32_t size, int inner, uint64_t *ref, void **page,
+                uint32_t *actual);
 /* An extent for a value of size bytes, its head filled. */
-int pager_alloc_extent(struct pager *pager, uint64_t size, uint64_t *ref, struct extent_head **extent);
+int pager_alloc_extent(struct pager *pager, uint64_t size, uint64_t *ref,
+                       struct extent_head **extent);
 /* Brings the page of this class that would be taken next towards the cache, for writing. */
 void pager_expect(const struct pager *pager, unsigned class);
 /* Gives a page up. What goes wrong here (no memory, a damaged reference) is kept and fails the commit. */
@@ -136,8 +138,7 @@ int pager_reclaim(struct pager *pager, const struct pager_pin *pins, size_t coun
 /* What would come back of the parked pages if only the pins in `firm`, some of `pins`, were left: how
  * many bytes, and the oldest version that keeps any of them. COPSE_NONE: nothing. */
 int pager_yield(struct pager *pager, const struct pager_pin *pins, size_t count,
-                const struct pager_pin *firm, size_t firm_count, uint64_t *bytes,
-                uint64_t *oldest);
+                const struct pager_pin *firm, size_t firm_count, uint64_t *bytes, uint64_t *oldest);
 /* How many freed pages wait in the pending queue, and whether any are parked or condemned. */
 uint64_t pager_pending(const struct pager *pager);
 int pager_has_parked(const struct pager *pager);

@@ -33,7 +33,8 @@ void pager_adopt(struct pager *pager) {
 int pager_books_create(struct pager *pager, uint64_t segment_limit) {
   struct books *books = pager->books;
   memset(books, 0, sizeof *books);
-  memset(pager->limits_known, 0, sizeof pager->limits_known); /* of the books that were here before */
+  memset(pager->limits_known, 0,
+         sizeof pager->limits_known); /* of the books that were here before */
   memset(pager->reach, 0, sizeof pager->reach);
   pager->stored = 0;
   int result = area_grow(pager, AREA_SEGMENTS, segment_limit);
@@ -63,7 +64,8 @@ static int mark_overlap(uint64_t ref) {
 /* Until pager_books_finish(), free slots are marked as ones in use. */
 static int mark_small(struct pager *pager, uint64_t ref, unsigned class) {
   uint64_t segment = page_ref_offset(ref) / FORMAT_SEGMENT;
-  uint64_t inside = page_ref_offset(ref) % FORMAT_SEGMENT, size = page_class_units[class] * FORMAT_UNIT;
+  uint64_t inside = page_ref_offset(ref) % FORMAT_SEGMENT,
+           size = page_class_units[class] * FORMAT_UNIT;
   unsigned slot = (unsigned)(inside / size);
   struct segment *s = books_segment(pager, segment);
   if (inside % size || slot >= class_slots(class))
@@ -240,8 +242,8 @@ int pager_is_booked(const struct pager *pager, uint64_t ref) {
     return 0;
   if (page_ref_class(ref) != PAGE_RUN)
     return SEGMENT_CLASS(books_segment(pager, segment)->info) == page_ref_class(ref) + 1;
-  for (uint64_t block = offset / FORMAT_BLOCK; block < (offset + units * FORMAT_UNIT) / FORMAT_BLOCK;
-       block++)
+  for (uint64_t block = offset / FORMAT_BLOCK;
+       block < (offset + units * FORMAT_UNIT) / FORMAT_BLOCK; block++)
     if (!(*books_blocks(pager, block / 64) >> block % 64 & 1))
       return 0;
   return 1;

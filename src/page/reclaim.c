@@ -28,7 +28,8 @@ struct reclaim {
   uint64_t open_from; /* everything from this version on is pinned; UINT64_MAX: nothing */
 };
 
-static struct reclaim reclaim_make(struct pager *pager, const struct pager_pin *pins, size_t count) {
+static struct reclaim reclaim_make(struct pager *pager, const struct pager_pin *pins,
+                                   size_t count) {
   struct reclaim reclaim = {pager, pins, count, UINT64_MAX};
   for (size_t i = 0; i < count; i++)
     if (pins[i].open_ended && pins[i].version < reclaim.open_from)

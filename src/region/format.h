@@ -25,34 +25,35 @@
 #define FORMAT_MAGIC_READERS 0x0a0d5245504f4389u /* 89 "COPER" 0d 0a */
 #define FORMAT_MAGIC_WRITERS 0x0a0d5745504f4389u /* 89 "COPEW" 0d 0a */
 
-#define FORMAT_NONCE_REMOVED UINT64_MAX /* the store's removal has begun: there is no store any more */
+#define FORMAT_NONCE_REMOVED                                                                       \
+  UINT64_MAX /* the store's removal has begun: there is no store any more */
 
 /* Of read_compat: the file is complete and never written again; no coordination files belong to it. */
 #define FORMAT_SEALED 1u
 
 struct data_header {
-  uint64_t magic;         /*   0 FORMAT_MAGIC_DATA */
-  uint32_t version;       /*   8 FORMAT_VERSION: a reader refuses a greater one */
-  uint32_t byte_order;    /*  12 FORMAT_BYTE_ORDER */
-  uint64_t compat;        /*  16 features that any build may ignore */
-  uint64_t read_compat;   /*  24 features that a build must know to write */
-  uint64_t incompat;      /*  32 features that a build must know to read */
-  uint32_t unit;          /*  40 FORMAT_UNIT */
-  uint32_t segment;       /*  44 FORMAT_SEGMENT */
-  uint64_t store_id[2];   /*  48 random: this store's identity */
-  uint64_t nonce;         /*  64 names the coordination files that belong to this file now. Torn
+  uint64_t magic;             /*   0 FORMAT_MAGIC_DATA */
+  uint32_t version;           /*   8 FORMAT_VERSION: a reader refuses a greater one */
+  uint32_t byte_order;        /*  12 FORMAT_BYTE_ORDER */
+  uint64_t compat;            /*  16 features that any build may ignore */
+  uint64_t read_compat;       /*  24 features that a build must know to write */
+  uint64_t incompat;          /*  32 features that a build must know to read */
+  uint32_t unit;              /*  40 FORMAT_UNIT */
+  uint32_t segment;           /*  44 FORMAT_SEGMENT */
+  uint64_t store_id[2];       /*  48 random: this store's identity */
+  uint64_t nonce;             /*  64 names the coordination files that belong to this file now. Torn
                                  by a power cut it names none, which only means: none are current */
-  uint64_t max_bytes;     /*  72 bound of the data file, multiple of a segment */
-  uint32_t durability;    /*  80 enum copse_durability, never DEFAULT */
-  uint32_t slow_reader;   /*  84 enum copse_slow_reader */
+  uint64_t max_bytes;         /*  72 bound of the data file, multiple of a segment */
+  uint32_t durability;        /*  80 enum copse_durability, never DEFAULT */
+  uint32_t slow_reader;       /*  84 enum copse_slow_reader */
   uint64_t slow_reader_bytes; /* 88 */
-  uint64_t created_ns;    /*  96 wall clock */
-  uint64_t sync_bytes;    /* 104 bytes of pages written between two durable roots; 0: 256 MiB */
-  uint32_t sync_interval_ms; /* 112 time between them; 0: one second */
+  uint64_t created_ns;        /*  96 wall clock */
+  uint64_t sync_bytes;        /* 104 bytes of pages written between two durable roots; 0: 256 MiB */
+  uint32_t sync_interval_ms;  /* 112 time between them; 0: one second */
   uint32_t zero0;
-  uint64_t sealed_units;  /* 120 of a sealed copy: units of its pages, which are all in use */
+  uint64_t sealed_units; /* 120 of a sealed copy: units of its pages, which are all in use */
   uint8_t zero1[FORMAT_BLOCK - 128 - 4];
-  uint32_t crc;           /* 4092 CRC-32C of all before, with a nonce of 0 */
+  uint32_t crc; /* 4092 CRC-32C of all before, with a nonce of 0 */
 };
 _Static_assert(sizeof(struct data_header) == FORMAT_BLOCK, "header is one block");
 _Static_assert(offsetof(struct data_header, nonce) == 64, "offset");
@@ -91,7 +92,7 @@ struct root_slot {
   uint64_t clean;    /* 64 1: nothing was written to the file after this root */
   uint64_t nonce;    /* 72 of the coordination files in use when it was written */
   uint8_t zero[FORMAT_BLOCK - 80 - 4];
-  uint32_t crc;      /* 4092 CRC-32C of all before */
+  uint32_t crc; /* 4092 CRC-32C of all before */
 };
 _Static_assert(sizeof(struct root_slot) == FORMAT_BLOCK, "root slot is one block");
 _Static_assert(offsetof(struct root_slot, clean) == 64, "offset");

@@ -209,15 +209,17 @@ int os_check_planted(int fd, const char *path, int like) {
   if (code || !shared)
     return code;
   if (!trusted && st.st_uid != geteuid())
-    return error_set(COPSE_E_PERMISSION,
-                     "%s belongs to user %u and lies where everybody may put files: it may have been "
-                     "planted; %s", path, (unsigned)st.st_uid,
-                     like < 0 ? "open it without COPSE_CREATE if you trust that user"
-                              : "have it removed");
+    return error_set(
+        COPSE_E_PERMISSION,
+        "%s belongs to user %u and lies where everybody may put files: it may have been "
+        "planted; %s",
+        path, (unsigned)st.st_uid,
+        like < 0 ? "open it without COPSE_CREATE if you trust that user" : "have it removed");
   if (like >= 0 && st.st_nlink > 1)
     return error_set(COPSE_E_PERMISSION,
                      "%s has another name too and lies where everybody may put files: it may have "
-                     "been planted; have it removed", path);
+                     "been planted; have it removed",
+                     path);
   return 0;
 }
 
@@ -226,7 +228,8 @@ int os_check_maker(const char *path, int like) {
   if (code == 0 && shared && !trusted)
     return error_set(COPSE_E_PERMISSION,
                      "%s must be made anew, by the owner of the store or by root: it lies where "
-                     "everybody may put files, and made by another user it would be refused", path);
+                     "everybody may put files, and made by another user it would be refused",
+                     path);
   return code;
 }
 
@@ -289,10 +292,10 @@ int os_check_file_system(int fd, const char *path, int *memory) {
       return error_set(COPSE_E_FILE_SYSTEM,
                        "%s lies on %s; put the store on tmpfs (/dev/shm), ext4 or xfs" SEALED_MAY,
                        path, refused[i].name);
-  return error_set(
-      COPSE_E_FILE_SYSTEM,
-      "%s lies on a file system of type 0x%x; put the store on tmpfs (/dev/shm), ext4 or xfs" SEALED_MAY,
-      path, (unsigned)magic);
+  return error_set(COPSE_E_FILE_SYSTEM,
+                   "%s lies on a file system of type 0x%x; put the store on tmpfs (/dev/shm), ext4 "
+                   "or xfs" SEALED_MAY,
+                   path, (unsigned)magic);
 }
 
 /* --- storage ------------------------------------------------------------------------- */
@@ -453,8 +456,9 @@ int os_write_back(int fd, const char *path, uint64_t offset, uint64_t size) {
   int errnum = OS_HOOK(OS_CALL_WRITE_BACK, path, offset, size);
   for (uint64_t at = 0; at < size + WRITE_BACK_PIECE && !errnum; at += WRITE_BACK_PIECE) {
     /* One piece is being written while the next is begun. */
-    if (at < size && sync_file_range(fd, (off_t)(offset + at), (off_t)bytes_min(WRITE_BACK_PIECE, size - at),
-                                     SYNC_FILE_RANGE_WRITE) < 0)
+    if (at < size &&
+        sync_file_range(fd, (off_t)(offset + at), (off_t)bytes_min(WRITE_BACK_PIECE, size - at),
+                        SYNC_FILE_RANGE_WRITE) < 0)
       errnum = errno;
     if (at && !errnum &&
         sync_file_range(fd, (off_t)(offset + at - WRITE_BACK_PIECE), (off_t)WRITE_BACK_PIECE,

@@ -50,7 +50,8 @@ int os_check_file_system(int fd, const char *path, int *memory);
 /* Allocates storage for [offset, offset + size) and extends the file to hold it, so that
  * touching it cannot fault. NO_SPACE when the disk, the tmpfs or RLIMIT_FSIZE is exhausted. */
 int os_allocate(int fd, const char *path, uint64_t offset, uint64_t size);
-int os_pread(int fd, const char *path, void *data, size_t size, uint64_t offset); /* short: TRUNCATED */
+int os_pread(int fd, const char *path, void *data, size_t size,
+             uint64_t offset); /* short: TRUNCATED */
 int os_pwrite(int fd, const char *path, const void *data, size_t size, uint64_t offset);
 int os_sync(int fd, const char *path); /* fdatasync */
 /* Makes the names in the directory of path durable; not where we may not read it. */
@@ -60,7 +61,7 @@ int os_pwrite_sync(int fd, const char *path, const void *data, size_t size, uint
 /* Has a range's changed pages written, a bounded part at a time; what is left for os_sync() then is
  * little. An error is one of the disk's, as os_sync() would give it. */
 int os_write_back(int fd, const char *path, uint64_t offset, uint64_t size);
-int os_unlink(const char *path);       /* NO_STORE when it is not there */
+int os_unlink(const char *path);               /* NO_STORE when it is not there */
 int os_link(const char *from, const char *to); /* STORE_EXISTS when `to` is there */
 
 enum os_map_flag { OS_MAP_WRITE = 1, OS_MAP_NO_DUMP = 2, OS_MAP_NO_FORK = 4 };
@@ -89,8 +90,7 @@ int os_futex_wait(const void *word, uint32_t expected, int64_t timeout_ns);
 /* The same, ended also by a word of this process alone that is not, or no longer, zero. Kernels before
  * 5.16 look at that word every OS_FUTEX_POLL_NS only. */
 #define OS_FUTEX_POLL_NS 50000000
-int os_futex_wait_either(const void *word, uint32_t expected, const void *own,
-                         int64_t timeout_ns);
+int os_futex_wait_either(const void *word, uint32_t expected, const void *own, int64_t timeout_ns);
 int os_futex_wake(void *word, int count); /* returns how many were woken, at most count */
 void os_futex_wake_own(void *word);       /* of a word of this process; all */
 

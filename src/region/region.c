@@ -31,7 +31,7 @@
 #define SANITIZE 0
 #endif
 
-#define MAP_STEP UINT64_C(65536) /* a multiple of every page size */
+#define MAP_STEP UINT64_C(65536)              /* a multiple of every page size */
 #define SANITIZE_RESERVE (UINT64_C(64) << 30) /* beyond, their shadow runs out of addresses */
 
 /* --- mapping ------------------------------------------------------------------------- */

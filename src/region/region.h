@@ -12,21 +12,21 @@
 #include "region/os.h"
 
 struct region {
-  const char *path;        /* for messages and reopening; "(anonymous)" */
-  int anonymous;           /* no path to open again */
-  _Atomic int fd;          /* our descriptor, verified by identity before each use */
-  unsigned open_flags;     /* OS_WRITE or 0 */
+  const char *path;    /* for messages and reopening; "(anonymous)" */
+  int anonymous;       /* no path to open again */
+  _Atomic int fd;      /* our descriptor, verified by identity before each use */
+  unsigned open_flags; /* OS_WRITE or 0 */
   struct os_identity identity;
-  uint64_t reserved;       /* bytes of address space */
-  _Atomic uint64_t size;   /* the file is known to be at least that long */
-  const uint8_t *ro;       /* read-only mapping; lent pointers come from here. With REGION_RW
+  uint64_t reserved;     /* bytes of address space */
+  _Atomic uint64_t size; /* the file is known to be at least that long */
+  const uint8_t *ro;     /* read-only mapping; lent pointers come from here. With REGION_RW
                               alone: the same as rw */
-  uint8_t *rw;             /* writable mapping; NULL when opened without write access */
+  uint8_t *rw;           /* writable mapping; NULL when opened without write access */
 };
 
 enum region_flag {
-  REGION_RO = 1, /* map read-only */
-  REGION_RW = 2, /* map writable (both may be given: two mappings, but one under the thread
+  REGION_RO = 1,    /* map read-only */
+  REGION_RW = 2,    /* map writable (both may be given: two mappings, but one under the thread
                     sanitizer, which does not see that they are the same memory) */
   REGION_WHOLE = 4, /* at least as much as the file has now */
 };

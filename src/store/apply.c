@@ -14,7 +14,7 @@
 #include "store/combine.h"
 
 #define CLIENTS_MAP "copse.clients"
-#define WARM TREE_BATCH   /* keys whose paths are fetched at once */
+#define WARM TREE_BATCH /* keys whose paths are fetched at once */
 #define MAPS_KEPT 1000u
 
 /* --- operations ------------------------------------------------------------------------ */
@@ -61,7 +61,8 @@ static int map_resolve(struct copse_store *store, const struct ring_operation *h
                        struct txn_map **own, uint32_t *index) {
   struct combine *combine = store->combine;
   uint32_t i = combine->last_map;
-  if (i >= combine->map_count || combine->maps[i].id != head->map || combine->maps[i].tag != head->tag)
+  if (i >= combine->map_count || combine->maps[i].id != head->map ||
+      combine->maps[i].tag != head->tag)
     for (i = 0; i < combine->map_count; i++)
       if (combine->maps[i].id == head->map && combine->maps[i].tag == head->tag)
         break;
@@ -241,8 +242,7 @@ static int operation_do(struct copse_store *store, const struct operation *opera
   case RING_DELETE:
     result = copse_delete(&store->txn, map, operation->key, head->key);
     return result == COPSE_NONE ? 0 : result;
-  case RING_APPEND:
-    return append_do(store, map, own, &operation->value, outcome, !(*appended)++);
+  case RING_APPEND: return append_do(store, map, own, &operation->value, outcome, !(*appended)++);
   default:
     return copse_compare_and_set(&store->txn, map, operation->key, head->key,
                                  head->expected == RING_NO_BYTES ? NULL : &operation->expected,
@@ -257,8 +257,8 @@ static int operations_do(struct copse_store *store, struct part *part, const uin
   int appended = 0;
   for (uint32_t i = 0; i < count; i++) {
     int makes_sense = operation_next(&at, end, &operation);
-    int result = makes_sense ? operation_do(store, &operation, &part->result, &appended)
-                             : COPSE_E_CORRUPT;
+    int result =
+        makes_sense ? operation_do(store, &operation, &part->result, &appended) : COPSE_E_CORRUPT;
     if (makes_sense && result && !is_refusal(result))
       return result;
     if (result) {

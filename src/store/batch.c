@@ -93,7 +93,8 @@ static int operation_add(struct copse_batch *batch, const struct copse_map *map,
     return error_set(COPSE_E_ARGUMENT, "the map belongs to another store");
   if (size_of(value) > BATCH_MAX_BYTES || size_of(expected) > BATCH_MAX_BYTES)
     return error_set(COPSE_E_LIMIT, "a batch has at most 4 GiB; commit in parts");
-  int result = bytes_add(batch, sizeof head + key_size + size_of(value) + size_of(expected), &place);
+  int result =
+      bytes_add(batch, sizeof head + key_size + size_of(value) + size_of(expected), &place);
   if (result)
     return result;
   place = bytes_put(place, &head, sizeof head);
@@ -127,8 +128,7 @@ int copse_batch_compare_and_set(struct copse_batch *batch, struct copse_map *map
   int result = key_check(map, key, key_size);
   if (result == 0 && value)
     result = value_size_check(map, value->size);
-  return result ? result
-                : operation_add(batch, map, RING_COMPARE, key, key_size, value, expected);
+  return result ? result : operation_add(batch, map, RING_COMPARE, key, key_size, value, expected);
 }
 
 int copse_batch_append(struct copse_batch *batch, struct copse_map *map, const void *value,
@@ -178,7 +178,8 @@ static int apply_now(struct copse_batch *batch, struct ring_result *outcome,
     struct own_batch own = {.entry = batch->bytes, .bytes = batch->size};
     result = combine_round(store, &own, &applied);
     *outcome = own.result;
-    *ticket = (struct copse_ticket){client_owner_word(&store->client), entry_of(batch)->sequence, 0};
+    *ticket =
+        (struct copse_ticket){client_owner_word(&store->client), entry_of(batch)->sequence, 0};
   }
   if (result == 0)
     (void)!combine_rounds(store, COMBINE_NS, &more); /* what others left; theirs are the errors */
@@ -198,7 +199,8 @@ static int hand_over(struct copse_batch *batch, uint64_t deadline_ns, struct rin
       return apply_now(batch, outcome, ticket);
     result = leaver_leave(store, entry_of(batch), &end);
     if (result == 0) {
-      *ticket = (struct copse_ticket){client_owner_word(&store->client), entry_of(batch)->sequence, end};
+      *ticket =
+          (struct copse_ticket){client_owner_word(&store->client), entry_of(batch)->sequence, end};
       combine_left(store);
       asked = leaver_holder_is_old(store);
       if (asked && !writer_is_self(store) && writer_take(store, 0) == 0) {
@@ -208,7 +210,8 @@ static int hand_over(struct copse_batch *batch, uint64_t deadline_ns, struct rin
       return 0;
     }
     if (writer_is_self(store))
-      return error_set(COPSE_E_DEADLOCK, "this thread's write transaction keeps room for batches from "
+      return error_set(COPSE_E_DEADLOCK,
+                       "this thread's write transaction keeps room for batches from "
                        "being made");
     result = leaver_wait(store, entry_of(batch)->bytes, deadline_ns);
     if (result == COPSE_E_TIMEOUT && clock_now_ns() < deadline_ns) {

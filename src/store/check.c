@@ -16,16 +16,16 @@
 
 struct checker {
   struct copse_store *store;
-  struct pager *pager;  /* NULL: a sealed copy, which has no books */
+  struct pager *pager; /* NULL: a sealed copy, which has no books */
   struct page_view view;
   struct copse_check found;
   void (*report)(void *context, const char *sentence);
   int (*progress)(void *context, uint64_t done, uint64_t all);
   void *context;
   uint64_t steps;
-  int stopped;     /* what progress returned to end it */
+  int stopped;         /* what progress returned to end it */
   uint64_t used_units; /* as counted while the store was written */
-  uint64_t *units; /* one bit per 128 bytes */
+  uint64_t *units;     /* one bit per 128 bytes */
   uint64_t unit_count;
   uint64_t units_taken; /* units of pages that are not free */
   struct copse_view *catalog;
@@ -167,8 +167,7 @@ static int condemned_visit(void *context, uint64_t ref, int subtree) {
   return 0;
 }
 
-static int listed_visit(void *context, enum pager_listed_kind kind, uint64_t ref,
-                        uint64_t units) {
+static int listed_visit(void *context, enum pager_listed_kind kind, uint64_t ref, uint64_t units) {
   struct checker *checker = context;
   if (ref & LISTED_SUBTREE)
     return condemned_visit(checker, ref & ~LISTED_SUBTREE, 1);
@@ -226,8 +225,8 @@ static int check(struct checker *checker, struct copse_view *view, struct copse_
   const struct books *books = (const struct books *)(checker->store->writers.ro + BOOKS_AT);
   checker->used_units = books->words[BOOK_USED_UNITS];
   /* relaxed: a version that only rises */
-  checker->durable = atomic_load_explicit(&store_words_ro(checker->store)->durable[0],
-                                          memory_order_relaxed);
+  checker->durable =
+      atomic_load_explicit(&store_words_ro(checker->store)->durable[0], memory_order_relaxed);
   checker->units = calloc(checker->unit_count / 64 + 1, sizeof *checker->units);
   if (!checker->units)
     return error_set(COPSE_E_MEMORY, "no memory for a map of %llu pages",
@@ -254,8 +253,8 @@ int copse_check_store(struct copse_store *store, int64_t timeout_ns,
                       void (*report)(void *context, const char *sentence),
                       int (*progress)(void *context, uint64_t done, uint64_t all), void *context,
                       struct copse_check *found) {
-  struct checker checker = {.store = store, .report = report, .progress = progress,
-                            .context = context};
+  struct checker checker = {
+      .store = store, .report = report, .progress = progress, .context = context};
   struct copse_txn *txn;
   if (store_is_sealed(store))
     return check_sealed(&checker, found);

@@ -15,7 +15,7 @@ struct summer {
   struct copse_store *store;
   struct page_view view;
   uint64_t since; /* pages born until then have theirs */
-  uint64_t left;  /* pages that the store has room for: a damaged one may refer to some many times */
+  uint64_t left; /* pages that the store has room for: a damaged one may refer to some many times */
   unsigned depth;
 };
 

@@ -163,7 +163,8 @@ static int parts_publish(struct copse_store *store, const struct part *parts, si
   for (size_t i = 0; i < count && result == 0; i++)
     if (is_last(parts, count, i)) {
       from_rings = 1;
-      result = ring_consume(parts[i].ring, parts[i].end, store->pager.version, word_log, &store->pager);
+      result =
+          ring_consume(parts[i].ring, parts[i].end, store->pager.version, word_log, &store->pager);
     }
   if (result)
     txn_undo(&store->txn);

@@ -30,7 +30,8 @@ struct combine {
   size_t size, capacity;
   struct part *parts;
   size_t part_count, part_capacity;
-  struct step *steps, *sorted; /* of plain batches, not yet applied; the second is room to sort in */
+  struct step *steps,
+      *sorted; /* of plain batches, not yet applied; the second is room to sort in */
   size_t step_count, step_capacity, sorted_capacity;
   struct copse_map *maps; /* met lately: what a map is never changes */
   size_t map_capacity;
@@ -38,7 +39,8 @@ struct combine {
 };
 
 /* A batch as it was copied: what of it may be trusted. */
-static inline struct ring_entry *part_entry(const struct combine *combine, const struct part *part) {
+static inline struct ring_entry *part_entry(const struct combine *combine,
+                                            const struct part *part) {
   return (struct ring_entry *)(combine->bytes + part->at);
 }
 

@@ -56,7 +56,10 @@ static int header_fill(const struct copse_store_options *options, int memory, in
 /* Writes the header and two equal root slots of an empty store. */
 static int contents_write(int fd, const char *path, const struct data_header *header) {
   struct root_slot slot = {.magic = FORMAT_MAGIC_DATA, .sequence = 1, .clean = 1};
-  slot.root = (struct root){.version = 1, .next_map = 1, .limit = FORMAT_SEGMENT, .timeline = 1,
+  slot.root = (struct root){.version = 1,
+                            .next_map = 1,
+                            .limit = FORMAT_SEGMENT,
+                            .timeline = 1,
                             .time_ns = header->created_ns};
   slot.crc = base_crc32c(&slot, offsetof(struct root_slot, crc));
   int result = os_allocate(fd, path, 0, FORMAT_SEGMENT);
@@ -178,7 +181,8 @@ static void root_install(struct copse_store *store, const struct root_slot *slot
   root_publish(store->writers.rw, root->version);
   /* relaxed: nobody else is attached, and attaching takes a lock of the kernel's */
   atomic_store_explicit(&words->durable_sequence, slot->sequence, memory_order_relaxed);
-  atomic_store_explicit(&words->synced_ns, clock_coarse_ns(), memory_order_relaxed); /* relaxed: too */
+  atomic_store_explicit(&words->synced_ns, clock_coarse_ns(),
+                        memory_order_relaxed); /* relaxed: too */
   if (!slot->clean) {
     /* relaxed: likewise */
     atomic_store_explicit(&words->recovered, root->version, memory_order_relaxed);

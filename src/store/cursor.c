@@ -243,7 +243,8 @@ static void gap_mark(struct copse_cursor *cursor, const struct tree_key *key) {
 static int seek_up(struct copse_cursor *cursor, enum copse_seek how, const struct tree_key *wanted,
                    struct copse_bytes *key, struct copse_bytes *value) {
   const struct tree_key *from = &cursor->range.from;
-  int result, below = from->data && bytes_compare(wanted->data, wanted->size, from->data, from->size) < 0;
+  int result,
+      below = from->data && bytes_compare(wanted->data, wanted->size, from->data, from->size) < 0;
   if (below && how == COPSE_SEEK_EQ) {
     cursor->place = PLACE_BEFORE;
     return COPSE_NONE;
@@ -278,8 +279,8 @@ static int seek_down(struct copse_cursor *cursor, enum copse_seek how,
                      struct copse_bytes *value) {
   const struct tree_key *to = &cursor->range.to;
   int above = to->data && bytes_compare(wanted->data, wanted->size, to->data, to->size) >= 0;
-  int result = above ? position_below(cursor, to, 0)
-                     : position_below(cursor, wanted, how == COPSE_SEEK_LE);
+  int result =
+      above ? position_below(cursor, to, 0) : position_below(cursor, wanted, how == COPSE_SEEK_LE);
   return finish(cursor, result, 0, key, value);
 }
 

@@ -51,7 +51,8 @@ static int shape_search(struct maker *maker, uint32_t id, uint64_t tag, struct t
       result = catalog_parse(&value, &record);
     if (result)
       return result;
-    struct delta_shape each = {record.entry.tag, map_of_entry(maker->after.store, &record.entry).shape};
+    struct delta_shape each = {record.entry.tag,
+                               map_of_entry(maker->after.store, &record.entry).shape};
     if (record.entry.id < shapes->count)
       shapes->items[record.entry.id] = each;
     if (record.entry.id == id && each.tag == tag) {
@@ -62,7 +63,9 @@ static int shape_search(struct maker *maker, uint32_t id, uint64_t tag, struct t
   }
   if (result < 0)
     return result;
-  return found ? 0 : error_set(COPSE_E_CORRUPT, "map %u is in the map table and not in the catalog", id);
+  return found
+             ? 0
+             : error_set(COPSE_E_CORRUPT, "map %u is in the map table and not in the catalog", id);
 }
 
 static int shape_of(struct maker *maker, uint32_t id, uint64_t tag, struct tree_shape *shape) {
@@ -83,8 +86,8 @@ static int shape_of(struct maker *maker, uint32_t id, uint64_t tag, struct tree_
 
 /* --- making ---------------------------------------------------------------------------- */
 
-static int record_write(struct maker *maker, enum delta_record_kind kind, const struct tree_key *key,
-                        const struct tree_value *value) {
+static int record_write(struct maker *maker, enum delta_record_kind kind,
+                        const struct tree_key *key, const struct tree_value *value) {
   struct delta_record record = {.kind = (uint16_t)kind, .key_size = (uint16_t)key->size};
   if (kind == DELTA_PUT)
     record.value_size = value->size;
@@ -172,8 +175,9 @@ static int damaged(const char *what) {
   return error_set(COPSE_E_CORRUPT, "a delta is damaged: %s", what);
 }
 
-static int record_apply(struct copse_txn *txn, struct txn_map *map, const struct delta_record *record,
-                        const uint8_t *key, const uint8_t *data) {
+static int record_apply(struct copse_txn *txn, struct txn_map *map,
+                        const struct delta_record *record, const uint8_t *key,
+                        const uint8_t *data) {
   struct pager *pager = &txn->view.store->pager;
   if (record->kind == DELTA_DELETE) {
     int result = tree_delete(pager, &map->tree, key, record->key_size);

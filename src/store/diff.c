@@ -73,7 +73,8 @@ int copse_diff_open(struct copse_view *before, struct copse_view *after, struct 
   return 0;
 }
 
-static struct copse_bytes bytes_lend(const struct copse_view *view, const struct tree_value *value) {
+static struct copse_bytes bytes_lend(const struct copse_view *view,
+                                     const struct tree_value *value) {
   struct copse_bytes bytes = {value->data ? view_lend(view, value->data) : NULL, value->size};
   return bytes;
 }
@@ -87,7 +88,8 @@ int copse_diff_next(struct copse_diff *diff, struct copse_change *change) {
     result = view_check(diff->after);
   if (result == 0 &&
       (diff->moves[0] != diff->before->moves || diff->moves[1] != diff->after->moves))
-    result = error_set(COPSE_E_STATE, "a view of the diff was refreshed or written to: open it anew");
+    result =
+        error_set(COPSE_E_STATE, "a view of the diff was refreshed or written to: open it anew");
   if (result)
     return result;
   result = diff_next(&diff->tree, &kind, &key, &before, &after);

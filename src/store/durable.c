@@ -35,8 +35,11 @@ int durable_write(struct copse_store *store, const struct root *root, int clean)
   struct commit_words *words = store_words(store);
   /* relaxed: one process at a time writes root slots, under SYNC_BYTE or alone */
   uint64_t sequence = atomic_load_explicit(&words->durable_sequence, memory_order_relaxed) + 1;
-  struct root_slot slot = {.magic = FORMAT_MAGIC_DATA, .sequence = sequence, .root = *root,
-                           .clean = (uint64_t)clean, .nonce = store->header.nonce};
+  struct root_slot slot = {.magic = FORMAT_MAGIC_DATA,
+                           .sequence = sequence,
+                           .root = *root,
+                           .clean = (uint64_t)clean,
+                           .nonce = store->header.nonce};
   int fd, result = region_descriptor(&store->data, &fd);
   slot.crc = base_crc32c(&slot, offsetof(struct root_slot, crc));
   if (result == 0)
@@ -66,8 +69,10 @@ int durable_failed(const struct copse_store *store) {
   /* pairs: sync-failed */
   if (!atomic_load_explicit(&store_words_ro(store)->sync_failed, memory_order_acquire))
     return 0;
-  return error_set(COPSE_E_SYNC_FAILED, "a sync of %s failed earlier; close it in every process, "
-                   "then open it again", store->data.path);
+  return error_set(COPSE_E_SYNC_FAILED,
+                   "a sync of %s failed earlier; close it in every process, "
+                   "then open it again",
+                   store->data.path);
 }
 
 static int is_sync(const struct copse_store *store) {
@@ -140,7 +145,8 @@ static int root_sync(struct copse_store *store, const struct root *root, uint64_
     return result;
   /* The version is announced by the caller's slot until both words stand. pairs: announce */
   atomic_store_explicit(&words->durable[1], newest, memory_order_release);
-  atomic_store_explicit(&words->durable[0], root->version, memory_order_release); /* pairs: announce */
+  atomic_store_explicit(&words->durable[0], root->version,
+                        memory_order_release); /* pairs: announce */
   /* relaxed: a committer that sees old ones asks for a sync too early */
   atomic_store_explicit(&words->synced_units, written_units, memory_order_relaxed);
   atomic_store_explicit(&words->synced_ns, now, memory_order_relaxed); /* relaxed: likewise */
@@ -182,7 +188,8 @@ int durable_wait(struct copse_store *store, uint64_t version, uint64_t deadline_
       atomic_load_explicit(&words->durable[0], memory_order_relaxed) >= version)
     return 0;
   if (deadline_ns == 0)
-    return error_set(COPSE_E_TIMEOUT, "version %llu is not durable yet", (unsigned long long)version);
+    return error_set(COPSE_E_TIMEOUT, "version %llu is not durable yet",
+                     (unsigned long long)version);
   return durable_checkpoint(store, &version);
 }
 

@@ -31,8 +31,8 @@ static int map_changed(struct copse_store *store, const struct copse_map *map, u
   return result;
 }
 
-int copse_wait(struct copse_store *store, struct copse_map *map, uint64_t after,
-               int64_t timeout_ns, uint64_t *version) {
+int copse_wait(struct copse_store *store, struct copse_map *map, uint64_t after, int64_t timeout_ns,
+               uint64_t *version) {
   uint64_t deadline = deadline_from(timeout_ns), seen = after, found;
   int result = fork_check();
   if (result == 0 && map && map->store != store)

@@ -119,7 +119,7 @@ static void handlers_install(void) {
 int fork_check(void) {
   if (fork_is_raw_clone())
     return error_set(COPSE_E_FORKED, "this process was cloned without fork(); open the store anew "
-                     "after exec, or use fork()");
+                                     "after exec, or use fork()");
   return 0;
 }
 

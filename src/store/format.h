@@ -56,13 +56,13 @@ _Static_assert(sizeof(struct catalog_entry) == 40, "catalog entry");
 #define FORMAT_MAGIC_LOG 0x0a0d474c504f4389u /* 89 "COPLG" 0d 0a */
 
 struct log_header {
-  uint64_t magic;       /*  0 FORMAT_MAGIC_LOG */
-  uint32_t version;     /*  8 FORMAT_VERSION */
+  uint64_t magic;   /*  0 FORMAT_MAGIC_LOG */
+  uint32_t version; /*  8 FORMAT_VERSION */
   uint32_t zero0;
   uint64_t store_id[2]; /* 16 of the data file */
   uint64_t half_bytes;  /* 32 of each half, a multiple of 4096 */
   uint8_t zero1[FORMAT_BLOCK - 40 - 4];
-  uint32_t crc;         /* 4092 CRC-32C of all before */
+  uint32_t crc; /* 4092 CRC-32C of all before */
 };
 _Static_assert(sizeof(struct log_header) == FORMAT_BLOCK, "one block");
 

@@ -26,15 +26,15 @@
 #include "base/points.h"
 
 #define LOG_BYTE (UINT64_C(1) << 41) /* of the log file: locked by the leader */
-#define TOO_LARGE 2 /* for a half of the log */
-#define WAIT_NS 20000000 /* a leader that died wakes nobody: look again */
+#define TOO_LARGE 2                  /* for a half of the log */
+#define WAIT_NS 20000000             /* a leader that died wakes nobody: look again */
 
 struct group {
-  struct log log;           /* file.ro NULL: not opened yet (a forked child) */
-  pthread_mutex_t leading;  /* beside LOG_BYTE, which threads share; protects what follows */
-  uint32_t slot;            /* announces the version that is being made durable; SLOT_NONE: none yet */
+  struct log log;          /* file.ro NULL: not opened yet (a forked child) */
+  pthread_mutex_t leading; /* beside LOG_BYTE, which threads share; protects what follows */
+  uint32_t slot; /* announces the version that is being made durable; SLOT_NONE: none yet */
   struct delta_shapes shapes;
-  uint8_t *record;          /* being made */
+  uint8_t *record; /* being made */
   size_t size, capacity;
 };
 
@@ -47,9 +47,9 @@ int group_open(struct copse_store *store) {
   int result = log_open(store, &group->log);
   if (result) {
     free(group);
-    return result == COPSE_NONE
-               ? error_set(COPSE_E_COORDINATION, "%s is missing or another store's", store->log_path)
-               : result;
+    return result == COPSE_NONE ? error_set(COPSE_E_COORDINATION,
+                                            "%s is missing or another store's", store->log_path)
+                                : result;
   }
   pthread_mutex_init(&group->leading, NULL);
   group->slot = SLOT_NONE;
@@ -196,7 +196,8 @@ static int version_log(struct copse_store *store, const struct root *from, const
   POINT(log_root_newest);
   /* relaxed: statistics */
   atomic_fetch_add_explicit(&words->log_records, 1, memory_order_relaxed);
-  atomic_fetch_add_explicit(&words->log_bytes, group->size, memory_order_relaxed); /* relaxed: too */
+  atomic_fetch_add_explicit(&words->log_bytes, group->size,
+                            memory_order_relaxed); /* relaxed: too */
   return 0;
 }
 
@@ -228,10 +229,12 @@ static int lead(struct copse_store *store, const struct root *to, int *switched)
  * woken, miss every second write. One writer alone never waits. */
 static void group_gather(struct copse_store *store) {
   const struct commit_words *words = store_words_ro(store);
-  uint64_t want = words->log_group[0] > words->log_group[1] ? words->log_group[0] : words->log_group[1];
+  uint64_t want =
+      words->log_group[0] > words->log_group[1] ? words->log_group[0] : words->log_group[1];
   uint64_t durable = root_visible(store->writers.ro);
   uint64_t deadline = want > 1 ? clock_now_ns() + words->log_write_ns / 2 : 0;
-  while (want > 1 && root_published(store->writers.ro) - durable < want && clock_now_ns() < deadline)
+  while (want > 1 && root_published(store->writers.ro) - durable < want &&
+         clock_now_ns() < deadline)
     sched_yield();
 }
 

@@ -35,8 +35,8 @@ static void on_fault(int number, siginfo_t *info, void *context) {
   for (unsigned i = 0; i < GUARDED_MAX; i++) {
     /* pairs: guard-list */
     struct copse_store *store = atomic_load_explicit(&guarded[i], memory_order_acquire);
-    if (store && (patch(&store->data, at) || patch(&store->readers, at) ||
-                  patch(&store->writers, at))) {
+    if (store &&
+        (patch(&store->data, at) || patch(&store->readers, at) || patch(&store->writers, at))) {
       /* relaxed: read by this thread, which is inside the handler, or later by chance */
       atomic_store_explicit(&store->truncated, 1, memory_order_relaxed);
       return;

@@ -16,8 +16,8 @@ static void books_stat(const struct copse_store *store, struct copse_stat *stat)
   stat->pending_bytes = words[BOOK_PENDING_UNITS] * FORMAT_UNIT;
   stat->pinned_bytes = words[BOOK_PARKED_UNITS] * FORMAT_UNIT;
   stat->used_bytes = words[BOOK_USED_UNITS] * FORMAT_UNIT + FORMAT_FIRST_PAGE;
-  stat->free_bytes = stat->high_water_bytes > stat->used_bytes
-                         ? stat->high_water_bytes - stat->used_bytes : 0;
+  stat->free_bytes =
+      stat->high_water_bytes > stat->used_bytes ? stat->high_water_bytes - stat->used_bytes : 0;
 }
 
 static void words_stat(const struct copse_store *store, struct copse_stat *stat) {

@@ -43,8 +43,8 @@ static struct ring *orphan_find(struct copse_store *store) {
   for (uint64_t i = 0; i < pager_rings(&store->pager); i++) {
     struct ring *ring = pager_ring(&store->pager, i);
     uint64_t from, to;
-    if (ring_span(ring, &from, &to) && from == to &&
-        ring_settled(ring, store->writers.rw, &from) && is_orphan(store, ring))
+    if (ring_span(ring, &from, &to) && from == to && ring_settled(ring, store->writers.rw, &from) &&
+        is_orphan(store, ring))
       return ring;
   }
   return NULL;

@@ -39,7 +39,9 @@ static int zeros_write(struct copse_store *store, int fd, uint64_t size) {
 int log_create(struct copse_store *store) {
   uint64_t bytes = store->header.sync_bytes ? store->header.sync_bytes : LOG_BYTES;
   uint64_t half = bytes / 2 / FORMAT_BLOCK * FORMAT_BLOCK;
-  half = half < HALF_BYTES_LEAST ? HALF_BYTES_LEAST : half > HALF_BYTES_MOST ? HALF_BYTES_MOST : half;
+  half = half < HALF_BYTES_LEAST  ? HALF_BYTES_LEAST
+         : half > HALF_BYTES_MOST ? HALF_BYTES_MOST
+                                  : half;
   int fd, data_fd, result = region_descriptor(&store->data, &data_fd);
   if (result == 0)
     result = store_file_make(store->log_path, data_fd, &fd);

@@ -124,8 +124,8 @@ static int options_check(const struct copse_map_options *options) {
              : 0;
 }
 
-int copse_map_create(struct copse_txn *txn, const char *name,
-                     const struct copse_map_options *asked, struct copse_map **map) {
+int copse_map_create(struct copse_txn *txn, const char *name, const struct copse_map_options *asked,
+                     struct copse_map **map) {
   static const struct copse_map_options defaults;
   const struct copse_map_options *options = asked ? asked : &defaults;
   int result = txn_check(txn);
@@ -139,12 +139,12 @@ int copse_map_create(struct copse_txn *txn, const char *name,
   result = os_random(&tag, sizeof tag);
   if (result)
     return result;
-  struct catalog_entry entry = {
-      .id = (uint32_t)txn->next_map,
-      .key_kind = options->key_kind,
-      .value_size = options->layout ? options->layout->size : options->value_size,
-      .created = txn->view.store->pager.version,
-      .tag = tag | 1};
+  struct catalog_entry entry = {.id = (uint32_t)txn->next_map,
+                                .key_kind = options->key_kind,
+                                .value_size =
+                                    options->layout ? options->layout->size : options->value_size,
+                                .created = txn->view.store->pager.version,
+                                .tag = tag | 1};
   if (txn->next_map > UINT32_MAX)
     return error_set(COPSE_E_TOO_MANY, "the store has given out all ids of maps");
   uint8_t *layout = NULL;
@@ -176,7 +176,8 @@ int copse_map_create(struct copse_txn *txn, const char *name,
   return handle_make(txn->view.store, &entry, map);
 }
 
-static int layout_compare(const struct catalog_record *record, const struct copse_layout *expected) {
+static int layout_compare(const struct catalog_record *record,
+                          const struct copse_layout *expected) {
   struct copse_layout *stored;
   int result = record_layout_decode(record->layout, record->entry.layout_size, &stored);
   if (result)
@@ -196,12 +197,15 @@ static int kinds_compare(const char *name, const struct catalog_record *record,
                      expected->key_kind == COPSE_KEY_U64 ? "uint64" : "byte-string");
   if (expected->layout) {
     if (entry->layout_size == 0)
-      return error_set(COPSE_E_MAP_KIND, "map '%s' holds plain bytes; records were asked for", name);
+      return error_set(COPSE_E_MAP_KIND, "map '%s' holds plain bytes; records were asked for",
+                       name);
     return layout_compare(record, expected->layout);
   }
   if (entry->value_size != expected->value_size)
-    return error_set(COPSE_E_MAP_KIND, "map '%s' has values of %u bytes (0: any size); %u were "
-                     "asked for", name, entry->value_size, expected->value_size);
+    return error_set(COPSE_E_MAP_KIND,
+                     "map '%s' has values of %u bytes (0: any size); %u were "
+                     "asked for",
+                     name, entry->value_size, expected->value_size);
   return 0;
 }
 
@@ -271,8 +275,9 @@ static int info_fill(struct copse_view *view, const char *name, size_t name_size
   struct copse_map map = map_of_entry(view->store, entry);
   int result = view_tree_find(view, &map, &tree, &changed);
   if (result)
-    return result == COPSE_NONE ? error_set(COPSE_E_CORRUPT, "the catalog names a map that is not there")
-                                : result;
+    return result == COPSE_NONE
+               ? error_set(COPSE_E_CORRUPT, "the catalog names a map that is not there")
+               : result;
   memset(info, 0, sizeof *info);
   memcpy(info->name, name, name_size < COPSE_MAP_NAME_MAX ? name_size : COPSE_MAP_NAME_MAX);
   info->id = entry->id;
@@ -334,13 +339,13 @@ struct scan_target {
 static int first_take(void *context, const struct tree_key *name,
                       const struct catalog_record *record) {
   struct scan_target *target = context;
-  int result = info_fill(target->view, (const char *)name->data, name->size, &record->entry,
-                         target->info);
+  int result =
+      info_fill(target->view, (const char *)name->data, name->size, &record->entry, target->info);
   return result ? result : 2;
 }
 
 static int map_take(void *context, const struct tree_key *name,
-                   const struct catalog_record *record) {
+                    const struct catalog_record *record) {
   struct scan_target *target = context;
   if (record->entry.id != target->map->id || record->entry.tag != target->map->tag)
     return 0;
@@ -382,8 +387,7 @@ int copse_map_info(struct copse_view *view, struct copse_map *map, struct copse_
   return map_scan(&target);
 }
 
-int copse_map_layout(struct copse_view *view, struct copse_map *map,
-                     struct copse_layout **layout) {
+int copse_map_layout(struct copse_view *view, struct copse_map *map, struct copse_layout **layout) {
   struct scan_target target = {.view = view, .map = map};
   int result = map_scan(&target);
   if (result)

@@ -46,7 +46,7 @@ static const void *oust_copy(struct page_view *view, const void *page, uint64_t 
   words_copy((uint64_t *)memory->levels[level].bytes, page, (size + 7) / 8);
   if (slot_ousted(readers_slot(&snapshot->view.store->readers, snapshot->slot))) {
     error_detail_set("version %llu held too much of the store; open a new snapshot",
-              (unsigned long long)snapshot->view.root.version);
+                     (unsigned long long)snapshot->view.root.version);
     return NULL;
   }
   return size ? memory->levels[level].bytes : page;

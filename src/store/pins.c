@@ -7,14 +7,14 @@
 #include "base/clock.h"
 #include "base/grow.h"
 
-#define RECLAIM_BYTES 524288u    /* the same in bytes */
-#define RECLAIM_STEP 96u         /* freed pages that are worth a look at all readers */
-#define BEGIN_BUDGET 128u        /* entries looked at in a step when a transaction begins */
-#define BEGIN_STEPS 8u           /* at most so many steps */
-#define TIGHT_STEPS 1024u        /* and so many when the store is full */
-#define GROW_BUDGET 4096u        /* entries looked at before the file grows */
-#define URGENT_BUDGET 1048576u   /* when the write would fail otherwise */
-#define PROBE_NS 20000000u       /* how often dead readers are looked for at most */
+#define RECLAIM_BYTES 524288u  /* the same in bytes */
+#define RECLAIM_STEP 96u       /* freed pages that are worth a look at all readers */
+#define BEGIN_BUDGET 128u      /* entries looked at in a step when a transaction begins */
+#define BEGIN_STEPS 8u         /* at most so many steps */
+#define TIGHT_STEPS 1024u      /* and so many when the store is full */
+#define GROW_BUDGET 4096u      /* entries looked at before the file grows */
+#define URGENT_BUDGET 1048576u /* when the write would fail otherwise */
+#define PROBE_NS 20000000u     /* how often dead readers are looked for at most */
 
 static int pins_gather(struct copse_store *store, size_t *count) {
   int result = slots_announced(&store->readers, store->writers.rw, &store->announced,

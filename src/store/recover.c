@@ -84,8 +84,8 @@ static void half_next(const struct log *log, unsigned index, uint64_t timeline, 
   const struct log_record *record = log_record_at(log, index, half->offset);
   if (record && half->offset == 0)
     half->salt = record->salt;
-  if (record && (record->timeline != timeline || record->salt != half->salt ||
-                 record->to <= record->from))
+  if (record &&
+      (record->timeline != timeline || record->salt != half->salt || record->to <= record->from))
     record = NULL;
   half->record = record;
   half->offset += record ? record->size : 0;
@@ -94,8 +94,7 @@ static void half_next(const struct log *log, unsigned index, uint64_t timeline, 
 static int chain_append(struct chain *chain, const struct log_record *record) {
   if (chain->count == chain->capacity) {
     size_t capacity = chain->capacity ? 2 * chain->capacity : 64;
-    const struct log_record **records =
-        realloc((void *)chain->records, capacity * sizeof *records);
+    const struct log_record **records = realloc((void *)chain->records, capacity * sizeof *records);
     if (!records)
       return error_set(COPSE_E_MEMORY, "no memory for %zu records of the log", capacity);
     chain->records = records;
@@ -166,10 +165,11 @@ int log_replay(struct copse_store *store, uint64_t timeline, struct root *root) 
   struct chain chain = {0};
   int result = log_open(store, &log);
   if (result == COPSE_NONE)
-    return error_set(COPSE_E_CORRUPT,
-                     "%s was in use when the machine stopped, and %s is missing or another store's: "
-                     "commits are in it that the store does not have; put it back, or restore a copy",
-                     store->data.path, store->log_path);
+    return error_set(
+        COPSE_E_CORRUPT,
+        "%s was in use when the machine stopped, and %s is missing or another store's: "
+        "commits are in it that the store does not have; put it back, or restore a copy",
+        store->data.path, store->log_path);
   if (result)
     return result;
   result = chain_make(&log, timeline, root->version, &chain);

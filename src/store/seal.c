@@ -80,7 +80,8 @@ static int header_write(const struct seal *seal, struct data_header header) {
 
 static int contents_write(struct seal *seal, const struct copse_view *view) {
   static const uint8_t end;
-  int result = os_pwrite(seal->fd, seal->path, &end, 1, view->root.limit - 1); /* holes up to there */
+  int result =
+      os_pwrite(seal->fd, seal->path, &end, 1, view->root.limit - 1); /* holes up to there */
   if (result == 0)
     result = table_walk(&seal->view, &view->root, table_copy, entry_copy, seal);
   if (result == 0)

@@ -24,9 +24,8 @@ static int announce(struct copse_snapshot *snapshot) {
   struct recent_map recent;
   uint64_t reach;
   struct reader_slot *slot = readers_slot(&store->readers, snapshot->slot);
-  int result = is_logged(snapshot)
-                   ? slot_announce_logged(slot, store->writers.ro, &root, &recent)
-                   : slot_announce(slot, store->writers.ro, &root, &recent);
+  int result = is_logged(snapshot) ? slot_announce_logged(slot, store->writers.ro, &root, &recent)
+                                   : slot_announce(slot, store->writers.ro, &root, &recent);
   if (result)
     return result;
   result = store_size_check(store, &root);
@@ -96,7 +95,7 @@ int copse_snapshot_open(struct copse_store *store, uint32_t flags, struct copse_
   int result = fork_check();
   if (result == 0 && !store->client.live_page)
     result = error_set(COPSE_E_FORKED, "this child could not attach when it was forked; open the "
-                       "store anew");
+                                       "store anew");
   if (result == 0)
     result = handle_take(store, &snapshot);
   if (result)
@@ -185,4 +184,6 @@ uint64_t copse_snapshot_time_ns(const struct copse_snapshot *snapshot) {
   return snapshot->view.root.time_ns;
 }
 
-struct copse_view *copse_snapshot_view(struct copse_snapshot *snapshot) { return &snapshot->view; }
+struct copse_view *copse_snapshot_view(struct copse_snapshot *snapshot) {
+  return &snapshot->view;
+}

@@ -32,7 +32,8 @@ static int header_check(const struct data_header *header, const char *path) {
   if (header->magic != FORMAT_MAGIC_DATA)
     return error_set(COPSE_E_NOT_A_STORE, "%s does not begin like a Copse store", path);
   if (header->byte_order != FORMAT_BYTE_ORDER)
-    return error_set(COPSE_E_NOT_A_STORE, "%s was written by a machine of another byte order", path);
+    return error_set(COPSE_E_NOT_A_STORE, "%s was written by a machine of another byte order",
+                     path);
   if (header->version > FORMAT_VERSION || header->incompat)
     return error_set(COPSE_E_VERSION,
                      "%s has format %u (features %llx); this library reads up to format %u", path,
@@ -40,8 +41,10 @@ static int header_check(const struct data_header *header, const char *path) {
   if (header->crc != data_header_crc(header))
     return error_set(COPSE_E_CORRUPT, "%s: the header is damaged; restore a copy", path);
   if (header->nonce == FORMAT_NONCE_REMOVED)
-    return error_set(COPSE_E_NO_STORE, "%s: its removal was begun and cut short; 'copse rm' ends it, "
-                     "and so does creating a store there", path);
+    return error_set(COPSE_E_NO_STORE,
+                     "%s: its removal was begun and cut short; 'copse rm' ends it, "
+                     "and so does creating a store there",
+                     path);
   if (header->unit != FORMAT_UNIT || header->segment != FORMAT_SEGMENT ||
       header->max_bytes < FORMAT_SEGMENT || header->max_bytes % FORMAT_SEGMENT ||
       header->max_bytes >> 47 || header->durability < COPSE_DURABILITY_NONE ||
@@ -62,12 +65,16 @@ static int header_read(struct copse_store *store, int fd) {
   if (result == 0)
     result = header_check(&store->header, path);
   if (result == 0 && store_is_sealed(store) && !(store->flags & COPSE_READ_ONLY))
-    result = error_set(COPSE_E_READ_ONLY, "%s is a sealed copy, which never changes: open it "
-                       "read-only, or make a store of it with 'copse copy'", path);
+    result = error_set(COPSE_E_READ_ONLY,
+                       "%s is a sealed copy, which never changes: open it "
+                       "read-only, or make a store of it with 'copse copy'",
+                       path);
   if (result == 0 && store->header.read_compat & ~(uint64_t)FORMAT_SEALED &&
       !(store->flags & COPSE_READ_ONLY))
-    result = error_set(COPSE_E_VERSION, "%s has features (%llx) that this library can only read: "
-                       "open it read-only", path, (unsigned long long)store->header.read_compat);
+    result = error_set(COPSE_E_VERSION,
+                       "%s has features (%llx) that this library can only read: "
+                       "open it read-only",
+                       path, (unsigned long long)store->header.read_compat);
   if (result == 0 && size < FORMAT_SEGMENT)
     result = error_set(COPSE_E_TRUNCATED, "%s is %llu bytes long; restore a copy", path,
                        (unsigned long long)size);
@@ -109,11 +116,13 @@ static int coordination_map(struct copse_store *store, int data_fd, const char *
       (result == 0 && (head.magic != magic || head.nonce != store->header.nonce)))
     result = COPSE_NONE;
   if (result == 0 && (head.version > FORMAT_VERSION || head.incompat))
-    result = error_set(COPSE_E_VERSION, "%s was made by a newer Copse (format %u, features %llx)", path,
-                       head.version, (unsigned long long)head.incompat);
+    result = error_set(COPSE_E_VERSION, "%s was made by a newer Copse (format %u, features %llx)",
+                       path, head.version, (unsigned long long)head.incompat);
   if (result == 0 && head.read_compat && !(store->flags & COPSE_READ_ONLY))
-    result = error_set(COPSE_E_VERSION, "%s has features (%llx) that this library can only read: "
-                       "open the store read-only", path, (unsigned long long)head.read_compat);
+    result = error_set(COPSE_E_VERSION,
+                       "%s has features (%llx) that this library can only read: "
+                       "open the store read-only",
+                       path, (unsigned long long)head.read_compat);
   if (result == 0)
     result = boot_check(store, data_fd, head.boot_id);
   if (result) {
@@ -126,8 +135,9 @@ static int coordination_map(struct copse_store *store, int data_fd, const char *
 
 static int coordination_open(struct copse_store *store, int data_fd) {
   int write = !(store->flags & COPSE_READ_ONLY);
-  int result = coordination_map(store, data_fd, store->readers_path, 1, READERS_BYTES,
-                                READERS_SLOTS + FORMAT_BLOCK, FORMAT_MAGIC_READERS, &store->readers);
+  int result =
+      coordination_map(store, data_fd, store->readers_path, 1, READERS_BYTES,
+                       READERS_SLOTS + FORMAT_BLOCK, FORMAT_MAGIC_READERS, &store->readers);
   if (result)
     return result;
   result = coordination_map(store, data_fd, store->writers_path, write,
@@ -283,9 +293,10 @@ static int remove_at(const char *path, int only_begun) {
     result = os_lock_byte_wait(fd, path, ATTACH_BYTE, 1);
   if (result == 0 && !os_is_at(fd, path))
     result = error_set(COPSE_E_NO_STORE, "%s was removed by somebody else", path);
-  int state = result == 0 ? header_read(&files, fd) : 0; /* what it says now that nobody changes it */
+  int state =
+      result == 0 ? header_read(&files, fd) : 0; /* what it says now that nobody changes it */
   if (result == 0 && only_begun && state != COPSE_E_NO_STORE)
-    goto out; /* somebody ended it, and made a new store */
+    goto out;                                     /* somebody ended it, and made a new store */
   if (result == 0 && state == COPSE_E_NO_STORE) { /* only the dying can be attached still */
     result = os_lock_byte_wait(fd, path, PRESENCE_BYTE, 1);
     alone = 1;
@@ -306,7 +317,8 @@ static int remove_at(const char *path, int only_begun) {
   }
   if (result == 0)
     result = os_unlink(path);
-  if (result && alone && state == 0 && nonce_write(&files, fd, nonce)) /* it may not go: all is as before */
+  if (result && alone && state == 0 &&
+      nonce_write(&files, fd, nonce)) /* it may not go: all is as before */
     result = error_set(COPSE_E_IO, "%s can neither be removed nor be written", path);
 out:
   os_close(fd);
@@ -360,8 +372,8 @@ static int data_open(struct copse_store *store, const char *path,
 static int data_lock(struct copse_store *store, const char *path,
                      const struct copse_store_options *options, int *out) {
   for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    int fd, result = path ? data_open(store, path, options, &fd)
-                          : store_create_anonymous(options, &fd);
+    int fd,
+        result = path ? data_open(store, path, options, &fd) : store_create_anonymous(options, &fd);
     if (result)
       return result;
     store->memory = 1;
@@ -375,11 +387,12 @@ static int data_lock(struct copse_store *store, const char *path,
       result = fit ? fit : result;
     }
     if (result == 0)
-      result = os_lock_byte_wait(fd, name_of(store), ATTACH_BYTE,
-                                 !(store->flags & COPSE_READ_ONLY));
+      result =
+          os_lock_byte_wait(fd, name_of(store), ATTACH_BYTE, !(store->flags & COPSE_READ_ONLY));
     int at = result == 0 && (!path || os_is_at(fd, path));
     if (at)
-      result = header_read(store, fd); /* again: the nonce may have changed before we held the byte */
+      result =
+          header_read(store, fd); /* again: the nonce may have changed before we held the byte */
     if (at && result == 0) {
       *out = fd;
       return 0;
@@ -403,7 +416,8 @@ static int options_check(const struct copse_store_options *options) {
   if (options->flags & COPSE_CREATE && options->flags & COPSE_READ_ONLY)
     return error_set(COPSE_E_ARGUMENT, "a store cannot be created read-only");
   if (options->mode & ~0777u)
-    return error_set(COPSE_E_ARGUMENT, "mode %o has more than permission bits (777)", options->mode);
+    return error_set(COPSE_E_ARGUMENT, "mode %o has more than permission bits (777)",
+                     options->mode);
   return 0;
 }
 
@@ -477,12 +491,12 @@ int copse_store_close(struct copse_store *store) {
   if (!store || result)
     return result;
   pthread_mutex_lock(&store->mutex);
-  const char *left = store->snapshots      ? "a snapshot"
-                     : store->cursors_open ? "a cursor or diff"
-                     : store->watches_open ? "a watch"
-                     : store->maps_open    ? "a map"
+  const char *left = store->snapshots                          ? "a snapshot"
+                     : store->cursors_open                     ? "a cursor or diff"
+                     : store->watches_open                     ? "a watch"
+                     : store->maps_open                        ? "a map"
                      : store->txn.active && !store->txn.forked ? "the write transaction"
-                                           : NULL;
+                                                               : NULL;
   pthread_mutex_unlock(&store->mutex);
   if (left)
     return error_set(COPSE_E_STATE, "close %s of the store first", left);

@@ -29,24 +29,24 @@ struct copse_map {
 /* Anything that can be read: the first member of snapshots and transactions. */
 struct copse_view {
   struct copse_store *store;
-  struct copse_txn *txn;  /* the transaction it belongs to, or NULL */
-  struct root root;       /* snapshots: the version; transactions: the base version */
+  struct copse_txn *txn;    /* the transaction it belongs to, or NULL */
+  struct root root;         /* snapshots: the version; transactions: the base version */
   struct recent_map recent; /* snapshots: the map that the version changed */
   struct page_view pages;
-  uint64_t moves;         /* rises with each refresh and write: cursors look */
-  uint32_t last_id;       /* snapshots: the map that was looked up last, ... */
-  uint64_t last_tag;      /* 0: none */
+  uint64_t moves;    /* rises with each refresh and write: cursors look */
+  uint32_t last_id;  /* snapshots: the map that was looked up last, ... */
+  uint64_t last_tag; /* 0: none */
   struct tree last_tree;
   const void *copied_for; /* oustable: the cursor whose pages lie in the copies; NULL: others' */
-  _Atomic int open;               /* 0: announces nothing (cached handle, refresh failed) */
+  _Atomic int open;       /* 0: announces nothing (cached handle, refresh failed) */
 };
 
 struct copse_snapshot {
   struct copse_view view;
   uint32_t slot;
-  uint32_t child_slot;    /* while forking: the slot that the child will own */
+  uint32_t child_slot; /* while forking: the slot that the child will own */
   uint32_t flags;
-  struct oust_memory *oust; /* oustable: copies of pages */
+  struct oust_memory *oust;               /* oustable: copies of pages */
   struct copse_snapshot *next, *previous; /* in the store's list of open ones, or its cache */
 };
 
@@ -69,11 +69,11 @@ struct txn_save {
 struct copse_txn {
   struct copse_view view;
   int active;
-  int forked;             /* this is the child's copy: not usable */
+  int forked; /* this is the child's copy: not usable */
   uint64_t next_map;
-  struct txn_map *maps;   /* maps touched, in order of first use */
+  struct txn_map *maps; /* maps touched, in order of first use */
   uint32_t map_count;
-  uint32_t last_map;      /* index of the one used last */
+  uint32_t last_map; /* index of the one used last */
   size_t map_capacity;
   struct txn_save saves[SAVEPOINTS_MAX + 1]; /* the last is for what a call undoes by itself */
   uint32_t save_count;
@@ -92,50 +92,51 @@ struct syncer {
 
 /* This process's ring. */
 struct leaver {
-  pthread_mutex_t mutex; /* held while an entry is left, never while anything is waited for */
+  pthread_mutex_t mutex;       /* held while an entry is left, never while anything is waited for */
   _Atomic(struct ring *) ring; /* NULL: no batch was committed yet */
-  uint64_t tail, settled;  /* as far as we know; ring.h */
-  uint64_t lock_word, lock_word_ns; /* the lock word last met, and when first: to notice a dead holder */
+  uint64_t tail, settled;      /* as far as we know; ring.h */
+  uint64_t lock_word,
+      lock_word_ns; /* the lock word last met, and when first: to notice a dead holder */
 };
 
 struct combine; /* combine.c */
 
 struct copse_store {
-  char *path;             /* NULL: anonymous */
+  char *path; /* NULL: anonymous */
   char *readers_path, *writers_path, *log_path;
-  uint32_t flags;         /* enum copse_open_flag */
-  int memory;             /* on tmpfs or memfd */
+  uint32_t flags; /* enum copse_open_flag */
+  int memory;     /* on tmpfs or memfd */
   struct data_header header;
-  uint64_t segments;      /* max_bytes / segment */
+  uint64_t segments; /* max_bytes / segment */
   struct region data, readers, writers;
   struct client client;
-  _Atomic int told;       /* the client's entry names our PID namespace */
-  _Atomic int truncated;  /* an outsider shortened the file: nothing works any more */
+  _Atomic int told;                 /* the client's entry names our PID namespace */
+  _Atomic int truncated;            /* an outsider shortened the file: nothing works any more */
   _Atomic uint64_t size_checked_ns; /* when the file's size was last looked at */
 
-  pthread_mutex_t mutex;  /* protects the lists below */
+  pthread_mutex_t mutex;            /* protects the lists below */
   struct copse_snapshot *snapshots; /* open */
   struct copse_snapshot *cache;     /* closed, each with a slot of its own */
   uint32_t maps_open, watches_open, cursors_open;
   uint32_t slot_hint;
 
-  struct pager pager;     /* used by the holder of the writer lock */
+  struct pager pager; /* used by the holder of the writer lock */
   struct copse_txn txn;
   _Atomic uint64_t writer_thread; /* thread that holds our transaction; 0: none */
-  struct pager_pin *pins; /* announced versions, scratch */
+  struct pager_pin *pins;         /* announced versions, scratch */
   size_t pin_capacity;
   struct announced *announced;
   size_t announced_capacity;
-  uint64_t reclaim_at;    /* pending pages from which on reclaiming is worth a look */
+  uint64_t reclaim_at;       /* pending pages from which on reclaiming is worth a look */
   uint64_t reclaim_bytes_at; /* or bytes in them */
-  uint64_t probed_ns;     /* when dead readers were last looked for */
+  uint64_t probed_ns;        /* when dead readers were last looked for */
 
   struct syncer syncer;
   struct group *group; /* durability sync; NULL in other stores and when opened read-only */
   struct leaver leaver;
-  struct combine *combine; /* used by the holder of the writer lock; NULL: not yet */
+  struct combine *combine;       /* used by the holder of the writer lock; NULL: not yet */
   struct client_passage passage; /* while forking */
-  struct copse_store *next; /* all open stores of the process */
+  struct copse_store *next;      /* all open stores of the process */
 };
 
 /* Whether a view announces its version. A fork in another thread looks at it, too. */
@@ -296,8 +297,8 @@ static inline int view_check(const struct copse_view *view) {
 int view_tree_look_up(struct copse_view *view, const struct copse_map *map, struct tree *tree);
 static inline int view_tree(struct copse_view *view, const struct copse_map *map,
                             struct tree *tree) {
-  if (__builtin_expect(view->last_tag != map->tag || view->last_id != map->id ||
-                           map->store != view->store, 0))
+  if (__builtin_expect(
+          view->last_tag != map->tag || view->last_id != map->id || map->store != view->store, 0))
     return view_tree_look_up(view, map, tree);
   view->copied_for = NULL;
   *tree = view->last_tree;
@@ -308,7 +309,8 @@ int view_tree_find(struct copse_view *view, const struct copse_map *map, struct 
                    uint64_t *changed);
 int key_refuse(const struct copse_map *map, size_t size);
 static inline int key_check(const struct copse_map *map, const void *key, size_t size) {
-  int fits = size <= COPSE_KEY_MAX && (map->key_kind != COPSE_KEY_U64 || size == 8) && (key || !size);
+  int fits =
+      size <= COPSE_KEY_MAX && (map->key_kind != COPSE_KEY_U64 || size == 8) && (key || !size);
   return __builtin_expect(fits, 1) ? 0 : key_refuse(map, size);
 }
 int value_size_check(const struct copse_map *map, size_t size);
@@ -353,7 +355,8 @@ struct own_batch {
 /* Applies what was left, up to a bounded part of it, and then own (may be NULL), and publishes it all
  * as one version. *applied: how many batches. */
 int combine_round(struct copse_store *store, struct own_batch *own, uint64_t *applied);
-#define COMBINE_NS UINT64_C(4000000) /* a caller that has other things to do applies others' batches for so long */
+#define COMBINE_NS                                                                                 \
+  UINT64_C(4000000) /* a caller that has other things to do applies others' batches for so long */
 /* Rounds as long as there is work and nobody waits for the lock, for about budget_ns. */
 int combine_rounds(struct copse_store *store, uint64_t budget_ns, uint64_t *applied);
 /* All that this process left. */
@@ -365,7 +368,7 @@ void combine_left(struct copse_store *store);
 /* txn.c: the writer lock and the one transaction. */
 int writer_check(struct copse_store *store); /* may this process write? READ_ONLY, FORKED */
 int writer_take(struct copse_store *store, int64_t timeout_ns);
-int writer_try(struct copse_store *store); /* 1: the lock is ours */
+int writer_try(struct copse_store *store);           /* 1: the lock is ours */
 int writer_is_self(const struct copse_store *store); /* 1: this thread has it */
 void writer_end(struct copse_store *store);
 /* With the lock: begins; ends without a trace; publishes (unchanged_too: even if no map has changed). The
@@ -381,7 +384,8 @@ static inline int txn_map_find(struct copse_txn *txn, const struct copse_map *ma
                                struct txn_map **own) {
   struct txn_map *last = txn->maps; /* NULL before the first */
   if (__builtin_expect(txn->last_map >= txn->map_count || (last += txn->last_map)->id != map->id ||
-                           last->tag != map->tag, 0))
+                           last->tag != map->tag,
+                       0))
     return txn_map_look_up(txn, map, own);
   *own = last;
   return 0;
@@ -390,7 +394,8 @@ static inline int txn_map_find(struct copse_txn *txn, const struct copse_map *ma
 int txn_map_make(struct copse_txn *txn, const struct copse_map *map, struct txn_map **own);
 int txn_refuse(const struct copse_txn *txn);
 static inline int txn_check(const struct copse_txn *txn) {
-  return __builtin_expect(txn->active && !txn->forked && !fork_is_raw_clone(), 1) ? 0 : txn_refuse(txn);
+  return __builtin_expect(txn->active && !txn->forked && !fork_is_raw_clone(), 1) ? 0
+                                                                                  : txn_refuse(txn);
 }
 /* Commits, and does not wait until it is durable, nor see to it. */
 int txn_publish(struct copse_txn *txn, uint64_t *version);

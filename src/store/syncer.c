@@ -50,7 +50,8 @@ static uint64_t bytes_waiting(const struct copse_store *store) {
   const struct commit_words *words = store_words_ro(store);
   /* relaxed: counters; a late look at one of them asks a little early or late */
   uint64_t synced = atomic_load_explicit(&words->synced_units, memory_order_relaxed);
-  uint64_t written = atomic_load_explicit(&words->written_units, memory_order_relaxed); /* relaxed */
+  uint64_t written =
+      atomic_load_explicit(&words->written_units, memory_order_relaxed); /* relaxed */
   return written > synced ? (written - synced) * FORMAT_UNIT : 0;
 }
 
@@ -94,7 +95,8 @@ static int work_wait(struct copse_store *store) {
         return 1;
       due = rest <= now ? now + interval_ns(store) : rest;
     }
-    struct timespec until = {.tv_sec = (time_t)(due / 1000000000u), .tv_nsec = (long)(due % 1000000000u)};
+    struct timespec until = {.tv_sec = (time_t)(due / 1000000000u),
+                             .tv_nsec = (long)(due % 1000000000u)};
     pthread_cond_timedwait(&syncer->wake, &syncer->mutex, &until);
   }
 }

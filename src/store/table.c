@@ -51,7 +51,8 @@ int table_lookup(struct page_view *pages, const struct root *root, uint32_t id,
     if (level == 0) {
       *entry = page->entries[at];
       return entry->count <= root->limit / RECORD_BYTES_LEAST
-                 ? 0 : node_corrupt(ref, "has a map of more records than the store has room for");
+                 ? 0
+                 : node_corrupt(ref, "has a map of more records than the store has room for");
     }
     ref = page->children[at];
     if (ref == 0)

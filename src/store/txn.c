@@ -51,11 +51,11 @@ int txn_map_look_up(struct copse_txn *txn, const struct copse_map *map, struct t
       result = place_make(txn, &place);
     if (result)
       return result;
-    *place = (struct txn_map){
-        .id = map->id,
-        .tag = entry.tag,
-        .tree = {.root = entry.root, .count = entry.count, .shape = map->shape},
-        .changed = entry.changed};
+    *place =
+        (struct txn_map){.id = map->id,
+                         .tag = entry.tag,
+                         .tree = {.root = entry.root, .count = entry.count, .shape = map->shape},
+                         .changed = entry.changed};
   }
   *own = place;
   return place->tag == map->tag ? 0 : COPSE_NONE;
@@ -204,7 +204,9 @@ int copse_txn_begin(struct copse_store *store, int64_t timeout_ns, struct copse_
   return 0;
 }
 
-struct copse_view *copse_txn_view(struct copse_txn *txn) { return &txn->view; }
+struct copse_view *copse_txn_view(struct copse_txn *txn) {
+  return &txn->view;
+}
 
 /* --- savepoints ------------------------------------------------------------------------ */
 

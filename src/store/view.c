@@ -91,8 +91,7 @@ int copse_get(struct copse_view *view, struct copse_map *map, const void *key, s
   return 0;
 }
 
-int copse_exists(struct copse_view *view, struct copse_map *map, const void *key,
-                 size_t key_size) {
+int copse_exists(struct copse_view *view, struct copse_map *map, const void *key, size_t key_size) {
   struct copse_bytes value;
   return copse_get(view, map, key, key_size, &value);
 }
@@ -130,8 +129,9 @@ static int multiget_batch(struct copse_view *view, struct copse_map *map, const 
 
 /* Snapshots that copy pages out hand out memory until the next call only: one get at a time cannot serve many. */
 static int multiget_copied(const struct copse_view *view) {
-  return view->pages.copy ? error_set(COPSE_E_STATE, "multiget needs a snapshot that is not oustable")
-                          : 0;
+  return view->pages.copy
+             ? error_set(COPSE_E_STATE, "multiget needs a snapshot that is not oustable")
+             : 0;
 }
 
 int copse_multiget(struct copse_view *view, struct copse_map *map, size_t n,

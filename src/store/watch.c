@@ -17,20 +17,20 @@
 struct copse_watch {
   struct copse_store *store;
   struct copse_map *map;
-  struct copse_range asked;        /* its bounds point into memory */
+  struct copse_range asked; /* its bounds point into memory */
   uint8_t *memory;
-  struct copse_snapshot *seen;     /* the state that changes are looked for against */
-  struct copse_snapshot *now;      /* the state of the last event, until the next call; else NULL */
-  uint64_t last;                   /* version reported last, or at the beginning */
-  struct copse_diff *diff;         /* of the last event */
-  struct copse_change first;       /* the first change, found while deciding to wake */
+  struct copse_snapshot *seen; /* the state that changes are looked for against */
+  struct copse_snapshot *now;  /* the state of the last event, until the next call; else NULL */
+  uint64_t last;               /* version reported last, or at the beginning */
+  struct copse_diff *diff;     /* of the last event */
+  struct copse_change first;   /* the first change, found while deciding to wake */
   int has_first;
-  _Atomic int cancelled;           /* set by anybody; the futex word of waiting threads */
-  int descriptor;                  /* -1: none */
+  _Atomic int cancelled; /* set by anybody; the futex word of waiting threads */
+  int descriptor;        /* -1: none */
   pthread_t thread;
-  pid_t process;                   /* that the thread runs in */
+  pid_t process; /* that the thread runs in */
   _Atomic int thread_ends;
-  _Atomic uint64_t reported;       /* newest version reported: the thread waits for later ones */
+  _Atomic uint64_t reported; /* newest version reported: the thread waits for later ones */
 };
 
 /* Copies the bounds that the caller lends. */
@@ -226,9 +226,7 @@ int copse_watch_descriptor(struct copse_watch *watch, int *descriptor) {
   return 0;
 }
 
-void copse_watch_cancel(struct copse_watch *watch) {
-  wait_cancel(&watch->cancelled);
-}
+void copse_watch_cancel(struct copse_watch *watch) { wait_cancel(&watch->cancelled); }
 
 void copse_watch_close(struct copse_watch *watch) {
   if (!watch)

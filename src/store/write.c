@@ -15,7 +15,8 @@ static int map_for_write(struct copse_txn *txn, struct copse_map *map, struct tx
   if (result == COPSE_NONE)
     result = error_set(COPSE_E_NO_MAP, "the map is not there any more");
   else if (result == 0 && __builtin_expect((*own)->tree.shape.stride != map->shape.stride ||
-                                               (*own)->tree.shape.value_size != map->value_size, 0))
+                                               (*own)->tree.shape.value_size != map->value_size,
+                                           0))
     result = error_set(COPSE_E_CORRUPT, "the catalog has two entries for one map");
   return result;
 }
@@ -76,8 +77,8 @@ int copse_delete(struct copse_txn *txn, struct copse_map *map, const void *key, 
     result = map_for_write(txn, map, &own);
   if (result)
     return result;
-  result = tree_delete(&txn->view.store->pager, &own->tree, key_size ? key : "",
-                       (uint32_t)key_size);
+  result =
+      tree_delete(&txn->view.store->pager, &own->tree, key_size ? key : "", (uint32_t)key_size);
   txn->view.pages.limit = txn->view.store->pager.view.limit;
   if (result)
     return store_fault(txn->view.store, result);
@@ -101,8 +102,8 @@ int copse_compare_and_set(struct copse_txn *txn, struct copse_map *map, const vo
                      expected->size);
   if (result == 0 && !expected)
     return error_set(COPSE_E_CONFLICT, "the key is there, with a value of %zu bytes", now.size);
-  if (expected && (now.size != expected->size ||
-                   (now.size && memcmp(now.data, expected->data, now.size) != 0)))
+  if (expected &&
+      (now.size != expected->size || (now.size && memcmp(now.data, expected->data, now.size) != 0)))
     return error_set(COPSE_E_CONFLICT, "the value (%zu bytes) differs from the expected one (%zu)",
                      now.size, expected->size);
   if (value)

@@ -24,8 +24,8 @@ struct client {
   struct region *readers; /* the readers' file, mapped writable */
   uint32_t index;
   uint32_t generation;
-  void *live_page;        /* holds the description that holds the byte */
-  uint64_t long_hold_ns;  /* who holds the writer lock for longer while we wait is noted */
+  void *live_page;       /* holds the description that holds the byte */
+  uint64_t long_hold_ns; /* who holds the writer lock for longer while we wait is noted */
 };
 
 static inline struct readers_header *readers_head(const struct region *readers) {
@@ -87,7 +87,7 @@ struct client_passage {
   struct client client;
   int fd; /* -1: could not attach, the child has no client */
 };
-void client_fork_lock(void);   /* all three surround fork(): called by the store's at-fork handlers */
+void client_fork_lock(void); /* all three surround fork(): called by the store's at-fork handlers */
 void client_fork_unlock(void); /* in the parent and in the child */
 void client_passage_prepare(struct region *readers, const uint8_t *writers,
                             struct client_passage *passage);

@@ -30,12 +30,12 @@
 #define SLOT_MAX 4194304u
 
 struct readers_header {
-  uint64_t magic;        /* FORMAT_MAGIC_READERS */
-  uint32_t version;      /* FORMAT_VERSION */
+  uint64_t magic;   /* FORMAT_MAGIC_READERS */
+  uint32_t version; /* FORMAT_VERSION */
   uint32_t zero0;
-  uint64_t nonce;        /* of data_header */
-  uint8_t boot_id[16];   /* of the kernel that ran when the file was made; zero on tmpfs */
-  uint64_t compat;       /* features of this file, as in data_header */
+  uint64_t nonce;      /* of data_header */
+  uint8_t boot_id[16]; /* of the kernel that ran when the file was made; zero on tmpfs */
+  uint64_t compat;     /* features of this file, as in data_header */
   uint64_t read_compat;
   uint64_t incompat;
   /* 64: set to 1 by a process about to sleep for a commit, taken back to 0 by the committer
@@ -56,13 +56,13 @@ enum client_state { CLIENT_FREE = 0, CLIENT_USED = 1 };
 /* One attached process (or one logical client of a process). Written by its owner, who holds
  * the liveness byte, or by whoever holds that byte after the owner's death. */
 struct reader_client {
-  _Atomic uint32_t state;      /* enum client_state; tag: client-entry */
-  _Atomic uint32_t generation; /* rises each time the entry is given out; under the byte */
-  uint32_t pid;                /* for people; in its own namespace */
-  _Atomic uint32_t read_only;  /* 1: it never writes: whoever leaves last of the others marks the
+  _Atomic uint32_t state;         /* enum client_state; tag: client-entry */
+  _Atomic uint32_t generation;    /* rises each time the entry is given out; under the byte */
+  uint32_t pid;                   /* for people; in its own namespace */
+  _Atomic uint32_t read_only;     /* 1: it never writes: whoever leaves last of the others marks the
                                   file clean. Written by the owner while it attaches */
   _Atomic uint64_t pid_namespace; /* inode of /proc/self/ns/pid; 0: not told yet. For people */
-  uint64_t attached_ns;        /* CLOCK_MONOTONIC */
+  uint64_t attached_ns;           /* CLOCK_MONOTONIC */
   char command[16];
   uint64_t zero1[10];
 };
@@ -103,9 +103,9 @@ struct writers_header {
   uint64_t magic;   /* FORMAT_MAGIC_WRITERS */
   uint32_t version; /* FORMAT_VERSION */
   uint32_t zero0;
-  uint64_t nonce;   /* of data_header */
+  uint64_t nonce; /* of data_header */
   uint8_t boot_id[16];
-  uint64_t compat;  /* features of this file, as in data_header */
+  uint64_t compat; /* features of this file, as in data_header */
   uint64_t read_compat;
   uint64_t incompat;
   uint64_t zero1[504];
@@ -137,11 +137,11 @@ struct commit_words {
   uint64_t zero0[7];
   /* 64: the writer lock. tag: writer-lock */
   _Atomic uint64_t lock;
-  _Atomic uint32_t lock_wake;     /* futex word: rises at each release that has to wake */
+  _Atomic uint32_t lock_wake; /* futex word: rises at each release that has to wake */
   uint32_t zero1;
   _Atomic uint64_t lock_generation; /* the last one used; by compare-and-swap winners only */
-  _Atomic uint64_t lock_since_ns; /* CLOCK_MONOTONIC_COARSE when it was taken or reserved */
-  _Atomic uint64_t lock_turn_ns;  /* CLOCK_MONOTONIC when it was last reserved; by the holder */
+  _Atomic uint64_t lock_since_ns;   /* CLOCK_MONOTONIC_COARSE when it was taken or reserved */
+  _Atomic uint64_t lock_turn_ns;    /* CLOCK_MONOTONIC when it was last reserved; by the holder */
   uint64_t zero2[3];
   /* 128: futex word that commits raise when somebody waits. tag: commit-wait */
   _Atomic uint32_t commit_wake;
@@ -150,8 +150,8 @@ struct commit_words {
    * by the holder of the lock; read by it and by statistics. */
   _Atomic uint64_t durable[2];
   _Atomic uint64_t durable_sequence;
-  _Atomic uint32_t sync_failed; /* 1: a sync failed, no durable root may be written again */
-  _Atomic uint32_t unclean;     /* 1: the file's last root slot is no longer marked clean */
+  _Atomic uint32_t sync_failed;  /* 1: a sync failed, no durable root may be written again */
+  _Atomic uint32_t unclean;      /* 1: the file's last root slot is no longer marked clean */
   _Atomic uint64_t synced_units; /* `written_units` when the version durable[0] was chosen */
   _Atomic uint64_t synced_ns;    /* CLOCK_MONOTONIC_COARSE at that time */
   _Atomic uint64_t recovered;    /* version that these files began with, when the store had been in
@@ -159,7 +159,7 @@ struct commit_words {
   uint64_t zero4;
   /* 256: counters for statistics; written by the holder of the lock unless said otherwise */
   _Atomic uint64_t commits, aborts, puts, deletes, takeovers, wakes, refusals;
-  _Atomic uint64_t reaped;                                     /* by any process with write access */
+  _Atomic uint64_t reaped; /* by any process with write access */
   _Atomic uint64_t lock_waits, lock_wait_ns, lock_wait_max_ns; /* by waiters */
   _Atomic uint64_t written_units; /* of pages taken by commits, in 128 bytes */
   _Atomic uint64_t syncs;         /* durable roots written; by the holder of SYNC_BYTE */
@@ -171,15 +171,16 @@ struct commit_words {
   /* 576: what stores with durability sync have made durable by their log. tag: logged-root
    * Written by the holder of LOG_BYTE, the salts and `log_last` too. */
   struct logged_root logged[LOGGED_RING];
-  _Atomic uint64_t logged_count; /* 832: record logged_count modulo 4 is the newest; 0: there is none */
-  uint64_t log_salt[2];          /* 840: of each half of the log */
-  uint64_t log_last[2];          /* 856: newest version in each half: free when a durable root has it */
-  _Atomic uint32_t log_wake;     /* 872: futex word: rises when somebody waits and LOG_BYTE is free
+  _Atomic uint64_t
+      logged_count;          /* 832: record logged_count modulo 4 is the newest; 0: there is none */
+  uint64_t log_salt[2];      /* 840: of each half of the log */
+  uint64_t log_last[2];      /* 856: newest version in each half: free when a durable root has it */
+  _Atomic uint32_t log_wake; /* 872: futex word: rises when somebody waits and LOG_BYTE is free
                                     again. tag: log-wait */
-  _Atomic uint32_t log_waiting;  /* 876: set to 1 by who is about to sleep on it */
+  _Atomic uint32_t log_waiting;            /* 876: set to 1 by who is about to sleep on it */
   _Atomic uint64_t log_records, log_bytes; /* 880: statistics */
-  uint64_t log_group[2]; /* 896: commits in the last two groups; under LOG_BYTE */
-  uint64_t log_write_ns; /* 912: how long the last write took */
+  uint64_t log_group[2];                   /* 896: commits in the last two groups; under LOG_BYTE */
+  uint64_t log_write_ns;                   /* 912: how long the last write took */
   uint64_t zero7[192 - 115];
   /* 1536: 1: some ring may hold batches that are not applied; set by who leaves one, taken back by
    * who then looks at all rings. tag: ring-staged */
@@ -205,7 +206,7 @@ _Static_assert(sizeof(struct commit_words) == 4096, "one page");
  * `published` again. tag: root-record */
 #define ROOT_RING 256u
 struct root_record {
-  _Atomic uint64_t mark; /* 2 x version when complete, 2 x version - 1 while being written */
+  _Atomic uint64_t mark;     /* 2 x version when complete, 2 x version - 1 while being written */
   _Atomic uint64_t words[7]; /* of struct root: table, next_map with limit in segments above bit 32,
                                 time, timeline; then struct recent_map */
 };

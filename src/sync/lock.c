@@ -199,7 +199,8 @@ static void note_long_hold(const struct attempt *attempt, uint64_t word, uint64_
     memcpy(command, entry->command, sizeof command);
     /* relaxed: likewise */
     atomic_fetch_add_explicit(&commit->long_holds, 1, memory_order_relaxed);
-    atomic_store_explicit(&commit->long_hold_pid, entry->pid, memory_order_relaxed); /* relaxed: too */
+    atomic_store_explicit(&commit->long_hold_pid, entry->pid,
+                          memory_order_relaxed); /* relaxed: too */
     for (int i = 0; i < 2; i++)
       atomic_store_explicit(&commit->long_hold_command[i], command[i],
                             memory_order_relaxed); /* relaxed: likewise */
@@ -319,7 +320,8 @@ static int is_turn(struct commit_words *commit, uint64_t now) {
   if (now > last && now - last < (uint64_t)TURN_NS)
     return 0;
   atomic_store_explicit(&commit->lock_turn_ns, now, memory_order_relaxed); /* relaxed: likewise */
-  atomic_store_explicit(&commit->lock_since_ns, now, memory_order_relaxed); /* relaxed: has_lapsed() */
+  atomic_store_explicit(&commit->lock_since_ns, now,
+                        memory_order_relaxed); /* relaxed: has_lapsed() */
   return 1;
 }
 
@@ -347,8 +349,8 @@ void lock_release(struct client *client, uint8_t *writers) {
     POINT(lock_reserved);
   if (wake_first(commit) == 0 && next != LOCK_FREE &&
       /* R4. pairs: writer-lock */
-      atomic_compare_exchange_strong_explicit(&commit->lock, &next, LOCK_FREE,
-                                              memory_order_release, memory_order_relaxed))
+      atomic_compare_exchange_strong_explicit(&commit->lock, &next, LOCK_FREE, memory_order_release,
+                                              memory_order_relaxed))
     (void)wake_first(commit);
 }
 

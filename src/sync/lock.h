@@ -11,8 +11,8 @@
 #include "sync/client.h"
 
 struct lock_result {
-  int taken_over;      /* 1: from a dead owner: roll back what it left */
-  uint64_t waited_ns;  /* 0 when the lock was free */
+  int taken_over;     /* 1: from a dead owner: roll back what it left */
+  uint64_t waited_ns; /* 0 when the lock was free */
 };
 
 /* timeout_ns as for copse_txn_begin(); a dead owner is found also when it is 0. Errors: TIMEOUT

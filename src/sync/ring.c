@@ -69,7 +69,8 @@ int ring_outcome_get(const struct ring *ring, uint64_t sequence, struct ring_res
     return COPSE_NONE;
   /* pairs: ring-outcome */
   uint64_t word = atomic_load_explicit(&place->result, memory_order_acquire);
-  uint64_t first = atomic_load_explicit(&place->first, memory_order_acquire); /* pairs: ring-outcome */
+  uint64_t first =
+      atomic_load_explicit(&place->first, memory_order_acquire); /* pairs: ring-outcome */
   /* relaxed: the acquiring loads before it keep it behind them */
   if (atomic_load_explicit(&place->sequence, memory_order_relaxed) != sequence)
     return COPSE_NONE;
@@ -145,7 +146,8 @@ void ring_outcome_put(struct ring *ring, uint64_t sequence, const struct ring_re
   /* pairs: ring-outcome */
   atomic_store_explicit(&place->result, (uint64_t)result->failed << 32 | (uint32_t)result->code,
                         memory_order_release);
-  atomic_store_explicit(&place->first, result->first, memory_order_release); /* pairs: ring-outcome */
+  atomic_store_explicit(&place->first, result->first,
+                        memory_order_release); /* pairs: ring-outcome */
   /* pairs: ring-outcome */
   atomic_store_explicit(&place->sequence, sequence, memory_order_release);
 }

@@ -53,9 +53,9 @@ void root_write(uint8_t *writers, const struct root *root, const struct recent_m
   struct root_record *record =
       (struct root_record *)(writers + WRITERS_ROOTS) + root->version % ROOT_RING;
   const uint64_t words[ROOT_WORDS] = {
-      root->table,    root->next_map | root->limit / FORMAT_SEGMENT << 32,
-      root->time_ns,  root->timeline,
-      recent->tag,    recent->tree,
+      root->table,   root->next_map | root->limit / FORMAT_SEGMENT << 32,
+      root->time_ns, root->timeline,
+      recent->tag,   recent->tree,
       recent->count};
   /* relaxed: the releasing stores after it keep it before them */
   atomic_store_explicit(&record->mark, 2 * root->version - 1, memory_order_relaxed);
@@ -105,7 +105,7 @@ void root_log(uint8_t *writers, const struct root *root, uint64_t place) {
   /* relaxed: written under LOG_BYTE only */
   uint64_t count = atomic_load_explicit(&commit->logged_count, memory_order_relaxed) + 1;
   struct logged_root *record = &commit->logged[count % LOGGED_RING];
-  const uint64_t words[7] = {root->version, root->table, root->next_map, root->limit,
+  const uint64_t words[7] = {root->version, root->table,    root->next_map, root->limit,
                              root->time_ns, root->timeline, place};
   /* relaxed: the releasing stores after it keep it before them */
   atomic_store_explicit(&record->mark, 2 * count - 1, memory_order_relaxed);

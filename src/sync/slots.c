@@ -141,8 +141,7 @@ static int newest_read(const uint8_t *writers, int logged, struct root *root,
     return root_logged(writers, root, NULL);
   }
   /* pairs: announce, root-publish */
-  uint64_t newest =
-      atomic_load_explicit(&sync_commit_ro(writers)->published, memory_order_seq_cst);
+  uint64_t newest = atomic_load_explicit(&sync_commit_ro(writers)->published, memory_order_seq_cst);
   return root_read(writers, newest, root, recent);
 }
 
@@ -309,8 +308,8 @@ static int list_logged(const uint8_t *writers, uint64_t before, struct announced
   code = make_room(list, capacity, *n);
   if (code)
     return code;
-  (*list)[(*n)++] = (struct announced){
-      .version = before, .slot = UINT32_MAX, .pending = root.version != before};
+  (*list)[(*n)++] =
+      (struct announced){.version = before, .slot = UINT32_MAX, .pending = root.version != before};
   return 0;
 }
 
@@ -331,11 +330,10 @@ static int list_slots(const struct region *readers, uint32_t from, uint32_t to,
     int code = make_room(list, capacity, *n);
     if (code)
       return code;
-    (*list)[(*n)++] = (struct announced){
-        .version = SLOT_VERSION(word),
-        .slot = i,
-        .pending = SLOT_KIND(word) == SLOT_PENDING,
-        .word = word};
+    (*list)[(*n)++] = (struct announced){.version = SLOT_VERSION(word),
+                                         .slot = i,
+                                         .pending = SLOT_KIND(word) == SLOT_PENDING,
+                                         .word = word};
   }
   return 0;
 }

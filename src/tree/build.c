@@ -259,7 +259,8 @@ int node_build_inserted(struct pager *pager, const struct node *old, uint32_t at
     return COPSE_NONE;
   uint32_t suffix = (uint32_t)item->pre_size + item->size - old->prefix;
   uint32_t entry = entry_bytes(item, suffix, PAGE_LEAF, shape), values = old->vused * shape->stride;
-  uint32_t bytes = node_arrays_end(PAGE_LEAF, old->prefix, n) + heap + entry + 8 + n * shape->stride;
+  uint32_t bytes =
+      node_arrays_end(PAGE_LEAF, old->prefix, n) + heap + entry + 8 + n * shape->stride;
   if (bytes > most || values > node_size(old) - old->heap_end)
     return COPSE_NONE;
   void *page;
@@ -348,7 +349,7 @@ int node_has_room(const struct node *node, const struct item *item,
 }
 
 uint8_t *node_insert(struct node *node, uint32_t at, const struct item *item,
-                const struct tree_shape *shape) {
+                     const struct tree_shape *shape) {
   if (!node_has_room(node, item, shape) || !prefix_fits(node, item) ||
       (node->head.kind == PAGE_SHORT && !item_is_short(item, node->prefix)))
     return NULL;

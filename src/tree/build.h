@@ -14,7 +14,7 @@ struct item {
   uint64_t child;       /* inner nodes */
   uint32_t head;
   uint16_t pre_size;
-  uint16_t size;        /* of the suffix */
+  uint16_t size; /* of the suffix */
   uint16_t value_size;
   uint16_t is_extent;
 };
@@ -23,7 +23,7 @@ struct item {
 struct items {
   uint64_t first_child; /* inner nodes */
   uint32_t count;
-  uint32_t prefix_hint; /* the prefix of a node that is built of one item alone */
+  uint32_t prefix_hint;  /* the prefix of a node that is built of one item alone */
   uint32_t average_hint; /* bytes that further items will take each; 0: as those that are there */
   struct item items[TREE_ITEMS_MAX + 2];
 };
@@ -68,7 +68,7 @@ int node_has_room(const struct node *node, const struct item *item, const struct
 /* Inserts an item in place, if the node has the room and the prefix for it: gives where its value
  * is (inner nodes: its entry); else NULL. */
 uint8_t *node_insert(struct node *node, uint32_t at, const struct item *item,
-                const struct tree_shape *shape);
+                     const struct tree_shape *shape);
 /* Removes record `at` of a leaf in place. */
 void node_remove(struct node *node, uint32_t at, const struct tree_shape *shape);
 

@@ -11,10 +11,10 @@ struct diff_side {
   struct page_view *view;
   struct tree_shape shape;
   enum diff_at at;
-  unsigned level;      /* levels[level] is the node that holds the item; depth for the root itself */
+  unsigned level; /* levels[level] is the node that holds the item; depth for the root itself */
   unsigned depth;
   uint64_t root;
-  uint64_t left;       /* nodes that may still be entered: on a level there are no more than records */
+  uint64_t left; /* nodes that may still be entered: on a level there are no more than records */
   struct tree_level levels[TREE_DEPTH_MAX];
   uint8_t low[TREE_KEY_MAX + 8]; /* DIFF_RECORD: its key; DIFF_SUBTREE: no key in it is less */
   uint32_t low_size;
@@ -24,7 +24,7 @@ enum tree_change { TREE_ADDED = 1, TREE_REMOVED = 2, TREE_CHANGED = 3 };
 
 struct tree_diff {
   struct diff_side before, after;
-  unsigned reported; /* enum tree_change of the last difference: to be stepped over; 0: none */
+  unsigned reported;  /* enum tree_change of the last difference: to be stepped over; 0: none */
   struct tree_key to; /* records from here on are not looked at; data NULL: open */
 };
 

@@ -109,7 +109,8 @@ static int page_copy(struct edit *edit, const struct step *step, uint64_t *ref,
   (*copy)->head.epoch = head.epoch;
   (*copy)->head.units = head.units;
   uint32_t values = (uint32_t)step->node->vused * edit->tree->shape.stride;
-  if (actual > size && values <= size) /* a store that is full gives what it has: values lie at the end */
+  if (actual > size &&
+      values <= size) /* a store that is full gives what it has: values lie at the end */
     memcpy((uint8_t *)page + actual - values, (const uint8_t *)step->node + size - values, values);
   edit->made[edit->made_count++] = *ref;
   edit->gone[edit->gone_count++] = step->ref;
@@ -178,12 +179,13 @@ static int merge_try(struct edit *edit, unsigned level, struct items *items,
   uint32_t prefix;
   enum page_kind kind;
   uint32_t target = level ? TREE_INNER_TARGET : TREE_TARGET;
-  if (items_bytes(&both, 0, both.count, both.first_child, &edit->tree->shape, &prefix, &kind) > target * 3 / 4)
+  if (items_bytes(&both, 0, both.count, both.first_child, &edit->tree->shape, &prefix, &kind) >
+      target * 3 / 4)
     return COPSE_NONE;
   struct node *node;
   *change = (struct change){.at = left, .old_count = 2, .new_count = 1};
-  result = edit_build(edit, &both, 0, both.count, both.first_child, level, 0, &change->ref[0],
-                      &node);
+  result =
+      edit_build(edit, &both, 0, both.count, both.first_child, level, 0, &change->ref[0], &node);
   if (result == 0)
     edit->gone[edit->gone_count++] = other_ref;
   return result;
@@ -212,8 +214,8 @@ static int inner_write(struct edit *edit, unsigned level, struct items *items, i
   uint32_t middle = appended ? n - 2 : n / 2;
   *change = (struct change){.at = 0, .old_count = 1, .new_count = 2};
   change->separator = items->items[middle];
-  int result = edit_build(edit, items, 0, middle, items->first_child, level, 0, &change->ref[0],
-                          &node);
+  int result =
+      edit_build(edit, items, 0, middle, items->first_child, level, 0, &change->ref[0], &node);
   if (result == 0)
     result = edit_build(edit, items, middle + 1, n, items->items[middle].child, level,
                         appended ? TREE_INNER_TARGET : 0, &change->ref[1], &node);
@@ -250,7 +252,8 @@ static int ascend(struct edit *edit, struct change *change) {
     struct step *step = &edit->path[level];
     if (change->old_count == 1)
       change->at = step->index;
-    int plain = change->old_count == 1 && change->new_count == 1 && child_fits(step->node, change->ref[0]);
+    int plain =
+        change->old_count == 1 && change->new_count == 1 && child_fits(step->node, change->ref[0]);
     if (plain && is_dirty(edit, step->node)) {
       node_child_set(step->node, change->at, change->ref[0]);
       return 0;
@@ -273,7 +276,8 @@ static int ascend(struct edit *edit, struct change *change) {
       node_child_set(step->node, change->at, change->ref[0]);
       return 0;
     }
-    if (change->old_count == 1 && change->new_count == 2 && child_fits(step->node, change->ref[0])) {
+    if (change->old_count == 1 && change->new_count == 2 &&
+        child_fits(step->node, change->ref[0])) {
       struct node *node;
       uint64_t ref;
       uint32_t want = is_dirty(edit, step->node) ? node_size(step->node) * 3 / 2 : 0;
@@ -330,9 +334,11 @@ static void separator_make(struct edit *edit, const struct item *left, const str
 static uint32_t split_point(const struct items *items, const struct tree_shape *shape) {
   uint32_t total = 0, half = 0;
   for (uint32_t i = 0; i < items->count; i++)
-    total += 10u + items->items[i].size + (shape->value_size ? shape->stride : items->items[i].value_size);
+    total += 10u + items->items[i].size +
+             (shape->value_size ? shape->stride : items->items[i].value_size);
   for (uint32_t i = 0; i < items->count - 1; i++) {
-    half += 10u + items->items[i].size + (shape->value_size ? shape->stride : items->items[i].value_size);
+    half += 10u + items->items[i].size +
+            (shape->value_size ? shape->stride : items->items[i].value_size);
     if (half * 2 >= total)
       return i + 1;
   }
@@ -467,10 +473,11 @@ static int value_replace(struct edit *edit, const struct item *item, struct chan
 /* 1 when a record behind the last one should begin a new leaf: this one stays as it is. */
 static int leaf_is_full(const struct edit *edit, const struct item *item, uint32_t target) {
   const struct node *node = edit->path[0].node;
-  uint32_t used = node_size(node) - (node->heap - node_arrays_end(PAGE_LEAF, node->prefix, node->count));
-  return is_dirty(edit, node) ? node_size(node) >= target * 3 / 4 &&
-                                    !node_has_room(node, item, &edit->tree->shape)
-                              : used >= target * 7 / 8;
+  uint32_t used =
+      node_size(node) - (node->heap - node_arrays_end(PAGE_LEAF, node->prefix, node->count));
+  return is_dirty(edit, node)
+             ? node_size(node) >= target * 3 / 4 && !node_has_room(node, item, &edit->tree->shape)
+             : used >= target * 7 / 8;
 }
 
 /* Begins a new leaf behind the last one with one record. */
@@ -482,8 +489,7 @@ static int leaf_begin(struct edit *edit, const struct item *item, uint32_t targe
   struct items items;
   struct item last;
   struct node *right;
-  if (node_key(left, left->count - 1u, key, &size) ||
-      node_key(left, 0, first, &first_size))
+  if (node_key(left, left->count - 1u, key, &size) || node_key(left, 0, first, &first_size))
     return node_corrupt(edit->path[0].ref, "leads to a damaged leaf");
   item_from_key(&last, key, size);
   items_begin(&items, item);

@@ -57,13 +57,13 @@ struct extent_place {
   uint64_t size;
 };
 
-#define TREE_TARGET 1536u       /* bytes beyond which leaves split */
-#define TREE_INNER_TARGET 1024u /* bytes beyond which inner nodes split */
+#define TREE_TARGET 1536u        /* bytes beyond which leaves split */
+#define TREE_INNER_TARGET 1024u  /* bytes beyond which inner nodes split */
 #define TREE_APPEND_TARGET 2048u /* the same for leaves filled by appending */
-#define TREE_INLINE_MAX 512u    /* larger values become extents */
+#define TREE_INLINE_MAX 512u     /* larger values become extents */
 #define TREE_KEY_MAX 1024u
 #define TREE_DEPTH_MAX 24u
-#define TREE_ITEMS_MAX 256u     /* keys in a node: a hostile one has no more either */
-#define TREE_INNER_MIN 16u      /* separators below which an inner node never splits */
+#define TREE_ITEMS_MAX 256u /* keys in a node: a hostile one has no more either */
+#define TREE_INNER_MIN 16u  /* separators below which an inner node never splits */
 
 #endif

@@ -73,7 +73,7 @@ int node_key(const struct node *node, uint32_t i, uint8_t *buffer, uint32_t *siz
   if (node->head.kind == PAGE_SHORT)
     entry = short_entry(node, i);
   else if (entry_read(node, node_slots(node), inner, i, &entry) ||
-      node->prefix + entry.size > TREE_KEY_MAX)
+           node->prefix + entry.size > TREE_KEY_MAX)
     return node_corrupt(0, "an entry reaches outside of its node");
   uint8_t head[4];
   bytes_store_be32(head, node_heads(node)[i]);

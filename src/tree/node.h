@@ -100,7 +100,8 @@ static inline int node_open(struct page_view *view, uint64_t ref, int level,
       return COPSE_E_OUSTED;
   }
   uint32_t inner = node->head.level > 0;
-  uint32_t kind = node_tag(node) ^ page_tag(0, level < 0 ? node->head.level : (unsigned)level, size);
+  uint32_t kind =
+      node_tag(node) ^ page_tag(0, level < 0 ? node->head.level : (unsigned)level, size);
   if (__builtin_expect(inner ? kind != PAGE_SHORT && kind != PAGE_INNER : kind != PAGE_LEAF, 0) ||
       __builtin_expect(node->count > node->cap || node->count + inner == 0 ||
                            node->cap > TREE_ITEMS_MAX ||
@@ -135,9 +136,8 @@ static inline int entry_read(const struct node *node, const uint16_t *slots, int
   entry->info = inner ? 0 : words[1];
   entry->rest = (const uint8_t *)node + at + head;
   entry->at = at;
-  return __builtin_expect(at + head + entry_rest(entry->size) > node->heap_end, 0)
-             ? COPSE_E_CORRUPT
-             : 0;
+  return __builtin_expect(at + head + entry_rest(entry->size) > node->heap_end, 0) ? COPSE_E_CORRUPT
+                                                                                   : 0;
 }
 
 /* A separator of the short form as an entry: its size is told by the head. */
@@ -180,7 +180,7 @@ static inline uint32_t key_head(const uint8_t *suffix, uint32_t size) {
 /* 1 when the key does not begin with the prefix. Prefixes are short as a rule, and lie in room of a
  * multiple of 8 bytes: one comparison without a branch on their length. */
 static inline int prefix_differs(const uint8_t *common, uint32_t prefix, const uint8_t *key,
-                          uint32_t size) {
+                                 uint32_t size) {
   if (__builtin_expect(prefix <= 8 && size >= 8, 1)) {
     uint64_t differ = bytes_load64(common) ^ bytes_load64(key);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -243,10 +243,12 @@ static inline int node_step(struct page_view *view, uint64_t ref, unsigned level
                             uint32_t *index, uint64_t *child) {
   uint64_t bytes;
   const struct node *node = page_locate(view, ref, &bytes);
-  if (__builtin_expect(node && !view->copy && node_tag(node) == page_tag(PAGE_SHORT, level, bytes), 1)) {
+  if (__builtin_expect(node && !view->copy && node_tag(node) == page_tag(PAGE_SHORT, level, bytes),
+                       1)) {
     uint32_t children = node_children_at(PAGE_SHORT, node->prefix, node->cap);
     if (__builtin_expect(node->count > node->cap ||
-                             children + SHORT_REF_BYTES * (node->cap + 1u) + SHORT_REF_SLACK > bytes,
+                             children + SHORT_REF_BYTES * (node->cap + 1u) + SHORT_REF_SLACK >
+                                 bytes,
                          0))
       return node_corrupt(ref, "leads to a damaged node");
     uint64_t word;

@@ -6,7 +6,7 @@ struct range_edit {
   struct pager *pager;
   const struct tree_shape *shape;
   const struct tree_key *from, *to; /* data NULL: open */
-  uint64_t count; /* records of the tree */
+  uint64_t count;                   /* records of the tree */
   uint64_t deleted;
 };
 
@@ -20,7 +20,8 @@ static int records_count(struct range_edit *edit, uint64_t ref, int level) {
     edit->deleted += node->count;
     /* Else nodes that are referred to many times would keep it busy for ever. */
     return edit->deleted <= edit->count
-               ? 0 : node_corrupt(ref, "is one record more than its map counts");
+               ? 0
+               : node_corrupt(ref, "is one record more than its map counts");
   }
   for (uint32_t i = 0; i <= node->count; i++) {
     if (i < node->count)

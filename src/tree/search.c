@@ -37,8 +37,8 @@ static uint32_t rank_scalar(const uint32_t *heads, uint32_t n, uint32_t head) {
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx512f,avx512vl,popcnt"))) static uint32_t
-search_avx512(const uint32_t *heads, uint32_t n, uint32_t head) {
+__attribute__((target("avx512f,avx512vl,popcnt"))) static uint32_t search_avx512(
+    const uint32_t *heads, uint32_t n, uint32_t head) {
   __m512i wanted = _mm512_set1_epi32((int)head);
   uint32_t low = 0, high = 0;
   for (uint32_t i = 0; i < n; i += 16) {
@@ -52,8 +52,8 @@ search_avx512(const uint32_t *heads, uint32_t n, uint32_t head) {
   return low | high << 16;
 }
 
-__attribute__((target("avx512f,avx512vl,popcnt"))) static uint32_t
-rank_avx512(const uint32_t *heads, uint32_t n, uint32_t head) {
+__attribute__((target("avx512f,avx512vl,popcnt"))) static uint32_t rank_avx512(
+    const uint32_t *heads, uint32_t n, uint32_t head) {
   __m512i wanted = _mm512_set1_epi32((int)head);
   uint32_t rank = 0, i = 0;
   for (; i + 16 <= n; i += 16)
@@ -64,15 +64,17 @@ rank_avx512(const uint32_t *heads, uint32_t n, uint32_t head) {
                     lanes, _mm512_maskz_loadu_epi32(lanes, heads + i), wanted));
 }
 
-__attribute__((target("avx2,popcnt"))) static uint32_t
-search_avx2(const uint32_t *heads, uint32_t n, uint32_t head) {
+__attribute__((target("avx2,popcnt"))) static uint32_t search_avx2(const uint32_t *heads,
+                                                                   uint32_t n, uint32_t head) {
   const __m256i flip = _mm256_set1_epi32((int)0x80000000u); /* unsigned order by signed compare */
   __m256i wanted = _mm256_xor_si256(_mm256_set1_epi32((int)head), flip);
   uint32_t low = 0, high = 0, i = 0;
   for (; i + 8 <= n; i += 8) {
     __m256i block = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(heads + i)), flip);
-    unsigned less = (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(wanted, block)));
-    unsigned more = (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(block, wanted)));
+    unsigned less =
+        (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(wanted, block)));
+    unsigned more =
+        (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(block, wanted)));
     low += (uint32_t)__builtin_popcount(less);
     high += 8 - (uint32_t)__builtin_popcount(more);
     if (more)
@@ -85,8 +87,8 @@ search_avx2(const uint32_t *heads, uint32_t n, uint32_t head) {
   return low | high << 16;
 }
 
-__attribute__((target("avx2,popcnt"))) static uint32_t
-rank_avx2(const uint32_t *heads, uint32_t n, uint32_t head) {
+__attribute__((target("avx2,popcnt"))) static uint32_t rank_avx2(const uint32_t *heads, uint32_t n,
+                                                                 uint32_t head) {
   const __m256i flip = _mm256_set1_epi32((int)0x80000000u);
   __m256i wanted = _mm256_xor_si256(_mm256_set1_epi32((int)head), flip);
   uint32_t more = 0, i = 0;

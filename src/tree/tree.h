@@ -58,17 +58,18 @@ struct tree_level {
 
 struct tree_cursor {
   struct page_view *view;
-  uint64_t root, count;              /* of the tree */
+  uint64_t root, count; /* of the tree */
   struct tree_shape shape;
-  int64_t crossed;                   /* records of the leaves between the first one and this */
-  uint32_t depth;                    /* levels in use; 0: not positioned */
+  int64_t crossed; /* records of the leaves between the first one and this */
+  uint32_t depth;  /* levels in use; 0: not positioned */
   struct tree_level levels[TREE_DEPTH_MAX]; /* [0] is the leaf */
-  unsigned lead;                     /* leaves that the scout is ahead; 0: it has no place */
-  struct tree_level scout[TREE_DEPTH_MAX]; /* inner levels of the leaf to be asked for next */
-  const struct node *key_node;       /* whose prefix is in the buffer, and whose arrays these are */
+  unsigned lead;                            /* leaves that the scout is ahead; 0: it has no place */
+  struct tree_level scout[TREE_DEPTH_MAX];  /* inner levels of the leaf to be asked for next */
+  const struct node *key_node; /* whose prefix is in the buffer, and whose arrays these are */
   const uint32_t *heads;
   const uint16_t *slots;
-  uint8_t key[TREE_KEY_MAX + 24];    /* assembled key: a prefix of all of it, a head, 16 bytes of rest */
+  uint8_t
+      key[TREE_KEY_MAX + 24]; /* assembled key: a prefix of all of it, a head, 16 bytes of rest */
 };
 
 void cursor_init(struct tree_cursor *cursor, struct page_view *view, const struct tree *tree);

@@ -117,7 +117,9 @@ static void act(struct party *party, unsigned action) {
       (void)copse_store_close(other);
     }
     break;
-  case 7: (void)!copse_wait(party->reader, NULL, copse_store_version(party->reader), 0, NULL); break;
+  case 7:
+    (void)!copse_wait(party->reader, NULL, copse_store_version(party->reader), 0, NULL);
+    break;
   }
   view_read(copse_snapshot_view(party->held));
 }
@@ -140,7 +142,10 @@ static void party_end(struct party *party) {
   (void)copse_store_close(party->reader);
   (void)copse_store_close(party->writer);
   for (int i = 0; i < 3; i++) {
-    snprintf(name, sizeof name, "%s%s", party->path, i == 0 ? "" : i == 1 ? "-readers" : "-writers");
+    snprintf(name, sizeof name, "%s%s", party->path,
+             i == 0   ? ""
+             : i == 1 ? "-readers"
+                      : "-writers");
     unlink(name);
   }
 }
@@ -152,8 +157,8 @@ FUZZ(coordination) {
   for (unsigned i = 0; i < EDITS_MAX && size >= EDIT_BYTES; i++) {
     uint64_t value = 0;
     memcpy(&value, data + 4, 8);
-    word_write(&party, data[0] % TARGETS, (uint64_t)data[2] << 8 | data[1] | (uint64_t)(data[3] & 15) << 16,
-               value);
+    word_write(&party, data[0] % TARGETS,
+               (uint64_t)data[2] << 8 | data[1] | (uint64_t)(data[3] & 15) << 16, value);
     act(&party, data[3] >> 4);
     data += EDIT_BYTES;
     size -= EDIT_BYTES;

@@ -56,7 +56,8 @@ void board_change(struct board *board, struct ledger *ledger) {
   }
   board->intended = ledger->last;
   CHECK_OK(copse_txn_commit(txn, NULL));
-  if (board->intended.version == ledger->last.version) /* else the next writer has noted it, and more */
+  if (board->intended.version ==
+      ledger->last.version) /* else the next writer has noted it, and more */
     board->acked = ledger->last;
   board->commits++;
 }

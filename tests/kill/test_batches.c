@@ -52,7 +52,8 @@ static void look(struct run *run, bool at_end) {
 }
 
 TEST(who_leaves_and_who_applies) {
-  struct run run = {.path = test_shm_path("batches"), .tally = tally_new(), .random = {test_seed()}};
+  struct run run = {
+      .path = test_shm_path("batches"), .tally = tally_new(), .random = {test_seed()}};
   uint64_t kills = 250 * (uint64_t)test_scale();
   watchdog();
   for (int i = 0; i < ACTORS; i++)

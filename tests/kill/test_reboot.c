@@ -96,8 +96,8 @@ TEST(the_last_synced_state_is_there) {
 /* Durability sync: the log brings back what the last root slot does not have, however long ago it was
  * written and whatever was begun. */
 TEST(every_acknowledged_commit_is_there) {
-  static const enum point points[] = {POINT_log_switched,      POINT_log_written,
-                                      POINT_log_root_written,  POINT_log_root_newest,
+  static const enum point points[] = {POINT_log_switched,        POINT_log_written,
+                                      POINT_log_root_written,    POINT_log_root_newest,
                                       POINT_durable_data_synced, POINT_durable_root_written,
                                       POINT_durable_root_synced, POINT_commit_published};
   const int count = sizeof points / sizeof *points;
@@ -109,10 +109,10 @@ TEST(every_acknowledged_commit_is_there) {
     board = board_new();
     pid_t pid = test_fork();
     if (pid == 0) {
-      struct copse_store_options options = {
-          .flags = COPSE_CREATE | (round % 3 ? COPSE_NO_SYNC_THREAD : 0),
-          .durability = COPSE_DURABILITY_SYNC,
-          .sync_bytes = round % 5 ? 128 << 10 : 0};
+      struct copse_store_options options = {.flags = COPSE_CREATE |
+                                                     (round % 3 ? COPSE_NO_SYNC_THREAD : 0),
+                                            .durability = COPSE_DURABILITY_SYNC,
+                                            .sync_bytes = round % 5 ? 128 << 10 : 0};
       struct copse_store *store;
       struct ledger ledger;
       CHECK_OK(copse_store_open(path, &options, &store));
@@ -209,7 +209,8 @@ TEST(readers_may_leave_last) {
       copse_store_close(open_as(path, COPSE_DURABILITY_NONE));
       CHECK_OK(open_again(path, COPSE_READ_ONLY, &reader));
       writer_run(path, 0, test_seed() + (uint64_t)round, 1, false);
-      pid_t child = test_fork(); /* it goes on with the reader's handle, and does not write either */
+      pid_t child =
+          test_fork(); /* it goes on with the reader's handle, and does not write either */
       if (child == 0) {
         CHECK_OK(copse_store_close(reader));
         _exit(0);

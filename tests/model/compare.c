@@ -50,8 +50,7 @@ static void count_check(struct copse_view *view, const struct model_map *map) {
   CHECK_EQ(count, map->count);
 }
 
-void compare_map(struct test_random *random, struct copse_view *view,
-                 const struct model_map *map) {
+void compare_map(struct test_random *random, struct copse_view *view, const struct model_map *map) {
   count_check(view, map);
   for (int i = 0; i < 8; i++)
     get_check(view, map, (uint32_t)test_random_below(random, map->key_count));
@@ -124,8 +123,8 @@ static int seek(const struct model_map *map, struct place *place, enum copse_see
     place->on = at < place->high;
   }
   if (how == COPSE_SEEK_EQ && place->on)
-    place->on = exact && key_compare(map->records[at]->key, map->records[at]->key_size, key,
-                                     size) == 0;
+    place->on =
+        exact && key_compare(map->records[at]->key, map->records[at]->key_size, key, size) == 0;
   return place->on ? 0 : COPSE_NONE;
 }
 

@@ -180,9 +180,7 @@ uint32_t key_make(const struct model_map *map, uint32_t number, uint8_t key[COPS
   case 1: /* short, one a prefix of the other */
     size = (uint32_t)test_random_below(&random, 9);
     break;
-  case 2: /* any length */
-    size = (uint32_t)test_random_below(&random, COPSE_KEY_MAX + 1);
-    break;
+  case 2: /* any length */ size = (uint32_t)test_random_below(&random, COPSE_KEY_MAX + 1); break;
   case 3: { /* long prefixes that several keys have in common, up to the greatest size */
     uint32_t prefix = (uint32_t)mix(map->style, number % 5) % 1020;
     memset(key, 'p' + (int)(number % 5), prefix);
@@ -268,8 +266,8 @@ static int in_range(const struct model_record *record, const struct copse_range 
     if (order > 0 || (order == 0 && !range->to_inclusive))
       return 0;
   }
-  return !prefix->data || (record->key_size >= prefix->size &&
-                           memcmp(record->key, prefix->data, prefix->size) == 0);
+  return !prefix->data ||
+         (record->key_size >= prefix->size && memcmp(record->key, prefix->data, prefix->size) == 0);
 }
 
 void range_find(const struct model_map *map, const struct copse_range *range, size_t *low,

@@ -31,9 +31,9 @@ struct model_map {
   struct model_handle *handle;
   char name[COPSE_MAP_NAME_MAX + 1];
   uint32_t key_kind, value_size, typed;
-  uint32_t style;      /* of its keys */
-  uint32_t key_count;  /* numbers of its keys are below */
-  uint64_t value_max;  /* bytes, of maps with values of any size */
+  uint32_t style;     /* of its keys */
+  uint32_t key_count; /* numbers of its keys are below */
+  uint64_t value_max; /* bytes, of maps with values of any size */
   size_t count, capacity;
   struct model_record **records;
 };

@@ -70,7 +70,7 @@ static void map_create(struct world *world) {
   struct model_map *map = state_add(&world->now, name);
   map->key_kind = one_in(world, 4) ? COPSE_KEY_U64 : COPSE_KEY_BYTES;
   map->typed = one_in(world, 4);
-  map->value_size = map->typed          ? sizeof(struct row)
+  map->value_size = map->typed         ? sizeof(struct row)
                     : one_in(world, 3) ? sizes[below(world, sizeof sizes / sizeof *sizes)]
                                        : 0;
   map->style = (uint32_t)below(world, 600);
@@ -98,9 +98,9 @@ static void map_rename(struct world *world, unsigned index) {
 
 static void map_drop(struct world *world, unsigned index) {
   CHECK_OK(copse_map_drop(world->txn, world->now.maps[index]->handle->map));
-  CHECK_RESULT(copse_exists(copse_txn_view(world->txn), world->now.maps[index]->handle->map,
-                            "12345678", 8),
-               COPSE_E_NO_MAP);
+  CHECK_RESULT(
+      copse_exists(copse_txn_view(world->txn), world->now.maps[index]->handle->map, "12345678", 8),
+      COPSE_E_NO_MAP);
   state_remove(&world->now, index);
 }
 
@@ -110,7 +110,7 @@ static uint64_t value_size_random(struct world *world, const struct model_map *m
   static const uint32_t edges[] = {0, 1, 7, 8, 511, 512, 513, 1000, 4032, 4096, 8128, 8129, 12224};
   if (map->value_size)
     return map->value_size;
-  uint64_t size = one_in(world, 8) ? edges[below(world, sizeof edges / sizeof *edges)]
+  uint64_t size = one_in(world, 8)   ? edges[below(world, sizeof edges / sizeof *edges)]
                   : one_in(world, 4) ? below(world, map->value_max + 1)
                                      : below(world, 60);
   return size > map->value_max ? map->value_max : size;
@@ -128,8 +128,8 @@ static int put_result(const struct model_map *map, const uint8_t *key, uint32_t 
 }
 
 static void record_put(struct world *world, unsigned index) {
-  static const uint32_t choices[] = {0, 0, 0, 0, 0, COPSE_INSERT, COPSE_REPLACE, COPSE_APPEND,
-                                     COPSE_APPEND | COPSE_INSERT};
+  static const uint32_t choices[] = {
+      0, 0, 0, 0, 0, COPSE_INSERT, COPSE_REPLACE, COPSE_APPEND, COPSE_APPEND | COPSE_INSERT};
   const struct model_map *map = world->now.maps[index];
   uint8_t key[COPSE_KEY_MAX];
   uint32_t size = key_make(map, (uint32_t)below(world, map->key_count), key);
@@ -137,9 +137,9 @@ static void record_put(struct world *world, unsigned index) {
   uint64_t value_size = value_size_random(world, map), seed = test_random_next(&world->random);
   int expected = put_result(map, key, size, flags), result;
   if (map->value_size && one_in(world, 50)) {
-    CHECK_RESULT(copse_put(world->txn, map->handle->map, key, size, world->buffer,
-                           value_size + 1, 0),
-                 COPSE_E_VALUE_SIZE);
+    CHECK_RESULT(
+        copse_put(world->txn, map->handle->map, key, size, world->buffer, value_size + 1, 0),
+        COPSE_E_VALUE_SIZE);
     return;
   }
   if (one_in(world, 4)) {
@@ -149,8 +149,8 @@ static void record_put(struct world *world, unsigned index) {
       value_fill(seed, memory, value_size);
   } else {
     value_fill(seed, world->buffer, value_size);
-    result = copse_put(world->txn, map->handle->map, key, size,
-                       value_size ? world->buffer : NULL, value_size, flags);
+    result = copse_put(world->txn, map->handle->map, key, size, value_size ? world->buffer : NULL,
+                       value_size, flags);
   }
   CHECK_RESULT(result, expected);
   if (result == 0)
@@ -344,8 +344,8 @@ static int batch_operation(struct world *world, struct copse_batch *batch) {
       value_fill(map->records[at]->value_seed, (uint8_t *)world->buffer + VALUE_MAX, expected.size);
       expected.size += (uint64_t)wrong;
     }
-    CHECK_OK(copse_batch_compare_and_set(batch, handle, key, size, exact || wrong ? &expected : NULL,
-                                         remove ? NULL : &value));
+    CHECK_OK(copse_batch_compare_and_set(
+        batch, handle, key, size, exact || wrong ? &expected : NULL, remove ? NULL : &value));
     if (wrong)
       return COPSE_E_CONFLICT;
     if (remove && exact)

@@ -5,17 +5,20 @@
 #include <sys/mman.h>
 
 struct tally *tally_new(void) {
-  void *p = mmap(NULL, sizeof(struct tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void *p =
+      mmap(NULL, sizeof(struct tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   CHECK(p != MAP_FAILED);
   return p;
 }
 
-void batches_open(struct batches *batches, struct copse_store *store, struct tally *tally, uint64_t id) {
+void batches_open(struct batches *batches, struct copse_store *store, struct tally *tally,
+                  uint64_t id) {
   static const struct copse_map_options numbers = {.key_kind = COPSE_KEY_U64, .value_size = 8};
   static const struct copse_map_options pairs = {.value_size = 8};
   static const struct copse_map_options rows = {.key_kind = COPSE_KEY_U64, .value_size = 16};
   CHECK_LT(id, BATCH_WRITERS_MAX);
-  *batches = (struct batches){.store = store, .tally = tally, .id = id, .random = {test_seed() + id}};
+  *batches =
+      (struct batches){.store = store, .tally = tally, .id = id, .random = {test_seed() + id}};
   CHECK_OK(copse_map_ensure(store, "newest", &numbers, -1, &batches->newest));
   CHECK_OK(copse_map_ensure(store, "plain", &pairs, -1, &batches->plain));
   CHECK_OK(copse_map_ensure(store, "rows", &rows, -1, &batches->rows));
@@ -66,7 +69,8 @@ static void fill(struct batches *b, uint64_t n, bool plain) {
     CHECK_OK(copse_batch_put(b->batch, b->newest, key, 8, &n, 8));
     CHECK_OK(copse_batch_put(b->batch, b->plain, key, 16, &n, 8));
   } else {
-    CHECK_OK(copse_batch_compare_and_set(b->batch, b->newest, key, 8, n > 1 ? &expected : NULL, &value));
+    CHECK_OK(
+        copse_batch_compare_and_set(b->batch, b->newest, key, 8, n > 1 ? &expected : NULL, &value));
     CHECK_OK(copse_batch_append(b->batch, b->rows, row, sizeof row));
   }
 }
@@ -82,12 +86,14 @@ void batches_step(struct batches *b) {
     waits = true;
   } else {
     fill(b, n, kind % 4 != 0);
-    CHECK_OK(copse_batch_commit(b->batch, waits ? COPSE_BATCH_VISIBLE : COPSE_BATCH_ACCEPTED, -1, &ticket));
+    CHECK_OK(copse_batch_commit(b->batch, waits ? COPSE_BATCH_VISIBLE : COPSE_BATCH_ACCEPTED, -1,
+                                &ticket));
   }
   atomic_store(&b->tally->accepted[b->id], n);
   if (kind && test_random_one_in(&b->random, 50)) {
     int result = copse_batch_outcome(b->store, &ticket, COPSE_BATCH_VISIBLE, -1, &outcome);
-    CHECK_MSG(result == 0 || result == COPSE_NONE, "%s", copse_error_name(result)); /* threads may outrun us */
+    CHECK_MSG(result == 0 || result == COPSE_NONE, "%s",
+              copse_error_name(result)); /* threads may outrun us */
     if (result == 0)
       CHECK_EQ(outcome.result, 0);
     waits = true;

@@ -20,7 +20,8 @@
 struct tally {
   _Atomic uint64_t begun[BATCH_WRITERS_MAX];    /* by id: the last number that was begun */
   _Atomic uint64_t accepted[BATCH_WRITERS_MAX]; /* the last one that the store took */
-  _Atomic uint64_t visible[BATCH_WRITERS_MAX];  /* the last one of which it was said that it is visible */
+  _Atomic uint64_t
+      visible[BATCH_WRITERS_MAX]; /* the last one of which it was said that it is visible */
   _Atomic uint64_t snapshots;
 };
 
@@ -35,7 +36,8 @@ struct batches {
 
 struct tally *tally_new(void);
 
-void batches_open(struct batches *batches, struct copse_store *store, struct tally *tally, uint64_t id);
+void batches_open(struct batches *batches, struct copse_store *store, struct tally *tally,
+                  uint64_t id);
 void batches_close(struct batches *batches);
 /* The writer's next number, in one of the three ways. */
 void batches_step(struct batches *batches);

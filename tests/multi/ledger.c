@@ -412,7 +412,8 @@ static int ledger_found(struct ledger *ledger) {
   CHECK_OK(copse_txn_begin(ledger->store, -1, &txn));
   int result = copse_map_create(txn, "head", NULL, &ledger->head);
   if (result == COPSE_E_MAP_EXISTS) {
-    CHECK_OK(copse_txn_commit(txn, NULL)); /* waits until it is durable, where snapshots ask for that */
+    CHECK_OK(
+        copse_txn_commit(txn, NULL)); /* waits until it is durable, where snapshots ask for that */
     return COPSE_NONE;
   }
   CHECK_OK(result);

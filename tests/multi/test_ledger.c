@@ -172,8 +172,8 @@ TEST(much_given_up_at_once) {
     }
     points_hook = NULL;
     CHECK_LT(most, CHANGES_MOST);
-    test_note(__FILE__, __LINE__, "%llu commits, %llu changes at most",
-              (unsigned long long)commits, (unsigned long long)most);
+    test_note(__FILE__, __LINE__, "%llu commits, %llu changes at most", (unsigned long long)commits,
+              (unsigned long long)most);
     copse_map_close(map);
     copse_map_close(other);
     ledger_check(store);

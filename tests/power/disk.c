@@ -35,16 +35,16 @@ struct sync {
 
 struct file {
   char path[512];
-  uint8_t *seen;     /* as it was at the last look */
+  uint8_t *seen; /* as it was at the last look */
   uint64_t length;
-  unsigned there;    /* moment at which it was first seen; 0: not yet */
+  unsigned there; /* moment at which it was first seen; 0: not yet */
   struct state *states;
   size_t state_count, state_room;
   struct length *lengths;
   size_t length_count, length_room;
   struct sync *syncs;
   size_t sync_count, sync_room;
-  unsigned begun;    /* of the sync under way */
+  unsigned begun; /* of the sync under way */
 };
 
 struct disk {
@@ -160,9 +160,7 @@ static int call_before(enum os_call call, const char *path, uint64_t offset, uin
   if (file)
     file->begun = disk->moment;
   else if (strncmp(path, disk->path, strlen(disk->path)) == 0 && strstr(path, "-new-"))
-    disk->unsynced = call == OS_CALL_SYNC    ? 0
-                     : call == OS_CALL_WRITE ? 1
-                                             : disk->unsynced;
+    disk->unsynced = call == OS_CALL_SYNC ? 0 : call == OS_CALL_WRITE ? 1 : disk->unsynced;
   return 0;
 }
 
@@ -294,7 +292,8 @@ static uint64_t length_choose(const struct file *file, unsigned moment, struct c
   return length;
 }
 
-static void file_cut(const struct file *file, unsigned moment, struct choice choice, const char *to) {
+static void file_cut(const struct file *file, unsigned moment, struct choice choice,
+                     const char *to) {
   struct state **states = malloc((file->state_count + 1) * sizeof *states);
   uint64_t length = length_choose(file, moment, &choice);
   uint8_t *image = calloc(1, length + PAGE);
@@ -303,8 +302,9 @@ static void file_cut(const struct file *file, unsigned moment, struct choice cho
   for (size_t i = 0; i < file->state_count && file->states[i].moment <= moment; i++)
     states[count++] = &file->states[i];
   if (count) /* one of those that changed last, most likely: it may be all that is missing */
-    choice.one = states[count - 1 - test_random_below(choice.random, count < 64 ? count : 64)]->sector /
-                 (choice.cut == DISK_ONE ? PAGE / SECTOR : 1);
+    choice.one =
+        states[count - 1 - test_random_below(choice.random, count < 64 ? count : 64)]->sector /
+        (choice.cut == DISK_ONE ? PAGE / SECTOR : 1);
   qsort(states, count, sizeof(struct state *), by_sector);
   choice.page = UINT64_MAX;
   for (size_t i = 0, next; i < count; i = next) {
@@ -324,8 +324,8 @@ static void file_cut(const struct file *file, unsigned moment, struct choice cho
   free(states);
 }
 
-int disk_cut(const struct disk *disk, unsigned moment, enum disk_cut cut, struct test_random *random,
-             const char *to) {
+int disk_cut(const struct disk *disk, unsigned moment, enum disk_cut cut,
+             struct test_random *random, const char *to) {
   static const char *const suffixes[] = {"", "-log", "-readers", "-writers"};
   char name[600];
   for (int i = 0; i < 4; i++) {

@@ -29,16 +29,16 @@ void disk_refuse_lock(struct disk *disk);
 unsigned disk_moment(const struct disk *disk);
 
 enum disk_cut {
-  DISK_ALL,      /* everything was written back */
-  DISK_DURABLE,  /* nothing was that had not to be */
-  DISK_PAGES,    /* each page: any state it had */
-  DISK_SECTORS,  /* each sector: any state it had */
-  DISK_BUT_ONE,  /* everything but one sector */
-  DISK_ONE,      /* nothing but one page */
+  DISK_ALL,     /* everything was written back */
+  DISK_DURABLE, /* nothing was that had not to be */
+  DISK_PAGES,   /* each page: any state it had */
+  DISK_SECTORS, /* each sector: any state it had */
+  DISK_BUT_ONE, /* everything but one sector */
+  DISK_ONE,     /* nothing but one page */
   DISK_CUTS
 };
 /* Makes at path `to` what a cut at a moment leaves. 1: the store was not there yet. */
-int disk_cut(const struct disk *disk, unsigned moment, enum disk_cut cut, struct test_random *random,
-             const char *to);
+int disk_cut(const struct disk *disk, unsigned moment, enum disk_cut cut,
+             struct test_random *random, const char *to);
 
 #endif

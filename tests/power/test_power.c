@@ -168,8 +168,8 @@ static void recovery_cut(const char *path, const char *second, const struct setu
   struct copse_store *store = store_open(path, setup);
   disk_stop(disk);
   unsigned moment = 1 + (unsigned)test_random_below(random, disk_moment(disk));
-  int missing = disk_cut(disk, moment, (enum disk_cut)test_random_below(random, DISK_CUTS), random,
-                         second);
+  int missing =
+      disk_cut(disk, moment, (enum disk_cut)test_random_below(random, DISK_CUTS), random, second);
   CHECK_OK(copse_store_close(store));
   disk_free(disk);
   disk = outer;
@@ -177,7 +177,8 @@ static void recovery_cut(const char *path, const char *second, const struct setu
     image_check(second, setup, least, most);
 }
 
-static void cut_check(const struct setup *setup, unsigned moment, enum disk_cut cut, uint64_t seed) {
+static void cut_check(const struct setup *setup, unsigned moment, enum disk_cut cut,
+                      uint64_t seed) {
   struct test_random random = {seed};
   const char *path = test_shm_path("cut"), *second = test_shm_path("second");
   if (disk_cut(disk, moment, cut, &random, path))
@@ -200,8 +201,8 @@ static void cut_in_child(const struct setup *setup, unsigned moment, enum disk_c
   }
   CHECK_EQ(waitpid(pid, &status, 0), pid);
   CHECK_MSG(status == 0, "durability %u, log of %llu: cut %d at moment %u of %u, seed %llu",
-            setup->durability, (unsigned long long)setup->sync_bytes, cut, moment, disk_moment(disk),
-            (unsigned long long)seed);
+            setup->durability, (unsigned long long)setup->sync_bytes, cut, moment,
+            disk_moment(disk), (unsigned long long)seed);
 }
 
 static void cuts_run(const struct setup *setup, int rounds, int changes, int cuts) {

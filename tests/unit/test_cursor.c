@@ -11,8 +11,8 @@ struct written {
   struct copse_map *map;
   struct copse_cursor *cursor;
   uint8_t there[NUMBERS];
-  int at;   /* number that the cursor stood on or would stand at; -1: before, NUMBERS: behind all */
-  int gap;  /* 1: a step forward may stay at `at` */
+  int at;  /* number that the cursor stood on or would stand at; -1: before, NUMBERS: behind all */
+  int gap; /* 1: a step forward may stay at `at` */
 };
 
 static void number_key(unsigned number, uint8_t key[8]) { copse_key_u64(number * 3, key); }
@@ -152,8 +152,8 @@ TEST(range_is_not_left_by_any_step) {
   for (unsigned i = 0; i < sizeof outside / sizeof *outside; i++)
     for (int how = COPSE_SEEK_GE; how <= COPSE_SEEK_EQ; how++)
       for (int forward = 0; forward < 2; forward++) {
-        int result = copse_cursor_seek(cursor, (enum copse_seek)how, outside[i],
-                                       strlen(outside[i]), &key, NULL);
+        int result = copse_cursor_seek(cursor, (enum copse_seek)how, outside[i], strlen(outside[i]),
+                                       &key, NULL);
         for (int step = 0; step < 5; step++) {
           if (result == 0)
             CHECK(*(const char *)key.data >= 'c' && *(const char *)key.data < 'f');

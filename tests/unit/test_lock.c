@@ -337,7 +337,9 @@ TEST(who_holds_the_lock_for_long_is_noted_once) {
   CHECK_EQ(words()->long_holds, 1);
   CHECK_EQ(words()->long_hold_pid, pid);
   CHECK_GT(words()->long_hold_ns, 0);
-  CHECK_EQ(memcmp((const void *)words()->long_hold_command, readers_client(&f.readers, 1)->command, 16), 0);
+  CHECK_EQ(
+      memcmp((const void *)words()->long_hold_command, readers_client(&f.readers, 1)->command, 16),
+      0);
   child_kill(pid);
   client_detach(&client);
   gate_close(ready);

@@ -73,15 +73,15 @@ TEST(areas_grow_in_turn) {
   }
   uint64_t in_use = limits[AREA_SEGMENTS] * (sizeof(struct segment) + 8) +
                     limits[AREA_CHUNKS] * sizeof(struct chunk) +
-                    limits[AREA_UNDO] * sizeof(struct undo_entry) +
-                    limits[AREA_RINGS] * RING_BYTES;
+                    limits[AREA_UNDO] * sizeof(struct undo_entry) + limits[AREA_RINGS] * RING_BYTES;
   CHECK_LT(f.pager.stored, BOOKS_PIECES + 3 * in_use);
   page_fixture_close(&f);
 }
 
 /* What a damaged file says of them is not followed. */
 TEST(areas_that_lie_nowhere) {
-  static const uint64_t nowhere[] = {0, 4096, BOOKS_PIECES + 1, UINT64_C(1) << 62, UINT64_MAX - 4095};
+  static const uint64_t nowhere[] = {0, 4096, BOOKS_PIECES + 1, UINT64_C(1) << 62,
+                                     UINT64_MAX - 4095};
   struct page_fixture f;
   page_fixture_open(&f, 64 << 20);
   CHECK_OK(pager_ring_make(&f.pager));
@@ -113,10 +113,9 @@ TEST(elements_without_storage) {
   for (unsigned bits = 20; bits < 64; bits++) {
     uint64_t element = UINT64_MAX >> (63 - bits);
     uint8_t *stray = (uint8_t *)f.pager.stray, *end = stray + sizeof f.pager.stray;
-    uint8_t *at[] = {(uint8_t *)books_segment(&f.pager, element),
-                     (uint8_t *)books_blocks(&f.pager, element),
-                     (uint8_t *)books_chunk(&f.pager, element),
-                     (uint8_t *)books_undo(&f.pager, element)};
+    uint8_t *at[] = {
+        (uint8_t *)books_segment(&f.pager, element), (uint8_t *)books_blocks(&f.pager, element),
+        (uint8_t *)books_chunk(&f.pager, element), (uint8_t *)books_undo(&f.pager, element)};
     for (unsigned i = 0; i < 4; i++)
       CHECK(at[i] >= stray && at[i] + (i == 2 ? sizeof(struct chunk) : 8) <= end);
   }

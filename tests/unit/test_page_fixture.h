@@ -98,8 +98,8 @@ __attribute__((unused)) static void audit_end(struct page_audit *audit, uint64_t
         int used = s->info || (word >> place & 1);
         int head = i == 0 && place < FORMAT_FIRST_PAGE / FORMAT_BLOCK;
         CHECK_MSG(audit->units[unit + place * size + j] == (used && !head),
-                  "segment %llu, class %u, place %u", (unsigned long long)i,
-                  SEGMENT_CLASS(s->info), place);
+                  "segment %llu, class %u, place %u", (unsigned long long)i, SEGMENT_CLASS(s->info),
+                  place);
       }
   }
   CHECK_EQ(books_word(pager, BOOK_FREE_SEGMENTS), free_segments);

@@ -41,7 +41,8 @@ static const char *value_of(struct copse_store *store, struct copse_map *map, co
   return result ? NULL : text;
 }
 
-static void put(struct copse_batch *batch, struct copse_map *map, const char *key, const char *value) {
+static void put(struct copse_batch *batch, struct copse_map *map, const char *key,
+                const char *value) {
   CHECK_OK(copse_batch_put(batch, map, key, strlen(key), value, strlen(value)));
 }
 
@@ -70,7 +71,8 @@ static void check_sound(struct copse_store *store) {
 
 TEST(a_batch_is_applied_whole) {
   struct copse_store *store = store_at(test_shm_path("store"));
-  struct copse_map *a = map_at(store, "a", COPSE_KEY_BYTES), *b = map_at(store, "b", COPSE_KEY_BYTES);
+  struct copse_map *a = map_at(store, "a", COPSE_KEY_BYTES),
+                   *b = map_at(store, "b", COPSE_KEY_BYTES);
   struct copse_batch *batch;
   struct copse_ticket ticket;
   struct copse_outcome outcome;
@@ -126,7 +128,8 @@ TEST(a_refused_batch_leaves_nothing) {
   CHECK(value_of(store, map, "k") == NULL);
   CHECK_STR(value_of(store, map, "n"), "made");
   compare(batch, map, "n", NULL, "made");
-  CHECK_OK(copse_batch_commit(batch, COPSE_BATCH_ACCEPTED, -1, &ticket)); /* accepted, that is all */
+  CHECK_OK(
+      copse_batch_commit(batch, COPSE_BATCH_ACCEPTED, -1, &ticket)); /* accepted, that is all */
   CHECK_OK(copse_batch_outcome(store, &ticket, COPSE_BATCH_VISIBLE, -1, &outcome));
   CHECK_EQ(outcome.result, COPSE_E_CONFLICT);
   CHECK_EQ(outcome.failed, 0);
@@ -168,7 +171,8 @@ TEST(records_are_appended) {
 TEST(what_was_left_is_applied_by_who_holds_the_lock) {
   const char *path = test_shm_path("store");
   struct copse_store *store = store_at(path), *other = store_at(path);
-  struct copse_map *map = map_at(store, "a", COPSE_KEY_BYTES), *same = map_at(other, "a", COPSE_KEY_BYTES);
+  struct copse_map *map = map_at(store, "a", COPSE_KEY_BYTES),
+                   *same = map_at(other, "a", COPSE_KEY_BYTES);
   struct copse_batch *batch;
   struct copse_txn *txn;
   struct copse_ticket ticket;
@@ -257,7 +261,8 @@ TEST(old_outcomes_are_forgotten) {
   struct copse_ticket first, next, foreign = {1, 1, 0};
   struct copse_outcome outcome;
   CHECK_OK(copse_batch_open(store, &batch));
-  CHECK_RESULT(copse_batch_outcome(store, &foreign, COPSE_BATCH_VISIBLE, 0, NULL), COPSE_E_ARGUMENT);
+  CHECK_RESULT(copse_batch_outcome(store, &foreign, COPSE_BATCH_VISIBLE, 0, NULL),
+               COPSE_E_ARGUMENT);
   compare(batch, map, "k", "no", "1");
   CHECK_RESULT(copse_batch_commit(batch, COPSE_BATCH_VISIBLE, -1, &first), COPSE_E_CONFLICT);
   for (int i = 0; i < COPSE_OUTCOMES - 1; i++) {
@@ -271,7 +276,8 @@ TEST(old_outcomes_are_forgotten) {
   CHECK_RESULT(copse_batch_outcome(store, &first, COPSE_BATCH_VISIBLE, 0, &outcome), COPSE_NONE);
   CHECK_OK(copse_batch_outcome(store, &next, COPSE_BATCH_VISIBLE, 0, &outcome));
   CHECK_EQ(outcome.result, 0);
-  CHECK_RESULT(copse_batch_outcome(store, &foreign, COPSE_BATCH_VISIBLE, 0, NULL), COPSE_E_ARGUMENT);
+  CHECK_RESULT(copse_batch_outcome(store, &foreign, COPSE_BATCH_VISIBLE, 0, NULL),
+               COPSE_E_ARGUMENT);
   copse_batch_close(batch);
   copse_map_close(map);
   CHECK_OK(copse_store_close(store));
@@ -297,7 +303,8 @@ TEST(a_token_makes_a_retry_harmless) {
   for (int retry = 0; retry < 2; retry++) {
     CHECK_OK(copse_batch_token(batch, "worker 7", 8));
     CHECK_OK(copse_batch_append(batch, map, "row", 3));
-    compare(batch, keys, "k", retry ? NULL : "x", "y"); /* would be refused at first, and not then */
+    compare(batch, keys, "k", retry ? NULL : "x",
+            "y"); /* would be refused at first, and not then */
     CHECK_RESULT(copse_batch_commit(batch, COPSE_BATCH_VISIBLE, -1, &ticket), COPSE_E_CONFLICT);
     CHECK_OK(copse_batch_outcome(store, &ticket, COPSE_BATCH_VISIBLE, 0, &outcome));
     CHECK_EQ(outcome.failed, 1);
@@ -369,7 +376,8 @@ TEST(one_that_does_not_fit_is_refused_alone) {
 TEST(nonsense_in_a_ring_does_no_harm) {
   const char *path = test_shm_path("store");
   struct copse_store *store = store_at(path), *other = store_at(path);
-  struct copse_map *map = map_at(other, "a", COPSE_KEY_BYTES), *rows = map_at(other, "rows", COPSE_KEY_U64);
+  struct copse_map *map = map_at(other, "a", COPSE_KEY_BYTES),
+                   *rows = map_at(other, "rows", COPSE_KEY_U64);
   struct test_random random = {test_seed()};
   struct copse_batch *batch;
   struct copse_txn *txn;
@@ -391,19 +399,22 @@ TEST(nonsense_in_a_ring_does_no_harm) {
     uint64_t left = other->leaver.tail - start;
     for (uint64_t n = test_random_range(&random, 1, 12); n > 0; n--) {
       uint8_t *byte = &ring->data[(start + test_random_below(&random, left)) % RING_DATA];
-      *byte = test_random_one_in(&random, 2) ? (uint8_t)test_random_next(&random)
-                                             : (uint8_t)(*byte ^ 1u << test_random_below(&random, 8));
+      *byte = test_random_one_in(&random, 2)
+                  ? (uint8_t)test_random_next(&random)
+                  : (uint8_t)(*byte ^ 1u << test_random_below(&random, 8));
     }
     if (test_random_one_in(&random, 10))
       atomic_store(&ring->tail, other->leaver.tail + test_random_next(&random));
     copse_txn_abort(txn);
     if (test_random_one_in(&random, 10)) /* its owner would have died of shame */
-      atomic_store(&ring->tail, other->leaver.tail = other->leaver.settled = atomic_load(&ring->consumed) & ~UINT64_C(7));
+      atomic_store(&ring->tail, other->leaver.tail = other->leaver.settled =
+                                    atomic_load(&ring->consumed) & ~UINT64_C(7));
     if (i % 50 == 0)
       check_sound(store);
   }
   struct ring *ring = atomic_load(&other->leaver.ring);
-  atomic_store(&ring->tail, other->leaver.tail = other->leaver.settled = atomic_load(&ring->consumed) & ~UINT64_C(7));
+  atomic_store(&ring->tail, other->leaver.tail = other->leaver.settled =
+                                atomic_load(&ring->consumed) & ~UINT64_C(7));
   atomic_store(&ring->consumed, other->leaver.tail);
   put(batch, map, "k", "after all");
   CHECK_OK(copse_batch_commit(batch, COPSE_BATCH_VISIBLE, -1, NULL));
@@ -461,7 +472,8 @@ TEST(a_forked_child_has_its_own_ring) {
   CHECK_OK(copse_batch_commit(batch, COPSE_BATCH_ACCEPTED, -1, &ticket));
   pid_t pid = test_fork();
   if (pid == 0) {
-    CHECK_RESULT(copse_batch_outcome(store, &ticket, COPSE_BATCH_VISIBLE, 0, NULL), COPSE_E_ARGUMENT);
+    CHECK_RESULT(copse_batch_outcome(store, &ticket, COPSE_BATCH_VISIBLE, 0, NULL),
+                 COPSE_E_ARGUMENT);
     put(batch, map, "child", "1");
     CHECK_OK(copse_batch_commit(batch, COPSE_BATCH_ACCEPTED, -1, &ticket));
     CHECK_OK(copse_batch_outcome(store, &ticket, COPSE_BATCH_VISIBLE, -1, NULL));

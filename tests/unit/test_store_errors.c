@@ -39,15 +39,14 @@ TEST(keys_and_values_of_wrong_size) {
   FAILS(copse_get(view, bytes, long_key, sizeof long_key, &value), COPSE_E_KEY_SIZE, "1025");
   FAILS(copse_exists(view, bytes, long_key, sizeof long_key), COPSE_E_KEY_SIZE, "1025");
   FAILS(copse_multiget(view, bytes, 1, &key, &value, &found), COPSE_E_KEY_SIZE, "1025");
-  FAILS(copse_compare_and_set(txn, bytes, long_key, sizeof long_key, NULL, NULL),
-        COPSE_E_KEY_SIZE, "1025");
+  FAILS(copse_compare_and_set(txn, bytes, long_key, sizeof long_key, NULL, NULL), COPSE_E_KEY_SIZE,
+        "1025");
   FAILS(copse_delete_range(txn, bytes, &range, NULL), COPSE_E_KEY_SIZE, "bound");
   FAILS(copse_cursor_open(view, bytes, &range, &cursor), COPSE_E_KEY_SIZE, "bound");
   CHECK_OK(copse_cursor_open(view, bytes, NULL, &cursor));
   FAILS(copse_cursor_seek(cursor, COPSE_SEEK_GE, long_key, sizeof long_key, NULL, NULL),
         COPSE_E_KEY_SIZE, "1025");
-  FAILS(copse_cursor_seek(cursor, (enum copse_seek)77, "a", 1, NULL, NULL), COPSE_E_ARGUMENT,
-        "77");
+  FAILS(copse_cursor_seek(cursor, (enum copse_seek)77, "a", 1, NULL, NULL), COPSE_E_ARGUMENT, "77");
   copse_cursor_close(cursor);
   FAILS(copse_put(txn, numbers, "1234567", 7, long_key, 16, 0), COPSE_E_KEY_SIZE, "7 bytes");
   FAILS(copse_put(txn, numbers, "12345678", 8, long_key, 15, 0), COPSE_E_VALUE_SIZE, "15 bytes");

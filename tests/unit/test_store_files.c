@@ -165,8 +165,7 @@ TEST(shortened_while_closed) {
       }
       CHECK_MSG(result == COPSE_E_TRUNCATED || result == COPSE_E_NOT_A_STORE ||
                     result == COPSE_E_CORRUPT,
-                "%llu bytes, %d: %s", (unsigned long long)sizes[i], lost,
-                copse_error_name(result));
+                "%llu bytes, %d: %s", (unsigned long long)sizes[i], lost, copse_error_name(result));
       CHECK(*copse_error_detail() != 0);
       CHECK_SYS(unlink(path));
       unlink(beside(path, "-writers"));
@@ -281,9 +280,9 @@ TEST(miscounted_books) {
   static const struct {
     unsigned word;
     const char *says;
-  } cases[] = {{BOOK_USED_UNITS, "units in use"},        {BOOK_PENDING_UNITS, "pending queue"},
-               {BOOK_PARKED_UNITS, "parked"},            {BOOK_FREE_SEGMENTS, "free segments"},
-               {BOOK_FREE_BLOCKS, "free blocks"},        {BOOK_SEGMENT_HINT, "first free one"},
+  } cases[] = {{BOOK_USED_UNITS, "units in use"},  {BOOK_PENDING_UNITS, "pending queue"},
+               {BOOK_PARKED_UNITS, "parked"},      {BOOK_FREE_SEGMENTS, "free segments"},
+               {BOOK_FREE_BLOCKS, "free blocks"},  {BOOK_SEGMENT_HINT, "first free one"},
                {BOOK_RUN_HINT, "first free block"}};
   const char *path = test_shm_path("store");
   struct copse_store *store;
@@ -367,8 +366,8 @@ TEST(map_with_two_shapes) {
     uint8_t *found = memcmp(bytes + at, sized, sizeof sized) == 0 ? bytes + at : NULL;
     for (size_t from = 3 * 4096; found && from + 40 < sizeof bytes; from += 8)
       if (memcmp(bytes + from, any, sizeof any) == 0 && bytes[from + 32] & 1) {
-        memcpy(found, any, 4);                         /* id */
-        memcpy(found + 32, bytes + from + 32, 8);      /* tag */
+        memcpy(found, any, 4);                    /* id */
+        memcpy(found + 32, bytes + from + 32, 8); /* tag */
         CHECK_EQ(pwrite(fd, found, 40, (off_t)at), 40);
         break;
       }
@@ -462,7 +461,8 @@ static void mode_is(const char *path, mode_t mode, uid_t owner) {
 TEST(modes) {
   const char *path = test_shm_path("store");
   struct copse_store_options options = {.flags = COPSE_CREATE, .mode = 01666},
-                             sync = {.flags = COPSE_CREATE, .mode = 0664,
+                             sync = {.flags = COPSE_CREATE,
+                                     .mode = 0664,
                                      .durability = COPSE_DURABILITY_SYNC};
   struct copse_store *store;
   FAILS(copse_store_open(path, &options, &store), COPSE_E_ARGUMENT, "1666");
@@ -1044,7 +1044,8 @@ TEST(boot_that_is_not_known) {
   struct copse_store_options options = {.flags = COPSE_CREATE, .sync_interval_ms = UINT32_MAX},
                              read_only = {.flags = COPSE_READ_ONLY};
   struct copse_store *store, *other;
-  for (int known = 0; known < 2; known++) { /* to whoever made the files, or to whoever meets them */
+  for (int known = 0; known < 2;
+       known++) { /* to whoever made the files, or to whoever meets them */
     pid_t child = test_fork();
     os_boot_unknown = !known;
     if (child == 0) {
@@ -1124,9 +1125,12 @@ TEST(system_calls_fail) {
     enum os_call call;
     int errnum, code;
   } cases[] = {
-      {OS_CALL_OPEN, EIO, COPSE_E_IO},        {OS_CALL_OPEN, EACCES, COPSE_E_PERMISSION},
-      {OS_CALL_READ, EIO, COPSE_E_IO},        {OS_CALL_OPEN, EROFS, COPSE_E_READ_ONLY},
-      {OS_CALL_MAP, ENOMEM, COPSE_E_ADDRESS_SPACE}, {OS_CALL_LOCK, EIO, COPSE_E_IO},
+      {OS_CALL_OPEN, EIO, COPSE_E_IO},
+      {OS_CALL_OPEN, EACCES, COPSE_E_PERMISSION},
+      {OS_CALL_READ, EIO, COPSE_E_IO},
+      {OS_CALL_OPEN, EROFS, COPSE_E_READ_ONLY},
+      {OS_CALL_MAP, ENOMEM, COPSE_E_ADDRESS_SPACE},
+      {OS_CALL_LOCK, EIO, COPSE_E_IO},
   };
   const char *path = test_shm_path("store");
   struct copse_store *store;

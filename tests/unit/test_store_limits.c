@@ -333,8 +333,8 @@ TEST(address_space_limit) {
 /* --- slow readers -------------------------------------------------------------------------- */
 
 static struct copse_store *slow_store(uint32_t what) {
-  struct copse_store_options options = {.max_bytes = 256 << 20, .slow_reader = what,
-                                        .slow_reader_bytes = 1 << 20};
+  struct copse_store_options options = {
+      .max_bytes = 256 << 20, .slow_reader = what, .slow_reader_bytes = 1 << 20};
   struct copse_store *store;
   CHECK_OK(copse_store_open(NULL, &options, &store));
   return store;
@@ -368,7 +368,8 @@ TEST(slow_reader_refused) {
   set_text(store, map, "a", "1");
   struct copse_snapshot *slow = snapshot_new(store);
   struct copse_stat stat;
-  CHECK_OK(churn(store, map, 2000)); /* it holds what was there when it was opened: next to nothing */
+  CHECK_OK(
+      churn(store, map, 2000)); /* it holds what was there when it was opened: next to nothing */
   CHECK_OK(copse_stat(store, &stat));
   CHECK_EQ(stat.refusals, 0);
   CHECK_OK(copse_snapshot_refresh(slow));

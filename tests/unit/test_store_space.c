@@ -99,7 +99,7 @@ TEST(sizes_that_do_not_divide_a_segment) {
   static const struct {
     uint64_t size;
     double most;
-  } cases[] = {{9000, 1.5},   {50000, 1.25},  {90000, 1.25},  {132000, 1.25},
+  } cases[] = {{9000, 1.5},    {50000, 1.25},  {90000, 1.25},  {132000, 1.25},
                {140000, 1.25}, {200000, 1.25}, {263000, 1.25}, {400000, 1.25}};
   for (unsigned s = 0; s < sizeof cases / sizeof *cases; s++) {
     struct test_random random = {test_seed()};

@@ -32,14 +32,13 @@ TEST(searches_agree) {
       if (test_random_one_in(&random, 2))
         value = UINT32_MAX - 40;
       for (uint32_t j = 0; j < n; j++) {
-        uint32_t step = test_random_one_in(&random, 3)
-                            ? (uint32_t)test_random_below(&random, spread) : 0;
+        uint32_t step =
+            test_random_one_in(&random, 3) ? (uint32_t)test_random_below(&random, spread) : 0;
         value = value + step < value ? UINT32_MAX : value + step;
         heads[j] = value;
       }
-      uint32_t wanted = n && test_random_one_in(&random, 2)
-                            ? heads[test_random_below(&random, n)]
-                            : (uint32_t)test_random_next(&random);
+      uint32_t wanted = n && test_random_one_in(&random, 2) ? heads[test_random_below(&random, n)]
+                                                            : (uint32_t)test_random_next(&random);
       while (low < n && heads[low] < wanted)
         low++;
       for (high = low; high < n && heads[high] == wanted;)
@@ -55,11 +54,8 @@ TEST(searches_agree) {
 static uint32_t key_random(struct test_random *random, unsigned style, uint8_t *key) {
   uint32_t size = 0, n = (uint32_t)test_random_below(random, 600);
   switch (style) {
-  case 0:
-    return (uint32_t)sprintf((char *)key, "%06u", n);
-  case 1: /* the same byte over and over */
-    memset(key, 0, n);
-    return n;
+  case 0: return (uint32_t)sprintf((char *)key, "%06u", n);
+  case 1: /* the same byte over and over */ memset(key, 0, n); return n;
   case 2: /* zeros around the four bytes that are compared first */
     for (size = 0; size < n % 8; size++)
       key[size] = test_random_one_in(random, 2) ? 0 : 0xff;
@@ -75,9 +71,7 @@ static uint32_t key_random(struct test_random *random, unsigned style, uint8_t *
     if (size)
       key[1] = (uint8_t)(n >> 8);
     return size;
-  default:
-    copse_key_u64(n, key);
-    return 8;
+  default: copse_key_u64(n, key); return 8;
   }
 }
 
@@ -90,9 +84,9 @@ static void random_run(unsigned style, uint32_t value_size, uint64_t seed) {
     for (int i = 0; i < 400; i++) {
       uint8_t key[TREE_KEY_MAX + 1];
       uint32_t size = key_random(&random, style, key);
-      uint32_t any = (uint32_t)test_random_below(&random, test_random_one_in(&random, 20) ? 20000
+      uint32_t any = (uint32_t)test_random_below(&random, test_random_one_in(&random, 20)  ? 20000
                                                           : test_random_one_in(&random, 4) ? 600
-                                                                                            : 20);
+                                                                                           : 20);
       if (test_random_below(&random, 10) < deletes)
         t_delete(&t, key, size);
       else
