@@ -26,6 +26,13 @@ struct copse_txn;
 
 enum copse_key_kind { COPSE_KEY_BYTES = 0, COPSE_KEY_U64 = 1 };
 
+/* What the bytes of a map's keys stand for. The store keeps it and looks at it when a map is opened; keys
+ * are ordered by their bytes all the same, and are not looked into. */
+enum copse_key_encoding {
+  COPSE_KEYS_RAW = 0,   /* what the program knows */
+  COPSE_KEYS_TUPLE = 1, /* tuples, in the encoding ctuple/1: see key.h */
+};
+
 /* Bytes lent to or by the library. */
 struct copse_bytes {
   const void *data;
@@ -35,6 +42,7 @@ struct copse_bytes {
 /* What a map is, given at creation; all zero: byte strings to byte strings. */
 struct copse_map_options {
   uint32_t key_kind;                 /* of enum copse_key_kind */
+  uint32_t key_encoding;             /* of enum copse_key_encoding; of byte strings only */
   uint32_t value_size;               /* each value has exactly this many bytes (1 to 4096);
                                         0: any size */
   const struct copse_layout *layout; /* values are records of this layout (see record.h);
@@ -43,13 +51,14 @@ struct copse_map_options {
 
 struct copse_map_info {
   char name[COPSE_MAP_NAME_MAX + 1];
-  uint32_t id;          /* never used again in this store */
-  uint32_t key_kind;    /* of enum copse_key_kind */
-  uint32_t value_size;  /* 0: any */
-  uint32_t has_layout;  /* 1: values are typed records */
-  uint64_t layout_hash; /* 0 without a layout */
-  uint64_t count;       /* records */
-  uint64_t changed;     /* the version whose commit last changed it */
+  uint32_t id;           /* never used again in this store */
+  uint32_t key_kind;     /* of enum copse_key_kind */
+  uint32_t key_encoding; /* of enum copse_key_encoding */
+  uint32_t value_size;   /* 0: any */
+  uint32_t has_layout;   /* 1: values are typed records */
+  uint64_t layout_hash;  /* 0 without a layout */
+  uint64_t count;        /* records */
+  uint64_t changed;      /* the version whose commit last changed it */
 };
 
 /* Creates a map in a write transaction and opens it. name: 1 to COPSE_MAP_NAME_MAX bytes

@@ -35,7 +35,8 @@ struct table_page {
 
 struct catalog_entry {
   uint32_t id;
-  uint32_t key_kind;
+  uint16_t key_kind;
+  uint16_t key_encoding;
   uint32_t value_size;
   uint32_t layout_size; /* bytes of the encoded layout behind this; 0: plain values */
   uint64_t layout_hash;

@@ -23,7 +23,7 @@ int catalog_parse(const struct tree_value *value, struct catalog_record *record)
   record->layout = value->data + sizeof record->entry;
   if (record->entry.layout_size != value->size - sizeof record->entry ||
       record->entry.value_size > COPSE_RECORD_MAX || record->entry.key_kind > COPSE_KEY_U64 ||
-      record->entry.tag == 0)
+      record->entry.key_encoding > COPSE_KEYS_TUPLE || record->entry.tag == 0)
     return error_set(COPSE_E_CORRUPT, "the catalog has a damaged entry");
   return 0;
 }
@@ -112,6 +112,10 @@ static int catalog_put(struct copse_txn *txn, const char *name, const struct cat
 static int options_check(const struct copse_map_options *options) {
   if (options->key_kind > COPSE_KEY_U64)
     return error_set(COPSE_E_ARGUMENT, "key kind %u is not known", options->key_kind);
+  if (options->key_encoding > COPSE_KEYS_TUPLE)
+    return error_set(COPSE_E_ARGUMENT, "key encoding %u is not known", options->key_encoding);
+  if (options->key_encoding && options->key_kind != COPSE_KEY_BYTES)
+    return error_set(COPSE_E_ARGUMENT, "only byte-string keys can be tuples");
   uint32_t size = options->layout ? options->layout->size : options->value_size;
   if (size > COPSE_RECORD_MAX)
     return error_set(COPSE_E_ARGUMENT, "records of %u bytes; at most %d are allowed", size,
@@ -140,7 +144,8 @@ int copse_map_create(struct copse_txn *txn, const char *name, const struct copse
   if (result)
     return result;
   struct catalog_entry entry = {.id = (uint32_t)txn->next_map,
-                                .key_kind = options->key_kind,
+                                .key_kind = (uint16_t)options->key_kind,
+                                .key_encoding = (uint16_t)options->key_encoding,
                                 .value_size =
                                     options->layout ? options->layout->size : options->value_size,
                                 .created = txn->view.store->pager.version,
@@ -187,14 +192,20 @@ static int layout_compare(const struct catalog_record *record,
   return result;
 }
 
+static const char *keys_name(uint32_t kind, uint32_t encoding) {
+  if (encoding == COPSE_KEYS_TUPLE)
+    return "tuple (ctuple/1)";
+  return kind == COPSE_KEY_U64 ? "uint64" : "byte-string";
+}
+
 /* Compares what is there with what the program expects. */
 static int kinds_compare(const char *name, const struct catalog_record *record,
                          const struct copse_map_options *expected) {
   const struct catalog_entry *entry = &record->entry;
-  if (entry->key_kind != expected->key_kind)
+  if (entry->key_kind != expected->key_kind || entry->key_encoding != expected->key_encoding)
     return error_set(COPSE_E_MAP_KIND, "map '%s' has %s keys; %s keys were asked for", name,
-                     entry->key_kind == COPSE_KEY_U64 ? "uint64" : "byte-string",
-                     expected->key_kind == COPSE_KEY_U64 ? "uint64" : "byte-string");
+                     keys_name(entry->key_kind, entry->key_encoding),
+                     keys_name(expected->key_kind, expected->key_encoding));
   if (expected->layout) {
     if (entry->layout_size == 0)
       return error_set(COPSE_E_MAP_KIND, "map '%s' holds plain bytes; records were asked for",
@@ -282,6 +293,7 @@ static int info_fill(struct copse_view *view, const char *name, size_t name_size
   memcpy(info->name, name, name_size < COPSE_MAP_NAME_MAX ? name_size : COPSE_MAP_NAME_MAX);
   info->id = entry->id;
   info->key_kind = entry->key_kind;
+  info->key_encoding = entry->key_encoding;
   info->value_size = entry->value_size;
   info->has_layout = entry->layout_size > 0;
   info->layout_hash = entry->layout_hash;

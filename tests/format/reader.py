@@ -120,7 +120,7 @@ class Layout:
 class Map:
     def __init__(self, name, tree, count, changed, tag):
         self.name, self.tree, self.count, self.changed, self.tag = name, tree, count, changed, tag
-        self.id = self.key_kind = self.value_size = self.created = 0
+        self.id = self.key_kind = self.key_encoding = self.value_size = self.created = 0
         self.layout = None
 
     def stride(self):
@@ -315,12 +315,14 @@ class Store:
         if self.catalog is None:
             return
         for name, value in self.records(self.catalog):
-            id, key_kind, value_size, layout_size, hash, created, tag = struct.unpack_from(
-                "<4I3Q", value)
+            id, kind, encoding, value_size, layout_size, hash, created, tag = struct.unpack_from(
+                "<I2H2I3Q", value)
             map = self.map_of(name.decode("utf-8", "surrogateescape"), id)
             need(map is not None and map.tag == tag, "the catalog names a map that is not there")
             need(len(value) == 40 + layout_size, "a catalog entry's size")
-            map.id, map.key_kind, map.value_size, map.created = id, key_kind, value_size, created
+            need(kind in (0, 1) and encoding in (0, 1), "a kind of keys")
+            map.id, map.key_kind, map.key_encoding = id, kind, encoding
+            map.value_size, map.created = value_size, created
             if layout_size:
                 map.layout = Layout(value[40:])
                 need(map.layout.hash == hash, "a layout's hash")
@@ -332,7 +334,7 @@ def main():
     store = Store.open(sys.argv[1])
     for map in store.maps():
         if len(sys.argv) == 2:
-            keys = "u64" if map.key_kind else "bytes"
+            keys = "u64" if map.key_kind else "tuple" if map.key_encoding else "bytes"
             print(map.name, keys, map.layout or map.value_size or "any", map.count, sep="\t")
         elif map.name == sys.argv[2]:
             for key, value in store.records(map):

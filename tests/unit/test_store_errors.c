@@ -98,15 +98,21 @@ TEST(maps_asked_for_wrongly) {
                            u64 = {.key_kind = COPSE_KEY_U64}, odd = {.key_kind = 7},
                            huge = {.value_size = COPSE_RECORD_MAX + 1},
                            colours = {.layout = colour_layout()},
+                           tuples = {.key_encoding = COPSE_KEYS_TUPLE},
+                           unknown = {.key_encoding = 2},
+                           tuple_u64 = {.key_kind = COPSE_KEY_U64,
+                                        .key_encoding = COPSE_KEYS_TUPLE},
                            both = {.value_size = 9, .layout = point_layout()};
   struct copse_layout raw = *point_layout();
   struct copse_map_options incomplete = {.layout = &raw};
-  struct copse_map *map, *plain = map_new(store, "plain"), *typed;
+  struct copse_map *map, *plain = map_new(store, "plain"), *typed, *keyed;
+  struct copse_map_info info;
   char name[COPSE_MAP_NAME_MAX + 2];
   raw.hash = 0;
   memset(name, 'n', sizeof name);
   name[COPSE_MAP_NAME_MAX + 1] = 0;
   CHECK_OK(copse_map_ensure(store, "points", &points, -1, &typed));
+  CHECK_OK(copse_map_ensure(store, "tuples", &tuples, -1, &keyed));
   struct copse_txn *txn = begin(store);
   struct copse_view *view = copse_txn_view(txn);
   FAILS(copse_map_create(txn, "plain", NULL, &map), COPSE_E_MAP_EXISTS, "plain");
@@ -114,6 +120,8 @@ TEST(maps_asked_for_wrongly) {
   FAILS(copse_map_create(txn, NULL, NULL, &map), COPSE_E_ARGUMENT, "name");
   FAILS(copse_map_create(txn, name, NULL, &map), COPSE_E_ARGUMENT, "256");
   FAILS(copse_map_create(txn, "x", &odd, &map), COPSE_E_ARGUMENT, "kind 7");
+  FAILS(copse_map_create(txn, "x", &unknown, &map), COPSE_E_ARGUMENT, "encoding 2");
+  FAILS(copse_map_create(txn, "x", &tuple_u64, &map), COPSE_E_ARGUMENT, "byte-string");
   FAILS(copse_map_create(txn, "x", &huge, &map), COPSE_E_ARGUMENT, "4097");
   FAILS(copse_map_create(txn, "x", &both, &map), COPSE_E_ARGUMENT, "9");
   FAILS(copse_map_create(txn, "x", &incomplete, &map), COPSE_E_ARGUMENT, "copse_layout_init");
@@ -121,7 +129,15 @@ TEST(maps_asked_for_wrongly) {
   FAILS(copse_map_open(view, "plain", &u64, &map), COPSE_E_MAP_KIND, "uint64");
   FAILS(copse_map_open(view, "plain", &sized, &map), COPSE_E_MAP_KIND, "8");
   FAILS(copse_map_open(view, "plain", &points, &map), COPSE_E_MAP_KIND, "plain bytes");
+  FAILS(copse_map_open(view, "plain", &tuples, &map), COPSE_E_MAP_KIND, "tuple (ctuple/1) keys");
+  FAILS(copse_map_open(view, "tuples", &(struct copse_map_options){0}, &map), COPSE_E_MAP_KIND,
+        "'tuples' has tuple (ctuple/1) keys; byte-string");
   FAILS(copse_map_open(view, "points", &colours, &map), COPSE_E_LAYOUT, "y");
+  CHECK_OK(copse_map_rename(txn, keyed, "renamed"));
+  CHECK_OK(copse_map_open(view, "renamed", &tuples, &map));
+  CHECK_OK(copse_map_info(view, map, &info));
+  CHECK_EQ(info.key_encoding, COPSE_KEYS_TUPLE);
+  copse_map_close(map);
   FAILS(copse_map_rename(txn, plain, "points"), COPSE_E_MAP_EXISTS, "points");
   FAILS(copse_map_rename(txn, plain, ""), COPSE_E_ARGUMENT, "name");
   CHECK_OK(put_text(txn, plain, "still", "here"));
@@ -133,6 +149,7 @@ TEST(maps_asked_for_wrongly) {
   store_sound(store);
   copse_map_close(plain);
   copse_map_close(typed);
+  copse_map_close(keyed);
   CHECK_OK(copse_store_close(store));
 }
 
