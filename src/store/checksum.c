@@ -16,7 +16,6 @@ struct summer {
   struct page_view view;
   uint64_t since; /* pages born until then have theirs */
   uint64_t left; /* pages that the store has room for: a damaged one may refer to some many times */
-  unsigned depth;
 };
 
 uint32_t page_checksum(const struct page_head *head, uint64_t size) {
@@ -34,7 +33,8 @@ __attribute__((no_sanitize("thread"))) static void sum_set(struct page_head *hea
 }
 
 /* COPSE_NONE: the page has its checksum, and all below it. */
-static int page_sum(struct summer *summer, uint64_t ref) {
+static int page_sum(void *context, uint64_t ref) {
+  struct summer *summer = context;
   uint64_t size;
   const struct page_head *head = page_locate(&summer->view, ref, &size);
   if (!head || summer->left-- == 0)
@@ -46,26 +46,6 @@ static int page_sum(struct summer *summer, uint64_t ref) {
   return 0;
 }
 
-static int child_sum(void *context, uint64_t ref, int subtree) {
-  struct summer *summer = context;
-  int result = page_sum(summer, ref);
-  if (result || !subtree)
-    return result == COPSE_NONE ? 0 : result;
-  if (summer->depth == TREE_DEPTH_MAX)
-    return node_corrupt(ref, "lies deeper than a tree may be");
-  summer->depth++;
-  result = tree_children(&summer->view, ref, child_sum, context);
-  summer->depth--;
-  return result;
-}
-
-static int table_sum(void *context, uint64_t ref) { return page_sum(context, ref); }
-
-static int entry_sum(void *context, uint32_t id, const struct map_entry *entry) {
-  (void)id;
-  return entry->root ? child_sum(context, entry->root, 1) : 0;
-}
-
 int checksums_write(struct copse_store *store, const struct root *root, uint64_t since) {
   if (root->limit > store->data.reserved)
     return error_set(COPSE_E_ADDRESS_SPACE, "the store is larger than what this process reserved");
@@ -73,5 +53,5 @@ int checksums_write(struct copse_store *store, const struct root *root, uint64_t
                           .view = {.base = store->data.rw, .limit = root->limit},
                           .since = since,
                           .left = root->limit / FORMAT_UNIT};
-  return table_walk(&summer.view, root, table_sum, entry_sum, &summer);
+  return pages_walk(&summer.view, root, page_sum, &summer);
 }

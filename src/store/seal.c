@@ -18,10 +18,10 @@ struct seal {
   int fd;
   const char *path;
   uint64_t units; /* written */
-  unsigned depth;
 };
 
-static int page_copy(struct seal *seal, uint64_t ref) {
+static int page_copy(void *context, uint64_t ref) {
+  struct seal *seal = context;
   uint64_t size, offset = page_ref_offset(ref);
   uint64_t memory[COPIED_WHOLE / 8];
   const struct page_head *head = page_locate(&seal->view, ref, &size);
@@ -37,26 +37,6 @@ static int page_copy(struct seal *seal, uint64_t ref) {
     result = os_pwrite(seal->fd, seal->path, (const uint8_t *)head + whole, size - whole,
                        offset + whole);
   return result;
-}
-
-static int child_copy(void *context, uint64_t ref, int subtree) {
-  struct seal *seal = context;
-  int result = page_copy(seal, ref);
-  if (result || !subtree)
-    return result;
-  if (seal->depth == TREE_DEPTH_MAX)
-    return node_corrupt(ref, "lies deeper than a tree may be");
-  seal->depth++;
-  result = tree_children(&seal->view, ref, child_copy, context);
-  seal->depth--;
-  return result;
-}
-
-static int table_copy(void *context, uint64_t ref) { return page_copy(context, ref); }
-
-static int entry_copy(void *context, uint32_t id, const struct map_entry *entry) {
-  (void)id;
-  return entry->root ? child_copy(context, entry->root, 1) : 0;
 }
 
 static int slots_write(const struct seal *seal, const struct root *root) {
@@ -83,7 +63,7 @@ static int contents_write(struct seal *seal, const struct copse_view *view) {
   int result =
       os_pwrite(seal->fd, seal->path, &end, 1, view->root.limit - 1); /* holes up to there */
   if (result == 0)
-    result = table_walk(&seal->view, &view->root, table_copy, entry_copy, seal);
+    result = pages_walk(&seal->view, &view->root, page_copy, seal);
   if (result == 0)
     result = slots_write(seal, &view->root);
   if (result == 0)

@@ -274,6 +274,12 @@ int table_diff(struct page_view *before_pages, const struct root *before,
                             const struct map_entry *after),
                void *context);
 
+/* walk.c */
+/* Calls visit for each page that a root reaches, those that refer to others before them; COPSE_NONE: what
+ * hangs on it is left out. Errors: CORRUPT, and what visit returns. */
+int pages_walk(struct page_view *view, const struct root *root,
+               int (*visit)(void *context, uint64_t ref), void *context);
+
 /* maps.c: the catalog. */
 struct catalog_record {
   struct catalog_entry entry;
