@@ -446,6 +446,10 @@ int os_pwrite_sync(int fd, const char *path, const void *data, size_t size, uint
       errnum = errno;
     done += n > 0 ? (size_t)n : 0;
   }
+  if (errnum == EOPNOTSUPP || errnum == ENOSYS || errnum == EINVAL) { /* no such flag, or call */
+    int code = os_pwrite(fd, path, data, size, offset);
+    return code ? code : os_sync(fd, path);
+  }
   if (errnum)
     return fail(errnum, "write to", path);
   OS_DONE(OS_CALL_WRITE_SYNC, path, offset, size);

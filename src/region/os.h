@@ -56,7 +56,8 @@ int os_pwrite(int fd, const char *path, const void *data, size_t size, uint64_t 
 int os_sync(int fd, const char *path); /* fdatasync */
 /* Makes the names in the directory of path durable; not where we may not read it. */
 int os_sync_names(const char *path);
-/* Writes and syncs what was written, in one call. */
+/* Writes and syncs what was written: in one call, or in two where the kernel (before 4.7) or the file
+ * system cannot do both. */
 int os_pwrite_sync(int fd, const char *path, const void *data, size_t size, uint64_t offset);
 /* Has a range's changed pages written, a bounded part at a time; what is left for os_sync() then is
  * little. An error is one of the disk's, as os_sync() would give it. */

@@ -74,6 +74,29 @@ static int map_both(struct region *region, int fd, unsigned flags, uint64_t size
   return 0;
 }
 
+static uint64_t half_of(uint64_t size, uint64_t minimum) {
+  return size / 2 > minimum ? (size / 2) & ~(MAP_STEP - 1) : minimum;
+}
+
+/* Maps as much as fits. When that is less than asked for, half of it is given back: what fits is
+ * all that there is, and the store's other files come later. */
+static int map_what_fits(struct region *region, int fd, unsigned flags, uint64_t size,
+                         uint64_t minimum) {
+  int code = map_both(region, fd, flags, size), fits = !code;
+  while (code == COPSE_E_ADDRESS_SPACE && size > minimum) {
+    size = half_of(size, minimum);
+    code = map_both(region, fd, flags, size);
+  }
+  uint64_t kept = half_of(size, minimum);
+  if (code || fits || kept == size)
+    return code;
+  os_unmap((void *)(uintptr_t)(region->ro + kept), size - kept);
+  if (region->rw && region->rw != region->ro)
+    os_unmap(region->rw + kept, size - kept);
+  region->reserved = kept;
+  return 0;
+}
+
 int region_open(struct region *region, int fd, const char *path, int anonymous, unsigned flags,
                 uint64_t reserve, uint64_t minimum) {
   *region = (struct region){
@@ -85,11 +108,7 @@ int region_open(struct region *region, int fd, const char *path, int anonymous, 
   minimum = minimum < MAP_STEP ? MAP_STEP : (minimum + MAP_STEP - 1) & ~(MAP_STEP - 1);
   uint64_t size = limited_reserve(reserve, minimum) & ~(MAP_STEP - 1);
   if (!code)
-    code = map_both(region, fd, flags, size);
-  while (code == COPSE_E_ADDRESS_SPACE && size > minimum) {
-    size = size / 2 > minimum ? (size / 2) & ~(MAP_STEP - 1) : minimum;
-    code = map_both(region, fd, flags, size);
-  }
+    code = map_what_fits(region, fd, flags, size, minimum);
   if (code) {
     os_close(fd);
     *region = (struct region){.fd = -1};

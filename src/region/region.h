@@ -32,7 +32,8 @@ enum region_flag {
 };
 
 /* Takes over fd (closed by region_close, or on failure) and maps it. reserve is reduced by halves, not
- * below minimum, when the address space is limited; all mappings get the same size. */
+ * below minimum, when the address space is limited, and once more, so that room is left for other
+ * mappings; all mappings of the region get the same size. */
 int region_open(struct region *region, int fd, const char *path, int anonymous, unsigned flags,
                 uint64_t reserve, uint64_t minimum);
 void region_close(struct region *region);

@@ -92,11 +92,19 @@ TEST(reserve_shrinks_to_what_there_is) {
     open_region(REGION_RO | REGION_RW, GIB / 2);
     CHECK_EQ(region.reserved, GIB / 2);
     region_close(&region);
-    /* Half of what is left is given to something else: halves are tried. */
+    /* Half of what is left is given to something else: halves are tried, and room is left. */
     void *other = mmap(NULL, 3 * GIB - GIB / 2, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(other != MAP_FAILED);
     open_region(REGION_RO | REGION_RW, UINT64_C(1) << 40);
-    CHECK_EQ(region.reserved, GIB / 2);
+    CHECK_EQ(region.reserved, GIB / 4);
+    void *beside = mmap(NULL, GIB / 2, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(beside != MAP_FAILED);
+    CHECK_SYS(munmap(beside, GIB / 2));
+    region_close(&region);
+    int file = -1;
+    CHECK_OK(os_open(path, OS_WRITE | OS_CREATE, 0600, &file));
+    CHECK_OK(region_open(&region, file, path, 0, REGION_RO | REGION_RW, GIB, GIB / 2));
+    CHECK_EQ(region.reserved, GIB / 2); /* no less than is needed */
     region_close(&region);
     int fd;
     CHECK_OK(os_open(path, OS_WRITE | OS_CREATE, 0600, &fd));

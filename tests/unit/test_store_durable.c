@@ -201,6 +201,31 @@ TEST(a_log_that_cannot_be_written) {
   CHECK_OK(copse_store_close(store));
 }
 
+static int log_syncs;
+
+static int no_write_that_syncs(enum os_call call, const char *path, uint64_t offset, uint64_t size) {
+  (void)offset, (void)size;
+  size_t length = strlen(path);
+  log_syncs += call == OS_CALL_SYNC && length > 4 && strcmp(path + length - 4, "-log") == 0;
+  return call == OS_CALL_WRITE_SYNC ? EOPNOTSUPP : 0;
+}
+
+/* Some file systems, and kernels before 4.7, do not know RWF_DSYNC. */
+TEST(a_write_and_a_sync_serve_as_well) {
+  const char *path = test_disk_path("store");
+  struct copse_store *store = store_open(path, 0);
+  struct copse_map *map = map_new(store, "m");
+  log_syncs = 0;
+  os_hook = no_write_that_syncs;
+  set_text(store, map, "a", "1");
+  set_text(store, map, "a", "2");
+  os_hook = NULL;
+  CHECK_EQ(log_syncs, 2);
+  value_is(store, map, 0, "2");
+  copse_map_close(map);
+  CHECK_OK(copse_store_close(store));
+}
+
 /* Larger than the log, dropped and created maps, and more of them than one page of the table has. */
 TEST(whatever_changes_comes_back) {
   const char *path = test_shm_path("store");
