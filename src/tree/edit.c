@@ -1,325 +1,8 @@
-/* tree/edit.c - putting and deleting one record.
+/* tree/edit.c - putting and deleting one record: what happens to its leaf.
  *
  * Happy path: descend, change the leaf (in place when it is this transaction's own and has room, else
- * a new node), then replace the reference in each parent likewise, up to the first node that
- * could be changed in place. A node that outgrows the target splits; one that has become small
- * joins a neighbour.
- *
- * Failure: new nodes are built first and dropped again when a later one cannot be had; what
- * they replace is dropped only at the end; changes in place come last and cannot fail. */
-#include "tree/build.h"
-
-struct step {
-  uint64_t ref;
-  struct node *node;
-  uint32_t index; /* child taken, or place in the leaf */
-};
-
-struct edit {
-  struct pager *pager;
-  struct tree *tree;
-  unsigned depth;
-  int rightmost; /* the path is the last child at every level */
-  struct step path[TREE_DEPTH_MAX];
-  unsigned made_count, gone_count;
-  uint64_t made[3 * TREE_DEPTH_MAX + 4]; /* pages built by this operation */
-  uint64_t gone[3 * TREE_DEPTH_MAX + 4]; /* pages it replaces */
-  uint8_t separator[TREE_KEY_MAX + 8];
-};
-
-/* What became of `old_count` neighbouring children of a parent, the first at path index. */
-struct change {
-  unsigned at, old_count, new_count;
-  uint64_t ref[2];
-  struct item separator; /* between ref[0] and ref[1] */
-};
-
-static void edit_finish(struct edit *edit, int failed) {
-  const uint64_t *list = failed ? edit->made : edit->gone;
-  unsigned count = failed ? edit->made_count : edit->gone_count;
-  for (unsigned i = 0; i < count; i++)
-    pager_drop(edit->pager, list[i]);
-}
-
-static int edit_build(struct edit *edit, const struct items *items, uint32_t from, uint32_t to,
-                      uint64_t first_child, unsigned level, uint32_t want, uint64_t *ref,
-                      struct node **node) {
-  int result = node_build(edit->pager, items, from, to, first_child, level, &edit->tree->shape,
-                          want, ref, node);
-  if (result == 0)
-    edit->made[edit->made_count++] = *ref;
-  return result;
-}
-
-/* Follows the key (or the last children) down to its leaf. What the change is going to need is asked
- * for on the way: free pages of the sizes that copies of the lower nodes are likely to have. */
-static int descend(struct edit *edit, const uint8_t *key, uint32_t size, int last) {
-  struct page_view *view = &edit->pager->view;
-  uint64_t ref = edit->tree->root;
-  const struct node *node;
-  int result = node_open(view, ref, -1, &node);
-  if (result)
-    return result;
-  edit->rightmost = 1;
-  edit->depth = node->head.level + 1u;
-  for (unsigned level = edit->depth - 1; level > 0; level--) {
-    struct step *step = &edit->path[level];
-    uint64_t child;
-    result = last ? node_open(view, ref, (int)level, &node)
-                  : node_step(view, ref, level, key, size, &node, &step->index, &child);
-    if (result)
-      return result;
-    if (last) {
-      step->index = node->count;
-      child = node_child(node, node->count);
-    }
-    step->ref = ref;
-    step->node = (struct node *)node;
-    if (step->index != node->count)
-      edit->rightmost = 0;
-    ref = child;
-    if (level <= 2)
-      pager_expect(edit->pager, page_ref_class(ref));
-    if (level == 1) {
-      page_prefetch_whole(view, ref);
-      pager_expect(edit->pager, page_ref_class(ref) + 1);
-    }
-  }
-  result = node_open(view, ref, 0, &node);
-  edit->path[0] = (struct step){ref, (struct node *)node, 0};
-  return result;
-}
-
-static int is_dirty(const struct edit *edit, const struct node *node) {
-  return pager_is_dirty(edit->pager, &node->head);
-}
-
-/* A copy of a whole page, for patching. */
-static int page_copy(struct edit *edit, const struct step *step, uint64_t *ref,
-                     struct node **copy) {
-  uint32_t size = node_size(step->node), actual;
-  void *page;
-  int result = pager_alloc(edit->pager, size, step->node->head.level > 0, ref, &page, &actual);
-  if (result)
-    return result;
-  struct page_head head = *(struct page_head *)page;
-  memcpy(page, step->node, size);
-  *copy = page;
-  (*copy)->head.birth = head.birth;
-  (*copy)->head.epoch = head.epoch;
-  (*copy)->head.units = head.units;
-  uint32_t values = (uint32_t)step->node->vused * edit->tree->shape.stride;
-  if (actual > size &&
-      values <= size) /* a store that is full gives what it has: values lie at the end */
-    memcpy((uint8_t *)page + actual - values, (const uint8_t *)step->node + size - values, values);
-  edit->made[edit->made_count++] = *ref;
-  edit->gone[edit->gone_count++] = step->ref;
-  return 0;
-}
-
-static uint64_t *items_child(struct items *items, uint32_t at) {
-  return at ? &items->items[at - 1].child : &items->first_child;
-}
-
-/* Applies a change of children to an inner node's items; 0, or COPSE_NONE when no child is left. */
-static int items_change(struct items *items, const struct change *change) {
-  if (change->new_count == 0) {
-    if (items->count == 0)
-      return COPSE_NONE;
-    if (change->at == 0)
-      items->first_child = items->items[0].child;
-    items_remove(items, change->at ? change->at - 1 : 0);
-    return 0;
-  }
-  *items_child(items, change->at) = change->ref[0];
-  if (change->old_count == 2)
-    items_remove(items, change->at);
-  if (change->new_count == 2) {
-    struct item item = change->separator;
-    item.child = change->ref[1];
-    items_insert(items, change->at, &item);
-  }
-  return 0;
-}
-
-/* Joins a node that became small (its items given) with a neighbour under the same parent, if both fit well
- * into one. COPSE_NONE: they do not. */
-static int merge_try(struct edit *edit, unsigned level, struct items *items,
-                     struct change *change) {
-  if (level + 1 >= edit->depth || edit->path[level + 1].node->count == 0)
-    return COPSE_NONE;
-  const struct step *parent = &edit->path[level + 1];
-  uint32_t own = parent->index, left = own < parent->node->count ? own : own - 1;
-  uint32_t other = left == own ? own + 1 : left;
-  uint64_t other_ref = node_child(parent->node, other);
-  const struct node *neighbour;
-  int result = node_open(&edit->pager->view, other_ref, (int)level, &neighbour);
-  if (result)
-    return result;
-  struct items both, theirs;
-  result = items_from_node(&theirs, neighbour, &edit->tree->shape);
-  if (result)
-    return result;
-  const struct items *first = left == own ? items : &theirs;
-  const struct items *second = left == own ? &theirs : items;
-  if (first->count + second->count + 1 > TREE_ITEMS_MAX / 2)
-    return COPSE_NONE;
-  both = *first;
-  if (level) {
-    struct items above;
-    result = items_from_node(&above, parent->node, &edit->tree->shape);
-    if (result)
-      return result;
-    struct item item = above.items[left];
-    item.child = second->first_child;
-    items_insert(&both, both.count, &item);
-  }
-  memcpy(&both.items[both.count], second->items, second->count * sizeof *second->items);
-  both.count += second->count;
-  uint32_t prefix;
-  enum page_kind kind;
-  uint32_t target = level ? TREE_INNER_TARGET : TREE_TARGET;
-  if (items_bytes(&both, 0, both.count, both.first_child, &edit->tree->shape, &prefix, &kind) >
-      target * 3 / 4)
-    return COPSE_NONE;
-  struct node *node;
-  *change = (struct change){.at = left, .old_count = 2, .new_count = 1};
-  result =
-      edit_build(edit, &both, 0, both.count, both.first_child, level, 0, &change->ref[0], &node);
-  if (result == 0)
-    edit->gone[edit->gone_count++] = other_ref;
-  return result;
-}
-
-/* Writes an inner node's changed items as one node or two. */
-static int inner_write(struct edit *edit, unsigned level, struct items *items, int appended,
-                       struct change *change) {
-  const struct step *step = &edit->path[level];
-  uint32_t prefix, n = items->count;
-  enum page_kind kind;
-  uint32_t bytes = items_bytes(items, 0, n, items->first_child, &edit->tree->shape, &prefix, &kind);
-  uint32_t want = is_dirty(edit, step->node) ? bytes + bytes / 2 : 0;
-  struct node *node;
-  edit->gone[edit->gone_count++] = step->ref;
-  if (bytes <= TREE_INNER_TARGET || n < TREE_INNER_MIN) {
-    if (n < 6) {
-      int result = merge_try(edit, level, items, change);
-      if (result != COPSE_NONE)
-        return result;
-    }
-    *change = (struct change){.at = 0, .old_count = 1, .new_count = 1};
-    want = want > TREE_INNER_TARGET ? TREE_INNER_TARGET : want;
-    return edit_build(edit, items, 0, n, items->first_child, level, want, &change->ref[0], &node);
-  }
-  uint32_t middle = appended ? n - 2 : n / 2;
-  *change = (struct change){.at = 0, .old_count = 1, .new_count = 2};
-  change->separator = items->items[middle];
-  int result =
-      edit_build(edit, items, 0, middle, items->first_child, level, 0, &change->ref[0], &node);
-  if (result == 0)
-    result = edit_build(edit, items, middle + 1, n, items->items[middle].child, level,
-                        appended ? TREE_INNER_TARGET : 0, &change->ref[1], &node);
-  return result;
-}
-
-static int root_write(struct edit *edit, const struct change *change) {
-  if (change->new_count < 2) {
-    edit->tree->root = change->new_count ? change->ref[0] : 0;
-    return 0;
-  }
-  struct items items;
-  struct node *node;
-  uint64_t ref;
-  items_begin(&items, &change->separator);
-  items.first_child = change->ref[0];
-  items.items[0].child = change->ref[1];
-  int result = edit_build(edit, &items, 0, 1, change->ref[0], edit->depth, 0, &ref, &node);
-  if (result == 0)
-    edit->tree->root = ref;
-  return result;
-}
-
-/* 1 when the node can refer to such a child. */
-static int child_fits(const struct node *node, uint64_t ref) {
-  return node->head.kind != PAGE_SHORT || ref_is_short(ref);
-}
-
-/* Carries a change of the leaf's (or a lower node's) reference up to the root. */
-static int ascend(struct edit *edit, struct change *change) {
-  for (unsigned level = 1;; level++) {
-    if (level == edit->depth)
-      return root_write(edit, change);
-    struct step *step = &edit->path[level];
-    if (change->old_count == 1)
-      change->at = step->index;
-    int plain =
-        change->old_count == 1 && change->new_count == 1 && child_fits(step->node, change->ref[0]);
-    if (plain && is_dirty(edit, step->node)) {
-      node_child_set(step->node, change->at, change->ref[0]);
-      return 0;
-    }
-    if (plain) {
-      struct node *copy;
-      uint64_t ref;
-      int result = page_copy(edit, step, &ref, &copy);
-      if (result)
-        return result;
-      node_child_set(copy, change->at, change->ref[0]);
-      change->ref[0] = ref;
-      continue;
-    }
-    struct item item = change->separator;
-    item.child = change->ref[1];
-    if (change->old_count == 1 && change->new_count == 2 && is_dirty(edit, step->node) &&
-        child_fits(step->node, change->ref[0]) &&
-        node_insert(step->node, change->at, &item, &edit->tree->shape)) {
-      node_child_set(step->node, change->at, change->ref[0]);
-      return 0;
-    }
-    if (change->old_count == 1 && change->new_count == 2 &&
-        child_fits(step->node, change->ref[0])) {
-      struct node *node;
-      uint64_t ref;
-      uint32_t want = is_dirty(edit, step->node) ? node_size(step->node) * 3 / 2 : 0;
-      want = want > TREE_INNER_TARGET ? TREE_INNER_TARGET : want;
-      int result = short_build_inserted(edit->pager, step->node, change->at, &item,
-                                        TREE_INNER_TARGET, want, &ref, &node);
-      if (result == 0) {
-        node_child_set(node, change->at, change->ref[0]);
-        edit->made[edit->made_count++] = ref;
-        edit->gone[edit->gone_count++] = step->ref;
-        *change = (struct change){.old_count = 1, .new_count = 1, .ref = {ref}};
-        continue;
-      }
-      if (result != COPSE_NONE)
-        return result;
-    }
-    struct items items;
-    int result = items_from_node(&items, step->node, &edit->tree->shape);
-    if (result)
-      return result;
-    int appended = edit->rightmost && change->new_count == 2;
-    if (items_change(&items, change) == COPSE_NONE) {
-      edit->gone[edit->gone_count++] = step->ref;
-      *change = (struct change){.old_count = 1, .new_count = 0};
-      continue;
-    }
-    result = inner_write(edit, level, &items, appended, change);
-    if (result)
-      return result;
-  }
-}
-
-/* A root with one child gives way to it. */
-static void root_collapse(struct edit *edit) {
-  const struct node *node;
-  while (edit->tree->root && node_open(&edit->pager->view, edit->tree->root, -1, &node) == 0 &&
-         node->head.level > 0 && node->count == 0) {
-    uint64_t child = node_child(node, 0);
-    pager_drop(edit->pager, edit->tree->root);
-    edit->tree->root = child;
-  }
-}
+ * a new node, or two when it outgrows the target), then carry its new reference up: see path.h. */
+#include "tree/path.h"
 
 /* The shortest byte string that is greater than the left key and not greater than the right. */
 static void separator_make(struct edit *edit, const struct item *left, const struct item *right,
@@ -370,7 +53,7 @@ static int leaf_write(struct edit *edit, struct items *items, int append, struct
   *change = (struct change){.old_count = 1, .new_count = 1};
   edit->gone[edit->gone_count++] = step->ref;
   if (bytes <= target || n < 2) {
-    uint32_t want = append ? target : is_dirty(edit, step->node) ? bytes + bytes / 2 : 0;
+    uint32_t want = append ? target : edit_is_dirty(edit, step->node) ? bytes + bytes / 2 : 0;
     return edit_build(edit, items, 0, n, 0, 0, want > target ? target : want, &change->ref[0],
                       holder);
   }
@@ -463,8 +146,8 @@ static int value_replace(struct edit *edit, const struct item *item, struct chan
   if (!edit->tree->shape.value_size &&
       (size_t)(*place - (uint8_t *)node) + item->value_size > node->heap_end)
     return node_corrupt(0, "an entry's value lies outside of its node");
-  if (!is_dirty(edit, node)) {
-    result = page_copy(edit, step, &change->ref[0], &node);
+  if (!edit_is_dirty(edit, node)) {
+    result = edit_copy(edit, step, &change->ref[0], &node);
     return result ? result : value_place(edit, node, step->index, place);
   }
   return 0;
@@ -475,7 +158,7 @@ static int leaf_is_full(const struct edit *edit, const struct item *item, uint32
   const struct node *node = edit->path[0].node;
   uint32_t used =
       node_size(node) - (node->heap - node_arrays_end(PAGE_LEAF, node->prefix, node->count));
-  return is_dirty(edit, node)
+  return edit_is_dirty(edit, node)
              ? node_size(node) >= target * 3 / 4 && !node_has_room(node, item, &edit->tree->shape)
              : used >= target * 7 / 8;
 }
@@ -515,7 +198,7 @@ static int leaf_put(struct edit *edit, int exact, struct item *item, int append,
       memcpy(*place, item->value, item->value_size);
     if (result != COPSE_NONE)
       return result;
-  } else if (is_dirty(edit, step->node)) {
+  } else if (edit_is_dirty(edit, step->node)) {
     *place = node_insert(step->node, step->index, item, &edit->tree->shape);
     *change = (struct change){.old_count = 1, .new_count = 1, .ref = {step->ref}};
     if (*place)
@@ -526,7 +209,7 @@ static int leaf_put(struct edit *edit, int exact, struct item *item, int append,
   uint32_t target = append ? TREE_APPEND_TARGET : TREE_TARGET;
   if (!exact && edit->rightmost && at == step->node->count && leaf_is_full(edit, item, target))
     return leaf_begin(edit, item, target, change, place);
-  if (!exact && !is_dirty(edit, step->node)) {
+  if (!exact && !edit_is_dirty(edit, step->node)) {
     *change = (struct change){.old_count = 1, .new_count = 1};
     result = node_build_inserted(edit->pager, step->node, at, item, &edit->tree->shape, target,
                                  append ? target : 0, &change->ref[0], &holder);
@@ -573,7 +256,7 @@ static int place_find(struct edit *edit, const uint8_t *key, uint32_t size, unsi
   int append = !!(flags & TREE_APPEND);
   int exact = 0;
   if (edit->tree->root) {
-    int result = descend(edit, key, size, append);
+    int result = path_descend(edit, key, size, append);
     if (result)
       return result;
     struct step *leaf = &edit->path[0];
@@ -648,7 +331,7 @@ int tree_put(struct pager *pager, struct tree *tree, const uint8_t *key, uint32_
   else if (result == 0) {
     result = leaf_put(&edit, exact, &item, append, &change, &at);
     if (result == 0 && (change.new_count == 2 || change.ref[0] != edit.path[0].ref))
-      result = ascend(&edit, &change);
+      result = path_ascend(&edit, &change);
   }
   edit_finish(&edit, result != 0);
   if (result) {
@@ -657,7 +340,7 @@ int tree_put(struct pager *pager, struct tree *tree, const uint8_t *key, uint32_
   }
   tree->count += !exact;
   if (tree->root != root)
-    root_collapse(&edit); /* an inner node that split may have joined its neighbour */
+    path_collapse(&edit); /* an inner node that split may have joined its neighbour */
   *place = extent_data ? extent_data : at;
   tree->tail = append ? tail_find(pager, tree) : NULL;
   return 0;
@@ -679,7 +362,7 @@ int tree_delete(struct pager *pager, struct tree *tree, const uint8_t *key, uint
   int result = entry_read(step->node, node_slots(step->node), 0, step->index, &entry);
   if (result == 0)
     result = extent_gone(&edit, step->node, &entry);
-  if (result == 0 && is_dirty(&edit, step->node) && step->node->count > 4) {
+  if (result == 0 && edit_is_dirty(&edit, step->node) && step->node->count > 4) {
     node_remove(step->node, step->index, &tree->shape);
   } else if (result == 0) {
     struct items items;
@@ -694,10 +377,10 @@ int tree_delete(struct pager *pager, struct tree *tree, const uint8_t *key, uint
       int merged = COPSE_NONE;
       if (items.count &&
           items_bytes(&items, 0, items.count, 0, &tree->shape, &prefix, &kind) < TREE_TARGET / 4)
-        merged = merge_try(&edit, 0, &items, &change);
+        merged = path_join(&edit, 0, &items, &change);
       if (merged == COPSE_NONE && items.count)
         merged = edit_build(&edit, &items, 0, items.count, 0, 0, 0, &change.ref[0], &node);
-      result = merged < 0 ? merged : ascend(&edit, &change);
+      result = merged < 0 ? merged : path_ascend(&edit, &change);
     }
   }
   edit_finish(&edit, result != 0);
@@ -706,6 +389,6 @@ int tree_delete(struct pager *pager, struct tree *tree, const uint8_t *key, uint
     return result;
   }
   tree->count--;
-  root_collapse(&edit);
+  path_collapse(&edit);
   return 0;
 }
