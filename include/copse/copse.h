@@ -3,6 +3,7 @@
 #define COPSE_COPSE_H
 
 #include "batch.h"
+#include "copy.h"
 #include "cursor.h"
 #include "error.h"
 #include "follow.h"

@@ -59,7 +59,9 @@ extern "C" {
   X(TOO_MANY, -34, "too many processes or handles are attached at once")                           \
   X(SYNC_FAILED, -35, "an earlier sync failed; close the store everywhere and open it again")      \
   X(DESCRIPTOR, -36, "a descriptor of the library was closed by the program; open the store again")\
-  X(CANCELLED, -37, "the wait was cancelled from another thread")
+  X(CANCELLED, -37, "the wait was cancelled from another thread")                                  \
+  X(CHANGES, -38, "these changes do not belong to that copy; make others, or copy the store anew")  \
+  X(STREAM, -39, "the stream of changes is damaged or not complete; send it again")
 
 enum copse_result {
   COPSE_OK = 0,

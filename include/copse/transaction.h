@@ -46,15 +46,6 @@ COPSE_CHECKED int copse_snapshot_refresh(struct copse_snapshot *snapshot);
 /* Ends it. Its cursors must be closed before. */
 COPSE_API void copse_snapshot_close(struct copse_snapshot *snapshot);
 
-/* Writes what the snapshot shows to a new file, a sealed copy: one file that never changes and needs no
- * other beside it. It may lie on any file system, those of networks too, be copied like any file, and is
- * opened with COPSE_READ_ONLY (READ_ONLY otherwise). It holds the pages of the version at the places that
- * they have in the store, and holes. Programs may write meanwhile. mode: permission bits before
- * umask; 0: 0666. Errors: STORE_EXISTS, NO_STORE (no such folder), PERMISSION, READ_ONLY, NO_SPACE,
- * CORRUPT, TRUNCATED, STATE (the snapshot is oustable), IO. */
-COPSE_CHECKED int copse_snapshot_seal(struct copse_snapshot *snapshot, const char *path,
-                                      uint32_t mode);
-
 /* The version it shows; the wall-clock time of its commit (nanoseconds since 1970). */
 COPSE_API uint64_t copse_snapshot_version(const struct copse_snapshot *snapshot);
 COPSE_API uint64_t copse_snapshot_time_ns(const struct copse_snapshot *snapshot);

@@ -45,6 +45,11 @@
   X(durable_data_synced)  /* sync: data is on disk, the root slot is not */                        \
   X(durable_root_written) /* sync: the root slot is written, not synced */                         \
   X(durable_root_synced)  /* sync: the root slot is on disk */                                     \
+  X(apply_received)       /* apply: the changes are received, the copy is as it was */             \
+  X(apply_marked)         /* apply: the copy says that changes are being applied */                \
+  X(apply_pages)          /* apply: the pages are written, the root slots are not */               \
+  X(apply_header)         /* apply: all is written, the copy still says so */                      \
+  X(apply_done)           /* apply: it does no longer, the changes are still there */              \
   X(remove_begun)         /* remove: the header says so, all files are there */                    \
   X(remove_file)          /* remove: a coordination file is gone, the data file is not */          \
   X(ring_claimed)         /* batch: a ring is ours, nothing is in it */                            \

@@ -28,7 +28,10 @@
 #define FORMAT_NONCE_REMOVED                                                                       \
   UINT64_MAX /* the store's removal has begun: there is no store any more */
 
-/* Of read_compat: the file is complete and never written again; no coordination files belong to it. */
+#define FORMAT_NONCE_APPLYING                                                                      \
+  (UINT64_MAX - 1) /* sealed copies: changes are half-applied, and PATH-applying has them */
+
+/* Of read_compat: the file is complete and not written again, but to bring it up to date; no coordination files belong to it. */
 #define FORMAT_SEALED 1u
 
 struct data_header {
@@ -51,8 +54,10 @@ struct data_header {
   uint64_t sync_bytes;        /* 104 bytes of pages written between two durable roots; 0: 256 MiB */
   uint32_t sync_interval_ms;  /* 112 time between them; 0: one second */
   uint32_t zero0;
-  uint64_t sealed_units; /* 120 of a sealed copy: units of its pages, which are all in use */
-  uint8_t zero1[FORMAT_BLOCK - 128 - 4];
+  uint64_t
+      sealed_units; /* 120 of a sealed copy: units of its pages, which are all in use; 0: not counted */
+  uint64_t source_id[2]; /* 128 of a sealed copy: identity of the store that it is one of */
+  uint8_t zero1[FORMAT_BLOCK - 144 - 4];
   uint32_t crc; /* 4092 CRC-32C of all before, with a nonce of 0 */
 };
 _Static_assert(sizeof(struct data_header) == FORMAT_BLOCK, "header is one block");

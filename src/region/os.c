@@ -174,6 +174,14 @@ int os_size(int fd, const char *path, uint64_t *size) {
   return os_examine(fd, path, &identity, size);
 }
 
+int os_storage(int fd, const char *path, uint64_t *bytes) {
+  struct stat st;
+  if (fstat(fd, &st) < 0)
+    return fail(errno, "examine", path);
+  *bytes = (uint64_t)st.st_blocks * 512;
+  return 0;
+}
+
 /* --- whose a file is ------------------------------------------------------------------- */
 
 static int parent_of(const char *path, char folder[PATH_MAX]) {

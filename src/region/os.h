@@ -30,6 +30,7 @@ int os_examine(int fd, const char *path, struct os_identity *identity, uint64_t 
 /* 1 when path names the open file, 0 when it names another one or nothing. */
 int os_is_at(int fd, const char *path);
 int os_size(int fd, const char *path, uint64_t *size);
+int os_storage(int fd, const char *path, uint64_t *bytes); /* that the file takes */
 
 /* In a folder where others may put files, but not replace each other's (sticky: /tmp, /dev/shm), a
  * file may have been planted. PERMISSION when the open file at path belongs neither to the caller,

@@ -7,7 +7,6 @@
  * name: the next attacher makes them anew. */
 #include "store/log.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,17 +69,21 @@ static int contents_write(int fd, const char *path, const struct data_header *he
   return result;
 }
 
+int name_temporary(const char *path, char temporary[PATH_MAX]) {
+  uint64_t random;
+  int result = os_random(&random, sizeof random);
+  if (result == 0 &&
+      snprintf(temporary, PATH_MAX, "%s-new-%016llx", path, (unsigned long long)random) >= PATH_MAX)
+    result = error_set(COPSE_E_ARGUMENT, "the path is too long");
+  return result;
+}
+
 int store_create_file(const char *path, const struct copse_store_options *options) {
   char temporary[PATH_MAX];
-  uint64_t random;
-  int fd, memory, result = os_random(&random, sizeof random);
-  if (result)
-    return result;
-  if (snprintf(temporary, sizeof temporary, "%s-new-%016llx", path, (unsigned long long)random) >=
-      (int)sizeof temporary)
-    return error_set(COPSE_E_ARGUMENT, "the path is too long");
-  result = os_open(temporary, OS_WRITE | OS_CREATE | OS_EXCLUSIVE,
-                   options->mode ? options->mode : 0666, &fd);
+  int fd, memory, result = name_temporary(path, temporary);
+  if (result == 0)
+    result = os_open(temporary, OS_WRITE | OS_CREATE | OS_EXCLUSIVE,
+                     options->mode ? options->mode : 0666, &fd);
   if (result == COPSE_E_NO_STORE)
     return error_set(COPSE_E_NO_STORE, "cannot create %s: its directory does not exist", path);
   if (result)
@@ -204,7 +207,7 @@ static int nonce_make(uint64_t *nonce) {
   int result;
   do
     result = os_random(nonce, sizeof *nonce);
-  while (result == 0 && (*nonce == 0 || *nonce == FORMAT_NONCE_REMOVED));
+  while (result == 0 && (*nonce == 0 || *nonce >= FORMAT_NONCE_APPLYING));
   return result;
 }
 
@@ -274,8 +277,10 @@ int coordination_create(struct copse_store *store, int data_fd) {
 
 int coordination_create_sealed(struct copse_store *store, int data_fd) {
   struct root_slot slot;
-  uint64_t size;
+  uint64_t size, storage;
   int result = os_size(data_fd, store->path, &size);
+  if (result == 0)
+    result = os_storage(data_fd, store->path, &storage);
   if (result == 0)
     result = durable_read(data_fd, store->path, &slot);
   if (result == 0 && slot.root.limit > size)
@@ -287,7 +292,8 @@ int coordination_create_sealed(struct copse_store *store, int data_fd) {
     return result;
   struct books *books = (struct books *)(store->writers.rw + BOOKS_AT); /* for statistics only */
   books->segment_limit = books->words[BOOK_SEGMENT_USED] = slot.root.limit / FORMAT_SEGMENT;
-  books->words[BOOK_USED_UNITS] = store->header.sealed_units;
+  books->words[BOOK_USED_UNITS] =
+      store->header.sealed_units ? store->header.sealed_units : storage / FORMAT_UNIT;
   root_install(store, &slot, &slot.root);
   return heads_fill(store, 0);
 }

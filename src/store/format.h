@@ -80,4 +80,33 @@ struct log_record {
 };
 _Static_assert(sizeof(struct log_record) == 64, "record");
 
+/* Changes: a stream of a head, blocks with pages, and a block without, the end. A block's payload is
+ * entries, each followed by its bytes: a page, or a part of one that does not fit in a block. */
+#define FORMAT_MAGIC_CHANGES 0x0a0d4843504f4389u /* 89 "COPCH" 0d 0a */
+
+struct changes_head {
+  uint64_t magic;            /*   0 FORMAT_MAGIC_CHANGES */
+  uint32_t version;          /*   8 FORMAT_VERSION */
+  uint32_t crc;              /*  12 CRC-32C of all that follows */
+  uint64_t since;            /*  16 the version that they lead from; 0: everything */
+  struct root root;          /*  24 of the version that they lead to */
+  uint64_t zero[7];          /*  72 */
+  struct data_header header; /* 128 that a sealed copy of it has, its pages not counted */
+};
+_Static_assert(offsetof(struct changes_head, since) == 16, "offset");
+_Static_assert(offsetof(struct changes_head, header) == 128, "offset");
+_Static_assert(sizeof(struct changes_head) == 4224, "head");
+
+struct changes_block {
+  uint32_t bytes; /* of the payload, which follows; 0: the end of the stream */
+  uint32_t crc;   /* CRC-32C of the checksum of the block before (the head's), of `bytes` and of the
+                     payload's CRC-32C, four bytes each */
+};
+#define CHANGES_BLOCK_MAX (256u * 1024)
+
+struct changes_entry {
+  uint64_t offset; /* in the file; this and the size are multiples of 128 bytes */
+  uint64_t size;   /* of what follows */
+};
+
 #endif

@@ -5,6 +5,7 @@
  * last, so that a file which is not complete is not a store. Nobody coordinates anything with
  * anybody over such a file: it needs neither locks nor shared mappings that are coherent, and may
  * lie on any file system. Who opens it has coordination files of its own, without names. */
+#include "copse/copy.h"
 #include "store/store.h"
 
 #include <string.h>
@@ -39,21 +40,31 @@ static int page_copy(void *context, uint64_t ref) {
   return result;
 }
 
-static int slots_write(const struct seal *seal, const struct root *root) {
+int sealed_slots_write(int fd, const char *path, const struct root *root) {
   struct root_slot slot = {.magic = FORMAT_MAGIC_DATA, .sequence = 1, .root = *root, .clean = 1};
   slot.crc = base_crc32c(&slot, offsetof(struct root_slot, crc));
-  int result = os_pwrite(seal->fd, seal->path, &slot, sizeof slot, FORMAT_BLOCK);
-  return result ? result
-                : os_pwrite(seal->fd, seal->path, &slot, sizeof slot, UINT64_C(2) * FORMAT_BLOCK);
+  int result = os_pwrite(fd, path, &slot, sizeof slot, FORMAT_BLOCK);
+  return result ? result : os_pwrite(fd, path, &slot, sizeof slot, UINT64_C(2) * FORMAT_BLOCK);
 }
 
-static int header_write(const struct seal *seal, struct data_header header) {
-  header.read_compat |= FORMAT_SEALED;
-  header.nonce = 0;
-  header.durability = COPSE_DURABILITY_LAZY; /* its pages have checksums */
-  header.created_ns = clock_wall_ns();
+int sealed_header(const struct copse_store *store, struct data_header *header) {
+  *header = store->header;
+  if (!store_is_sealed(store))
+    memcpy(header->source_id, header->store_id, sizeof header->source_id);
+  header->read_compat |= FORMAT_SEALED;
+  header->nonce = 0;
+  header->durability = COPSE_DURABILITY_LAZY; /* its pages have checksums */
+  header->created_ns = clock_wall_ns();
+  header->sealed_units = 0;
+  int result = os_random(header->store_id, sizeof header->store_id);
+  header->crc = data_header_crc(header);
+  return result;
+}
+
+static int header_write(const struct seal *seal, const struct copse_store *store) {
+  struct data_header header;
+  int result = sealed_header(store, &header);
   header.sealed_units = seal->units;
-  int result = os_random(header.store_id, sizeof header.store_id);
   header.crc = data_header_crc(&header);
   return result ? result : os_pwrite(seal->fd, seal->path, &header, sizeof header, 0);
 }
@@ -65,11 +76,11 @@ static int contents_write(struct seal *seal, const struct copse_view *view) {
   if (result == 0)
     result = pages_walk(&seal->view, &view->root, page_copy, seal);
   if (result == 0)
-    result = slots_write(seal, &view->root);
+    result = sealed_slots_write(seal->fd, seal->path, &view->root);
   if (result == 0)
     result = os_sync(seal->fd, seal->path);
   if (result == 0)
-    result = header_write(seal, view->store->header);
+    result = header_write(seal, view->store);
   return result == 0 ? os_sync(seal->fd, seal->path) : result;
 }
 

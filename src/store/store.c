@@ -28,7 +28,14 @@ static const char *name_of(const struct copse_store *store) {
 
 /* --- the header ------------------------------------------------------------------------ */
 
-static int header_check(const struct data_header *header, const char *path) {
+int data_header_half(const char *path) {
+  return error_set(COPSE_E_STATE,
+                   "changes were being applied to %s, and that was cut short: 'copse apply %s "
+                   "/dev/null' completes it",
+                   path, path);
+}
+
+int data_header_check(const struct data_header *header, const char *path) {
   if (header->magic != FORMAT_MAGIC_DATA)
     return error_set(COPSE_E_NOT_A_STORE, "%s does not begin like a Copse store", path);
   if (header->byte_order != FORMAT_BYTE_ORDER)
@@ -38,6 +45,8 @@ static int header_check(const struct data_header *header, const char *path) {
     return error_set(COPSE_E_VERSION,
                      "%s has format %u (features %llx); this library reads up to format %u", path,
                      header->version, (unsigned long long)header->incompat, FORMAT_VERSION);
+  if (data_header_is_half(header))
+    return data_header_half(path);
   if (header->crc != data_header_crc(header))
     return error_set(COPSE_E_CORRUPT, "%s: the header is damaged; restore a copy", path);
   if (header->nonce == FORMAT_NONCE_REMOVED)
@@ -63,7 +72,7 @@ static int header_read(struct copse_store *store, int fd) {
   if (result == 0)
     result = os_pread(fd, path, &store->header, sizeof store->header, 0);
   if (result == 0)
-    result = header_check(&store->header, path);
+    result = data_header_check(&store->header, path);
   if (result == 0 && store_is_sealed(store) && !(store->flags & COPSE_READ_ONLY))
     result = error_set(COPSE_E_READ_ONLY,
                        "%s is a sealed copy, which never changes: open it "
@@ -224,6 +233,37 @@ static int attach_sealed(struct copse_store *store, int fd) {
   return result;
 }
 
+/* Without printf(), whose code would have to be brought into a new process's memory. */
+static char *path_extend(const char *path, const char *end) {
+  size_t size = strlen(path);
+  char *whole = malloc(size + strlen(end) + 1);
+  if (whole) {
+    memcpy(whole, path, size);
+    memcpy(whole + size, end, strlen(end) + 1);
+  }
+  return whole;
+}
+
+static int paths_make(struct copse_store *store, const char *path) {
+  store->path = strdup(path);
+  store->readers_path = path_extend(path, "-readers");
+  store->writers_path = path_extend(path, "-writers");
+  store->log_path = path_extend(path, "-log");
+  store->applying_path = path_extend(path, "-applying");
+  if (!store->path || !store->readers_path || !store->writers_path || !store->log_path ||
+      !store->applying_path)
+    return error_set(COPSE_E_MEMORY, "no memory for a store handle");
+  return 0;
+}
+
+static void paths_free(struct copse_store *store) {
+  free(store->path);
+  free(store->readers_path);
+  free(store->writers_path);
+  free(store->log_path);
+  free(store->applying_path);
+}
+
 static void store_release(struct copse_store *store) {
   if (store->client.live_page)
     client_detach(&store->client);
@@ -247,32 +287,8 @@ static void store_release(struct copse_store *store) {
   free(store->txn.maps);
   free(store->pins);
   free(store->announced);
-  free(store->path);
-  free(store->readers_path);
-  free(store->writers_path);
-  free(store->log_path);
+  paths_free(store);
   free(store);
-}
-
-/* Without printf(), whose code would have to be brought into a new process's memory. */
-static char *path_extend(const char *path, const char *end) {
-  size_t size = strlen(path);
-  char *whole = malloc(size + strlen(end) + 1);
-  if (whole) {
-    memcpy(whole, path, size);
-    memcpy(whole + size, end, strlen(end) + 1);
-  }
-  return whole;
-}
-
-static int paths_make(struct copse_store *store, const char *path) {
-  store->path = strdup(path);
-  store->readers_path = path_extend(path, "-readers");
-  store->writers_path = path_extend(path, "-writers");
-  store->log_path = path_extend(path, "-log");
-  if (!store->path || !store->readers_path || !store->writers_path || !store->log_path)
-    return error_set(COPSE_E_MEMORY, "no memory for a store handle");
-  return 0;
 }
 
 /* Ends a removal, or, unless only what was begun is asked for, does one. Holds ATTACH_BYTE, so that
@@ -287,7 +303,7 @@ static int remove_at(const char *path, int only_begun) {
   if (result == 0)
     result = header_read(&files, fd);
   if (result == COPSE_E_VERSION || result == COPSE_E_CORRUPT || result == COPSE_E_TRUNCATED ||
-      result == COPSE_E_NO_STORE || result == COPSE_E_READ_ONLY)
+      result == COPSE_E_NO_STORE || result == COPSE_E_READ_ONLY || result == COPSE_E_STATE)
     result = 0; /* ours, if of no use: may go */
   if (result == 0)
     result = os_lock_byte_wait(fd, path, ATTACH_BYTE, 1);
@@ -309,8 +325,9 @@ static int remove_at(const char *path, int only_begun) {
   if (result == 0 && state == 0)
     result = nonce_write(&files, fd, FORMAT_NONCE_REMOVED);
   POINT(remove_begun);
-  const char *const beside[] = {files.readers_path, files.writers_path, files.log_path};
-  for (int i = 0; i < 3 && result == 0; i++) {
+  const char *const beside[] = {files.readers_path, files.writers_path, files.log_path,
+                                files.applying_path};
+  for (int i = 0; i < 3 + store_is_sealed(&files) && result == 0; i++) {
     result = os_unlink(beside[i]);
     result = result == COPSE_E_NO_STORE ? 0 : result;
     POINT(remove_file);
@@ -322,10 +339,7 @@ static int remove_at(const char *path, int only_begun) {
     result = error_set(COPSE_E_IO, "%s can neither be removed nor be written", path);
 out:
   os_close(fd);
-  free(files.path);
-  free(files.readers_path);
-  free(files.writers_path);
-  free(files.log_path);
+  paths_free(&files);
   return result;
 }
 
@@ -367,6 +381,14 @@ static int data_open(struct copse_store *store, const char *path,
   return error_set(COPSE_E_NO_STORE, "%s keeps being removed by somebody", path);
 }
 
+/* A sealed copy: nobody is to bring it up to date while it is open. Where the file system has no locks it is
+ * for who does to know. */
+static int sealed_hold(struct copse_store *store, int fd) {
+  int held = os_lock_byte_wait(fd, store->path, PRESENCE_BYTE, 0);
+  (void)held;
+  return header_read(store, fd); /* again: it may have changed before we held the byte */
+}
+
 /* Opens the data file and holds ATTACH_BYTE. While that was waited for, the file may have been
  * removed, and another be at the path: its coordination files are not for this one to make. */
 static int data_lock(struct copse_store *store, const char *path,
@@ -379,8 +401,11 @@ static int data_lock(struct copse_store *store, const char *path,
     store->memory = 1;
     result = header_read(store, fd);
     if (result == 0 && store_is_sealed(store)) {
+      result = sealed_hold(store, fd);
       *out = fd;
-      return 0;
+      if (result)
+        os_close(fd);
+      return result;
     }
     if (path && (result == 0 || result == COPSE_E_NO_STORE)) {
       int fit = os_check_file_system(fd, path, &store->memory);

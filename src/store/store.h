@@ -4,6 +4,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -103,7 +104,7 @@ struct combine; /* combine.c */
 
 struct copse_store {
   char *path; /* NULL: anonymous */
-  char *readers_path, *writers_path, *log_path;
+  char *readers_path, *writers_path, *log_path, *applying_path;
   uint32_t flags; /* enum copse_open_flag */
   int memory;     /* on tmpfs or memfd */
   struct data_header header;
@@ -182,12 +183,22 @@ int store_fault(const struct copse_store *store, int result);
 void store_tell(struct copse_store *store);
 
 /* store.c */
+/* Whether a header makes sense; path: for messages. STATE when changes are half-applied to a sealed copy. */
+int data_header_check(const struct data_header *header, const char *path);
+static inline int data_header_is_half(const struct data_header *header) {
+  return header->magic == FORMAT_MAGIC_DATA && (header->read_compat & FORMAT_SEALED) &&
+         header->nonce == FORMAT_NONCE_APPLYING;
+}
+/* STATE: changes are half-applied to the sealed copy at path. */
+int data_header_half(const char *path);
 /* Looks at the file's size now and then; TRUNCATED when somebody shortened it. */
 int store_size_check(struct copse_store *store, const struct root *root);
 
 /* create.c: new data files and new coordination files. */
 int store_create_file(const char *path, const struct copse_store_options *options);
 int store_create_anonymous(const struct copse_store_options *options, int *fd);
+/* A name beside path, for a file that is to get that one when it is complete. */
+int name_temporary(const char *path, char temporary[PATH_MAX]);
 /* Makes an empty file beside the data file, in the place of what is there, with the permissions of an open file. */
 int store_file_make(const char *path, int like, int *fd);
 /* Writes another nonce to the header. */
@@ -247,6 +258,11 @@ void syncer_ask(struct copse_store *store);
 int checksums_write(struct copse_store *store, const struct root *root, uint64_t since);
 /* A page's, whose place in its head is left out. Never 0. */
 uint32_t page_checksum(const struct page_head *head, uint64_t size);
+
+/* seal.c: sealed copies. */
+/* The header that a copy of the store has, which is also one of a store that is a sealed copy itself. */
+int sealed_header(const struct copse_store *store, struct data_header *header);
+int sealed_slots_write(int fd, const char *path, const struct root *root);
 
 /* recover.c: books rebuilt from the pages that root reaches. */
 int books_rebuild(struct copse_store *store, const struct root *root);

@@ -10,6 +10,7 @@
 
 #include "../multi/batches.h"
 #include "store/store.h"
+#include "stream.h"
 
 static struct board *board;
 
@@ -353,6 +354,98 @@ static void remove_after(const char *path) {
   store_survives(path, &creating, board);
 }
 
+/* --- bringing a copy up to date ------------------------------------------------------------ */
+
+#define COPY_STREAMS 2
+static struct copy_board {
+  struct ledger_head heads[COPY_STREAMS + 1]; /* of the versions that the copy may hold */
+} * copies;
+
+static const char *copy_name(const char *path, const char *what) {
+  static char names[4][600];
+  static int next;
+  char *name = names[next++ % 4];
+  snprintf(name, sizeof names[0], "%s-%s", path, what);
+  return name;
+}
+static const char *stream_name(const char *path, int i) { return copy_name(path, i ? "1" : "0"); }
+
+/* A copy of the store, and streams that lead on from it one after the other. */
+static void apply_before(const char *path) {
+  found(path);
+  int result = copse_store_remove(copy_name(path, "copy"));
+  CHECK(result == 0 || result == COPSE_E_NO_STORE);
+  pid_t pid = test_fork();
+  if (pid == 0) {
+    struct ledger ledger;
+    struct copse_position at;
+    struct copse_store *store = open_at(path);
+    struct stream stream = stream_make(store, NULL);
+    ledger_open(&ledger, store, test_seed() + 9);
+    for (int i = 0; i <= COPY_STREAMS; i++) {
+      CHECK_OK(stream_apply(&stream, copy_name(path, i ? "scratch" : "copy"), &at));
+      if (i == 0)
+        CHECK_OK(stream_apply(&stream, copy_name(path, "scratch"), &at));
+      stream_free(&stream);
+      struct copse_snapshot *snapshot;
+      CHECK_OK(copse_snapshot_open(store, 0, &snapshot));
+      CHECK_OK(ledger_read(&ledger, copse_snapshot_view(snapshot), &copies->heads[i]));
+      copse_snapshot_close(snapshot);
+      for (int n = 0; i < COPY_STREAMS && n < 5; n++)
+        board_change(board, &ledger);
+      stream = stream_make(store, &at);
+      if (i < COPY_STREAMS)
+        stream_keep(&stream, stream_name(path, i));
+    }
+    CHECK_OK(copse_store_remove(copy_name(path, "scratch")));
+    ledger_close(&ledger);
+    CHECK_OK(copse_store_close(store));
+    exit(0);
+  }
+  CHECK_CHILD_OK(pid);
+}
+
+static void apply_child(const char *path) {
+  for (int i = 0; i < COPY_STREAMS; i++) {
+    struct stream stream = stream_kept(stream_name(path, i));
+    CHECK_OK(stream_apply(&stream, copy_name(path, "copy"), NULL));
+    stream_free(&stream);
+  }
+}
+
+/* Which of the versions the copy holds, wholly. */
+static int copy_state(const char *path) {
+  static const struct copse_store_options read_only = {.flags = COPSE_READ_ONLY};
+  struct copse_store *store;
+  struct ledger ledger;
+  struct copse_snapshot *snapshot;
+  struct ledger_head head;
+  CHECK_OK(copse_store_open(copy_name(path, "copy"), &read_only, &store));
+  ledger_check(store);
+  ledger_open(&ledger, store, 1);
+  CHECK_OK(copse_snapshot_open(store, 0, &snapshot));
+  CHECK_OK(ledger_read(&ledger, copse_snapshot_view(snapshot), &head));
+  copse_snapshot_close(snapshot);
+  ledger_close(&ledger);
+  CHECK_OK(copse_store_close(store));
+  for (int i = 0; i <= COPY_STREAMS; i++)
+    if (memcmp(&head, &copies->heads[i], sizeof head) == 0)
+      return i;
+  CHECK_MSG(0, "the copy holds version %llu", (unsigned long long)head.version);
+  return -1;
+}
+
+static void apply_after(const char *path) {
+  CHECK_OK(copse_copy_apply(copy_name(path, "copy"), 0, NULL, NULL, NULL));
+  for (int i = copy_state(path); i < COPY_STREAMS; i++) {
+    struct stream stream = stream_kept(stream_name(path, i));
+    CHECK_OK(stream_apply(&stream, copy_name(path, "copy"), NULL));
+    stream_free(&stream);
+    CHECK_EQ(copy_state(path), i + 1);
+  }
+  survives(path);
+}
+
 /* --- the list ---------------------------------------------------------------------------- */
 
 static const struct scenario scenarios[] = {
@@ -368,6 +461,7 @@ static const struct scenario scenarios[] = {
     /* the dead left a store that needs its coordination files */
     {"remove", false, dead_before, remove_child, remove_after},
     {"log", false, create_before, log_child, survives},
+    {"apply", false, apply_before, apply_child, apply_after},
 };
 #define SCENARIOS (sizeof scenarios / sizeof *scenarios)
 
@@ -447,6 +541,11 @@ TEST(forks) {
 }
 TEST(removing) { scenario_run(&scenarios[9]); }
 TEST(durable_commits) { scenario_run(&scenarios[10]); }
+TEST(applying) {
+  copies = mmap(NULL, sizeof *copies, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  CHECK(copies != MAP_FAILED);
+  scenario_run(&scenarios[11]);
+}
 
 /* After all of the above. */
 TEST(every_point_was_reached) {
@@ -461,5 +560,5 @@ TEST(every_point_was_reached) {
       missing++;
     }
   CHECK_EQ(missing, 0);
-  CHECK_EQ(SCENARIOS, 11);
+  CHECK_EQ(SCENARIOS, 12);
 }
