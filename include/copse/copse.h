@@ -2,12 +2,14 @@
 #ifndef COPSE_COPSE_H
 #define COPSE_COPSE_H
 
+#include "acid.h"
 #include "batch.h"
 #include "copy.h"
 #include "cursor.h"
 #include "error.h"
 #include "follow.h"
 #include "inspect.h"
+#include "key.h"
 #include "map.h"
 #include "record.h"
 #include "store.h"

@@ -61,7 +61,8 @@ extern "C" {
   X(DESCRIPTOR, -36, "a descriptor of the library was closed by the program; open the store again")\
   X(CANCELLED, -37, "the wait was cancelled from another thread")                                  \
   X(CHANGES, -38, "these changes do not belong to that copy; make others, or copy the store anew")  \
-  X(STREAM, -39, "the stream of changes is damaged or not complete; send it again")
+  X(STREAM, -39, "the stream of changes is damaged or not complete; send it again")                \
+  X(KEY_FORM, -40, "the key is not an encoded tuple; see the detail message")
 
 enum copse_result {
   COPSE_OK = 0,

@@ -3,25 +3,8 @@
  * Names come out of stores that others wrote and go to terminals, logs and source code, so
  * they are held to what an identifier looks like: well-formed UTF-8 (RFC 3629), nothing that
  * is blank, invisible or turns the direction of writing. */
+#include "base/utf8.h"
 #include "record/layout.h"
-
-/* Decodes one character of two to four bytes; returns its size, or 0 if it is malformed. */
-static size_t decode_utf8(const unsigned char *p, size_t size, uint32_t *character) {
-  static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-  size_t length = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-  if (p[0] < 0xc2 || p[0] > 0xf4 || length > size)
-    return 0;
-  uint32_t c = p[0] & (0xffu >> (length + 1));
-  for (size_t i = 1; i < length; i++) {
-    if ((p[i] & 0xc0) != 0x80)
-      return 0;
-    c = c << 6 | (p[i] & 0x3f);
-  }
-  if (c < least[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-    return 0;
-  *character = c;
-  return length;
-}
 
 static bool is_visible(uint32_t c) {
   return c > 0xa0 && c != 0xad && c != 0x61c && c != 0x1680 && c != 0x180e && c != 0x3000 &&
@@ -42,7 +25,7 @@ bool record_name_valid(const char *name, size_t size, bool dots) {
     size_t length = 1;
     uint32_t character;
     if (p[i] >= 0x80) {
-      length = decode_utf8(p + i, size - i, &character);
+      length = utf8_decode(p + i, size - i, &character);
       if (length == 0 || !is_visible(character))
         return false;
     } else if (p[i] == '.') {

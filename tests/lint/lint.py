@@ -26,6 +26,7 @@ LAYERS = {  # layer: what it may include beside itself
     "sync": ["base", "region"],
     "tree": ["base", "page"],
     "record": ["base"],
+    "key": ["base"],
     "store": ["base", "region", "page", "sync", "tree", "record"],
     "arena": ["base", "region", "page", "sync", "tree", "record", "store"],
     "dom": ["base", "region", "page", "sync", "tree", "record", "store", "arena"],
