@@ -10,12 +10,14 @@ PREFIX ?= /usr/local
 SECONDS ?= 60
 
 build:         ; scripts/build release $(BUILD)
+python:        ; scripts/python-environment $(BUILD)/python-env
 demo: build    ; examples/stream/demo.sh
 check: build   ; scripts/run-tests --tier check $(BUILD)
 test: build    ; scripts/run-tests --tier test $(BUILD)
 test-full: build ; scripts/run-tests --tier full $(BUILD)
 torture: build ; scripts/torture --seconds $(SECONDS) $(BUILD)
 asan:          ; scripts/build asan $(BUILD)-asan && scripts/run-tests --tier check $(BUILD)-asan
+asan-python:   ; scripts/build asan $(BUILD)-asan && scripts/run-tests --only python $(BUILD)-asan
 tsan:          ; scripts/build tsan $(BUILD)-tsan && scripts/run-tests --tier check --programs $(BUILD)-tsan
 sanitize:
 	scripts/build asan $(BUILD)-asan && scripts/run-tests --tier test $(BUILD)-asan
@@ -35,4 +37,4 @@ fuzz:          ; scripts/build fuzz $(BUILD)-fuzz && scripts/fuzz $(BUILD)-fuzz
 install: build ; meson configure $(BUILD) -Dprefix=$(PREFIX) && meson install -C $(BUILD) && { ldconfig 2>/dev/null || true; }
 format:        ; scripts/format
 clean:         ; rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang $(BUILD)-aarch64 $(BUILD)-valgrind $(BUILD)-fuzz $(BUILD)-bench $(BUILD)-quick
-.PHONY: build demo check test test-full torture asan tsan sanitize check-aarch64 valgrind bench bench-quick fuzz install format clean
+.PHONY: build python demo check test test-full torture asan asan-python tsan sanitize check-aarch64 valgrind bench bench-quick fuzz install format clean

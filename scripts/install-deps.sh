@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a task needs; the one list of them, each with its reason.
 #
-#   scripts/install-deps.sh [build|sanitize|aarch64|valgrind|bench|quick|format]...
+#   scripts/install-deps.sh [build|python|sanitize|aarch64|valgrind|bench|quick|format]...
 #
 # A package also counts as there when its command is on the PATH (a compiler that came from
 # elsewhere). Says nothing and does nothing when all is there.
@@ -17,6 +17,14 @@ packages() { # GROUP: lines "package command-or-- reason"
     echo "pkg-config pkg-config finds libraries; tests use it like a user of the library"
     echo "python3 python3 the test runner and the lint; an independent reader of the format"
     echo "g++ g++ compiles the public headers as C++"
+    ;;
+  python)
+    echo "python3-dev - Python's headers, for the extension"
+    echo "python3-numpy - typed records as arrays; optional when the package is used"
+    ;;
+  wheel)
+    echo "python3-pip - builds and installs the package: make python"
+    echo "python3-mesonpy - the bridge from pip to Meson"
     ;;
   sanitize)
     echo "clang clang the second compiler and its thread sanitizer"

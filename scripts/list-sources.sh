@@ -8,6 +8,8 @@
 #   tests      programs: tests/KIND/**/test_*.c, and tests/fuzz/fuzz_*.c
 #   support    tests/support/*.c
 #   examples   programs: each examples/**/*.c with a line that begins with "int main("
+#   extension  python/copse/_*.c: the Python extension
+#   python     the other files of the Python package
 #   scripts    tests that are scripts: tests/**/test_*.sh and .py
 #
 # A program is one line, "NAME MAIN.c HELPER.c...": NAME is the path below tests/ or examples/
@@ -57,12 +59,14 @@ examples)
     program "${name%.c}" "$source"
   done
   ;;
+extension) find_in python/copse -name '_*.c' ;;
+python) find_in python/copse \( -name '*.py' -o -name '*.pyi' -o -name py.typed \) ;;
 scripts) find_in tests \( -name 'test_*.sh' -o -name 'test_*.py' \) ;;
 all)
-  for kind in library headers cli support tests examples; do "$0" "$kind"; done
+  for kind in library headers cli support tests examples extension python; do "$0" "$kind"; done
   ;;
 *)
-  echo "usage: $0 library|headers|cli|tests|support|examples|scripts|all" >&2
+  echo "usage: $0 library|headers|cli|tests|support|examples|extension|python|scripts|all" >&2
   exit 2
   ;;
 esac

@@ -2,7 +2,7 @@
 """Keeps the layering, the sizes and the memory-order tags honest.
 
   layers    a file in src/X includes files of its own and of lower layers only
-  adapters  cli/, bench/ and examples/ include of the project <copse/...> only
+  adapters  cli/, python/, bench/ and examples/ include of the project <copse/...> only
   sizes     src/: files up to 600 lines (error over 800), functions up to 70 (over 120)
   atomics   none in src/tree, src/arena, src/dom
   orders    atomic accesses in src/ name their memory order
@@ -34,7 +34,7 @@ LAYERS = {  # layer: what it may include beside itself
 FILE_WARN, FILE_ERROR = 600, 800
 FUNCTION_WARN, FUNCTION_ERROR = 70, 120
 NO_ATOMICS = ("tree", "arena", "dom")
-ADAPTERS = ("cli", "bench", "examples")
+ADAPTERS = ("cli", "python", "bench", "examples")
 TAG_LINES_ABOVE = 3
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -1,0 +1,226 @@
+/* _copse.h - what the files of the extension share: objects, their lifetimes, entering and leaving.
+ *
+ * Nothing here relies on the GIL. Three rules keep objects of several threads apart:
+ *
+ *   1. Each call enters the store (store_enter) and leaves it. store.close() keeps new calls out, waits
+ *      until those inside have left, then ends all that rests on the store. An object that is freed
+ *      meanwhile waits for the end of that.
+ *   2. A view (a snapshot or a transaction) has a mutex, held while the library works with it; cursors
+ *      share that of their view. No foreign code runs while it is held: arguments are converted
+ *      before, results that the collector tracks are made afterwards.
+ *   3. An object holds references to what it rests on (cursor, view, map, store); the store knows
+ *      them in return by lists without references. One mutex guards all these lists; it is held
+ *      for some instructions only, and while the process forks.
+ *
+ * After a fork only one thread is left: the store forgets the calls of the others, and a view whose
+ * mutex one of them held says that it can no longer be used.
+ *
+ * A function that returns int gives 0, COPSE_NONE, an error of the library (then to be raised with
+ * raise_result), or RAISED: a Python exception is set already. */
+#ifndef COPSE_PYTHON_COPSE_H
+#define COPSE_PYTHON_COPSE_H
+
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000
+#include <Python.h>
+#include <structmember.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <copse/copse.h>
+
+enum { RAISED = -1000, CLOSED = -1001, LOST = -1002 };
+
+/* --- the module ---------------------------------------------------------------------- */
+
+struct state {
+  PyObject *module;               /* borrowed: the module owns this */
+  PyObject *error_type, *by_code; /* copse.Error; a dict from codes to exception types */
+  PyObject *closed_type;
+  PyObject *snapshot_type, *txn_type, *map_type, *iterator_type; /* the package's classes */
+  PyObject *empty_tuple;
+  _Atomic(void *) numpy; /* numpy's table of functions, once somebody needed it */
+};
+
+PyObject *raise_result(struct state *state, int result); /* always NULL */
+
+/* --- stores -------------------------------------------------------------------------- */
+
+struct node {
+  struct node *prev, *next;
+};
+
+struct store {
+  PyObject_HEAD
+  struct state *state;
+  PyObject *module;
+  struct copse_store *store; /* NULL: closed */
+  struct node all;           /* in the list of all stores, for forks */
+  atomic_int inside;         /* calls, and objects being freed */
+  atomic_bool closing, closed;
+  struct node users; /* struct user: views, watches, batches */
+  struct node maps;  /* struct handle */
+};
+
+/* What rests on a store and is ended by its close. */
+struct user {
+  struct node node;
+  void (*end)(struct user *user); /* with nobody inside the store */
+};
+
+int store_enter(struct store *self); /* 0 or CLOSED */
+void store_leave(struct store *self);
+/* Before an object of the store is freed: true when it is still to be ended (then store_leave), false
+ * when the store's close has ended it. Takes it off its list. */
+bool store_enter_last(struct store *self, struct node *node);
+void store_at_fork(void); /* once */
+int store_types(struct state *state, PyObject *module);
+void list_add(struct node *list, struct node *node);
+void list_remove(struct node *node);
+struct node *list_take(struct node *list); /* the newest one, or NULL */
+
+/* --- views --------------------------------------------------------------------------- */
+
+struct view {
+  PyObject_HEAD
+  struct user user;
+  struct store *store;
+  pthread_mutex_t lock;
+  atomic_uint forks;       /* fork_count when the mutex was last taken */
+  struct copse_view *view; /* NULL: ended */
+  struct copse_snapshot *snapshot;
+  struct copse_txn *txn;
+  struct node cursors;
+  bool writes; /* a transaction, also when it has ended */
+};
+
+/* Enters the store and takes the view's mutex. 0, CLOSED, LOST (a thread that a fork ended has it). */
+int view_lock(struct view *self);
+int view_enter(struct view *self); /* the same for a view that has not ended: 0, CLOSED, RAISED */
+void view_leave(struct view *self);
+/* Under the mutex, or alone: ends the view and its cursors. *version may be NULL. */
+int view_end(struct view *self, bool commit, uint64_t *version);
+/* Waits for the write lock without the GIL; signals are served. */
+int txn_begin(struct store *store, int64_t timeout_ns, struct copse_txn **txn);
+int view_types(struct state *state, PyObject *module);
+PyObject *snapshot_new(struct store *store, uint32_t flags);
+PyObject *txn_new(struct store *store, int64_t timeout_ns);
+
+/* --- codecs -------------------------------------------------------------------------- */
+
+enum codec_kind { CODEC_BYTES, CODEC_SCALAR, CODEC_ARRAY, CODEC_RECORD, CODEC_STRUCT };
+
+#define CODEC_DIMENSIONS 8
+
+struct codec {
+  enum codec_kind kind;
+  uint32_t size;    /* bytes of a value; 0: any */
+  uint32_t field;   /* SCALAR: of enum copse_field_kind */
+  PyObject *type;   /* ARRAY, RECORD: the dtype of an element */
+  PyObject *format; /* ARRAY: bytes, the buffer format that needs no conversion */
+  PyObject *encode; /* callable: value -> an object whose buffer is the record */
+  PyObject *decode; /* STRUCT: callable: bytes -> value */
+  int dimensions;
+  Py_ssize_t shape[CODEC_DIMENSIONS];
+};
+
+/* An argument as bytes: lent by the object, or small and here. Must not be moved. */
+struct argument {
+  const void *data;
+  size_t size;
+  Py_buffer buffer;
+  PyObject *owner;
+  union {
+    uint64_t u64;
+    double f64[2];
+    uint8_t bytes[16];
+  } small;
+};
+
+int codec_init(struct codec *self, PyObject *spec);
+void codec_clear(struct codec *self);
+int codec_encode(const struct codec *self, PyObject *value, struct argument *argument);
+/* data may be lent: it is copied. */
+PyObject *codec_decode(struct state *state, const struct codec *self, const void *data,
+                       size_t size);
+int key_encode(uint32_t key_kind, PyObject *key, struct argument *argument);
+PyObject *key_decode(uint32_t key_kind, const void *data, size_t size);
+int argument_bytes(PyObject *object, struct argument *argument, const char *what);
+void argument_clear(struct argument *argument);
+int64_t timeout_ns(PyObject *seconds); /* None: -1; -2: RAISED */
+
+/* --- maps ---------------------------------------------------------------------------- */
+
+/* A handle, shared by the map and its bound forms. */
+struct handle {
+  atomic_int references;
+  struct node node; /* in the store's maps */
+  struct store *store;
+  struct copse_map *map; /* NULL: the store was closed */
+  uint32_t key_kind;
+  struct codec codec;
+  PyObject *about; /* what the package keeps: (key, Spec) */
+};
+
+struct map {
+  PyObject_HEAD
+  struct handle *handle;
+  struct view *view; /* NULL: each call has a snapshot or transaction of its own */
+  PyObject *name;
+};
+
+/* What a call on a map reads or writes. */
+struct access {
+  struct store *store;
+  struct view *view;
+  struct copse_snapshot *snapshot;
+  struct copse_txn *txn;
+  struct copse_view *reads;
+};
+
+int access_read(struct map *map, struct access *access);
+int access_write(struct map *map, struct access *access);
+/* Ends it; a transaction of its own is committed when result is 0, else aborted. Returns result, or
+ * the commit's. */
+int access_end(struct access *access, int result);
+void handle_release(struct handle *handle);
+int map_types(struct state *state, PyObject *module);
+PyObject *map_bind(struct state *state, PyObject *map, struct view *view);
+
+/* --- iterators ----------------------------------------------------------------------- */
+
+struct cursor {
+  PyObject_HEAD
+  struct view *view;
+  struct handle *handle;
+  struct node node;
+  struct copse_cursor *cursor; /* NULL: ended */
+  bool reverse, keys, values;
+  bool owned; /* the view is the iterator's own */
+  bool done;
+};
+
+void cursor_end(struct node *node);
+int iterator_types(struct state *state, PyObject *module);
+PyObject *map_range(PyObject *self, PyObject *args);
+PyObject *map_iterate(PyObject *self);
+
+/* --- numpy --------------------------------------------------------------------------- */
+
+PyObject *numpy_array(struct state *state, PyObject *type, int dimensions, const Py_ssize_t *shape,
+                      void **data);
+
+/* --- helpers ------------------------------------------------------------------------- */
+
+#define OBJECT(pointer) ((PyObject *)(pointer))
+#define NAMES(names) ((char **)(uintptr_t)(names)) /* Python's interface lacks a const */
+#define CONTAINER(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
+extern atomic_uint fork_count; /* changes in a forked child */
+void free_object(void *self);  /* the end of each dealloc */
+int type_add(PyObject *module, PyType_Spec *spec);
+
+#endif

@@ -1,0 +1,176 @@
+/* _module.c - copse._copse: the module, its state, how results become exceptions. */
+#include "_copse.h"
+
+PyObject *raise_result(struct state *state, int result) {
+  if (result == RAISED)
+    return NULL;
+  if (result == CLOSED) {
+    PyErr_SetString(state->closed_type, "the store was closed; open it again");
+    return NULL;
+  }
+  PyObject *code = PyLong_FromLong(result);
+  if (!code)
+    return NULL;
+  PyObject *type = PyDict_GetItemWithError(state->by_code, code);
+  if (!type && !PyErr_Occurred())
+    type = state->error_type;
+  PyObject *error = NULL;
+  if (type)
+    error = PyObject_CallFunction(type, "Oss", code, copse_strerror(result), copse_error_detail());
+  if (error)
+    PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+  Py_XDECREF(error);
+  Py_DECREF(code);
+  return NULL;
+}
+
+/* None is as long as it takes. */
+int64_t timeout_ns(PyObject *seconds) {
+  if (!seconds || seconds == Py_None)
+    return -1;
+  double value = PyFloat_AsDouble(seconds);
+  if (value == -1.0 && PyErr_Occurred())
+    return -2;
+  if (!(value >= 0)) {
+    PyErr_SetString(PyExc_ValueError, "timeout is a number of seconds, not negative, or None");
+    return -2;
+  }
+  return value < 9e9 ? (int64_t)(value * 1e9) : -1;
+}
+
+int type_add(PyObject *module, PyType_Spec *spec) {
+  PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
+  int result = type ? PyModule_AddType(module, (PyTypeObject *)type) : -1;
+  Py_XDECREF(type);
+  return result;
+}
+
+void free_object(void *self) {
+  PyTypeObject *type = Py_TYPE((PyObject *)self);
+  freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+  release(self);
+  Py_DECREF(type);
+}
+
+static PyObject *version(PyObject *module, PyObject *unused) {
+  (void)module, (void)unused;
+  return PyUnicode_FromString(copse_version());
+}
+
+static PyObject *remove_store(PyObject *module, PyObject *path) {
+  PyObject *bytes = NULL;
+  if (!PyUnicode_FSConverter(path, &bytes))
+    return NULL;
+  const char *text = PyBytes_AsString(bytes);
+  int result;
+  Py_BEGIN_ALLOW_THREADS result = copse_store_remove(text);
+  Py_END_ALLOW_THREADS Py_DECREF(bytes);
+  if (result)
+    return raise_result(PyModule_GetState(module), result);
+  Py_RETURN_NONE;
+}
+
+/* The codes and names of all errors, from which the package makes its exceptions. */
+static PyObject *errors(void) {
+  PyObject *list = PyList_New(0);
+#define ADD(name, code, text)                                                                      \
+  if (list) {                                                                                      \
+    PyObject *item = Py_BuildValue("is", code, #name);                                             \
+    if (!item || PyList_Append(list, item))                                                        \
+      Py_CLEAR(list);                                                                              \
+    Py_XDECREF(item);                                                                              \
+  }
+  COPSE_ERRORS(ADD)
+#undef ADD
+  return list;
+}
+
+/* The package tells its classes: those that are made here, and the exceptions. */
+static PyObject *register_types(PyObject *module, PyObject *args) {
+  struct state *state = PyModule_GetState(module);
+  PyObject *error, *closed, *by_code, *snapshot, *txn, *map;
+  if (!PyArg_ParseTuple(args, "OOO!OOO", &error, &closed, &PyDict_Type, &by_code, &snapshot, &txn,
+                        &map))
+    return NULL;
+  PyObject **places[] = {&state->error_type,    &state->closed_type, &state->by_code,
+                         &state->snapshot_type, &state->txn_type,    &state->map_type};
+  PyObject *values[] = {error, closed, by_code, snapshot, txn, map};
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    PyObject *before = *places[i];
+    *places[i] = Py_NewRef(values[i]);
+    Py_XDECREF(before);
+  }
+  Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"version", version, METH_NOARGS, "version()\n--\n\nThe library's version."},
+    {"remove", remove_store, METH_O, "remove(path)\n--\n\nRemoves a store that nobody has open."},
+    {"_register", register_types, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static int execute(PyObject *module) {
+  struct state *state = PyModule_GetState(module);
+  state->module = module;
+  state->error_type = Py_NewRef(PyExc_RuntimeError);
+  state->closed_type = Py_NewRef(PyExc_ValueError);
+  PyObject *list = errors();
+  int result = list ? PyModule_AddObjectRef(module, "ERRORS", list) : -1;
+  Py_XDECREF(list);
+  state->by_code = PyDict_New();
+  state->empty_tuple = PyTuple_New(0);
+  if (result || !state->by_code || !state->empty_tuple)
+    return -1;
+  if (store_types(state, module) || view_types(state, module) || map_types(state, module) ||
+      iterator_types(state, module))
+    return -1;
+  return 0;
+}
+
+static int traverse(PyObject *module, visitproc visit, void *arg) {
+  struct state *state = PyModule_GetState(module);
+  Py_VISIT(state->error_type);
+  Py_VISIT(state->closed_type);
+  Py_VISIT(state->by_code);
+  Py_VISIT(state->snapshot_type);
+  Py_VISIT(state->txn_type);
+  Py_VISIT(state->map_type);
+  Py_VISIT(state->iterator_type);
+  return 0;
+}
+
+static int clear(PyObject *module) {
+  struct state *state = PyModule_GetState(module);
+  Py_CLEAR(state->error_type);
+  Py_CLEAR(state->closed_type);
+  Py_CLEAR(state->by_code);
+  Py_CLEAR(state->snapshot_type);
+  Py_CLEAR(state->txn_type);
+  Py_CLEAR(state->map_type);
+  Py_CLEAR(state->iterator_type);
+  Py_CLEAR(state->empty_tuple);
+  return 0;
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, execute},
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "copse._copse",
+    .m_size = sizeof(struct state),
+    .m_methods = methods,
+    .m_slots = slots,
+    .m_traverse = traverse,
+    .m_clear = clear,
+};
+
+PyMODINIT_FUNC PyInit__copse(void); /* the interpreter calls it by this name */
+PyMODINIT_FUNC PyInit__copse(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, store_at_fork);
+  return PyModuleDef_Init(&definition);
+}
