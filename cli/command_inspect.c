@@ -24,7 +24,7 @@ static void map_to_json(struct json_writer *w, const struct open_map *map) {
   struct text layout = {0};
 
   json_string(w, "name", map->info.name);
-  json_string(w, "key", map->info.key_kind == COPSE_KEY_U64 ? "u64" : "bytes");
+  json_string(w, "key", shape_key_name(&map->shape));
   json_u64(w, "value_size", map->info.value_size);
   if (map->shape.layout != NULL) {
     shape_layout_text(&map->shape, &layout);
@@ -37,7 +37,7 @@ static void map_to_json(struct json_writer *w, const struct open_map *map) {
 
 static void map_to_line(struct text *out, const struct open_map *map) {
   text_add_escaped(out, map->info.name, strlen(map->info.name));
-  text_printf(out, "\t%s\t", map->info.key_kind == COPSE_KEY_U64 ? "u64" : "bytes");
+  text_printf(out, "\t%s\t", shape_key_name(&map->shape));
   if (map->shape.layout != NULL)
     shape_layout_text(&map->shape, out);
   else if (map->info.value_size != 0)

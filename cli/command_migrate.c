@@ -129,7 +129,8 @@ static int migrate(struct migration *m, const char *name) {
                            &migrate_given.renames);
   if (status != STATUS_OK)
     return status;
-  m->shape.key_kind = m->old.info.key_kind;
+  m->shape.key_kind = old->key_kind;
+  m->shape.key_encoding = old->key_encoding;
   same = shape_equal(old, &m->shape) && migrate_given.renames.count == 0;
   if (!same && !migrate_given.dry_run)
     status = rewrite(m);

@@ -5,10 +5,6 @@
 
 /* --- loading ------------------------------------------------------------------------- */
 
-static bool text_is(const struct json_value *v, const char *text) {
-  return v->kind == JSON_STRING && v->size == strlen(text) && memcmp(v->text, text, v->size) == 0;
-}
-
 /* {"key": "u64", "value_size": 48, "layout": "..."}, each optional. */
 static bool read_definition(const struct json_value *define, struct shape *shape,
                             struct problem *p) {
@@ -18,9 +14,8 @@ static bool read_definition(const struct json_value *define, struct shape *shape
   for (const struct json_value *m = define->first; m != NULL; m = m->next) {
     uint64_t size;
     if (m->name_size == 3 && memcmp(m->name, "key", 3) == 0) {
-      if (!text_is(m, "u64") && !text_is(m, "bytes"))
-        return problem(p, "\"key\" must be \"u64\" or \"bytes\"");
-      shape->key_kind = text_is(m, "u64") ? COPSE_KEY_U64 : COPSE_KEY_BYTES;
+      if (m->kind != JSON_STRING || !shape_key_set(shape, m->text, m->size))
+        return problem(p, "\"key\" must be \"bytes\", \"u64\" or \"tuple\"");
     } else if (m->name_size == 10 && memcmp(m->name, "value_size", 10) == 0) {
       if (m->kind != JSON_NUMBER || !parse_u64(m->text, m->size, &size) || size > COPSE_RECORD_MAX)
         return problem(p, "\"value_size\" must be a number up to %d", COPSE_RECORD_MAX);
@@ -117,7 +112,7 @@ static int dump_begin(struct dump_job *job, struct open_map *map) {
   if (job->named)
     json_string(&w, "map", map->info.name);
   json_object(&w, "define");
-  json_string(&w, "key", map->info.key_kind == COPSE_KEY_U64 ? "u64" : "bytes");
+  json_string(&w, "key", shape_key_name(&map->shape));
   if (map->info.value_size != 0)
     json_u64(&w, "value_size", map->info.value_size);
   if (map->shape.layout != NULL) {

@@ -88,6 +88,10 @@ static int header_line(struct load_job *job, struct section *section, const char
   } else if (header_is(line, "copse_value_size", &value)) {
     if (parse_u64(value, strlen(value), &number) && number <= COPSE_RECORD_MAX)
       section->shape.value_size = (uint32_t)number;
+  } else if (header_is(line, "copse_key", &value)) {
+    if (!shape_key_set(&section->shape, value, strlen(value)))
+      return fail_with(STATUS_USAGE, "%s:%" PRIu64 ": copse_key=%s is not known", job->input_name,
+                       job->line, value);
   } else if (header_is(line, "copse_layout", &value) && section->shape.layout == NULL) {
     int result = copse_layout_parse(value, &section->shape.layout);
     if (result != COPSE_OK)
@@ -266,6 +270,8 @@ static int dump_begin(struct dump_job *job, struct open_map *map) {
   text_printf(&job->out, "type=btree\nmapsize=%" PRIu64 "\nmaxreaders=126\n", job->mapsize);
   if (map->info.key_kind == COPSE_KEY_U64)
     text_string(&job->out, "integerkey=1\n");
+  if (map->info.key_encoding == COPSE_KEYS_TUPLE)
+    text_string(&job->out, "copse_key=tuple\n");
   if (map->shape.layout != NULL) {
     header = job->out.size;
     text_string(&job->out, "copse_layout=");

@@ -89,8 +89,9 @@ int import_directory(struct import_job *job, const char *directory) {
     status = fail_with(STATUS_STORE, "%s: not a directory", directory);
   else
     status = loader_map(&job->loader, job->map, NULL, &map);
-  if (status == STATUS_OK && map->open.shape.key_kind != COPSE_KEY_BYTES)
-    status = fail_usage("map %s has numbers for keys; paths need bytes", job->map);
+  if (status == STATUS_OK && strcmp(shape_key_name(&map->open.shape), "bytes") != 0)
+    status = fail_usage("map %s has keys of kind %s; paths need bytes", job->map,
+                        shape_key_name(&map->open.shape));
   walk = status == STATUS_OK ? fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, by_name)
                              : NULL;
   if (status == STATUS_OK && walk == NULL)

@@ -11,6 +11,7 @@
 #include "import.h"
 #include "sqlite.h"
 #include "work.h"
+#include <copse/key.h>
 
 struct table {
   struct sqlite sqlite;
@@ -111,6 +112,30 @@ static void key_column_to_json(struct table *t, struct json_writer *w, const cha
   }
 }
 
+static bool tuple_of_columns(struct table *t, struct text *key, struct problem *p) {
+  struct copse_key_writer w;
+  const char *data;
+  size_t size;
+  int result;
+
+  copse_key_write(&w, text_room(key, COPSE_KEY_MAX), COPSE_KEY_MAX, 0);
+  for (int i = 0; i < t->key_count; i++) {
+    int type = t->sqlite.column_type(t->rows, i);
+    if (type == SQLITE_INTEGER) {
+      copse_key_put_i64(&w, t->sqlite.column_int64(t->rows, i));
+    } else if (type == SQLITE_FLOAT) {
+      copse_key_put_double(&w, t->sqlite.column_double(t->rows, i));
+    } else if (type == SQLITE_NULL) {
+      copse_key_put_null(&w);
+    } else {
+      data = column_data(t, t->rows, i, &size);
+      (type == SQLITE_TEXT ? copse_key_put_text : copse_key_put_bytes)(&w, data, size);
+    }
+  }
+  result = copse_key_finish(&w, &key->size);
+  return result == COPSE_OK || problem(p, "key: %s", copse_error_detail());
+}
+
 /* The key of the present row. */
 static bool row_key(struct table *t, const struct shape *shape, struct text *key,
                     struct problem *p) {
@@ -131,6 +156,8 @@ static bool row_key(struct table *t, const struct shape *shape, struct text *key
     text_set(key, bytes, sizeof bytes);
     return true;
   }
+  if (shape->key_encoding == COPSE_KEYS_TUPLE)
+    return tuple_of_columns(t, key, p);
   if (t->key_count != 1) {
     json_array(&w, NULL);
     for (int i = 0; i < t->key_count; i++)

@@ -43,13 +43,14 @@ const struct option range_options[] = {
     {"from", 0, "KEY", "only keys from this one on", .text = &range_given.from},
     {"to", 0, "KEY", "only keys before this one", .text = &range_given.to},
     {"to-inclusive", 0, NULL, "the key of --to is inside", .flag = &range_given.to_inclusive},
-    {"prefix", 'p', "PREFIX", "only byte keys that begin with it", .text = &range_given.prefix},
+    {"prefix", 'p', "PREFIX", "only byte keys, or tuples, that begin with it",
+     .text = &range_given.prefix},
     {0},
 };
 
 struct shape_options shape_given;
 const struct option shape_options[] = {
-    {"key", 'k', "bytes|u64", "kind of the new map's keys (default: bytes)",
+    {"key", 'k', "bytes|u64|tuple", "kind of the new map's keys (default: bytes)",
      .choice = &shape_given.key},
     {"value-size", 0, "BYTES", "each value has exactly this size (1 to 4096)",
      .bytes = &shape_given.value_size},

@@ -81,7 +81,7 @@ extern const struct option range_options[];
 
 /* What a map that is created holds. */
 struct shape_options {
-  int key; /* 0: not said, 1: bytes, 2: u64 */
+  int key; /* 0: not said, 1: bytes, 2: u64, 3: tuple */
   uint64_t value_size;
   const char *layout;
 };

@@ -132,7 +132,10 @@ void shape_free(struct shape *shape) {
 }
 
 int shape_from_options(struct shape *shape, bool *given) {
-  *shape = (struct shape){.key_kind = shape_given.key == 2 ? COPSE_KEY_U64 : COPSE_KEY_BYTES};
+  *shape = (struct shape){
+      .key_kind = shape_given.key == 2 ? COPSE_KEY_U64 : COPSE_KEY_BYTES,
+      .key_encoding = shape_given.key == 3 ? COPSE_KEYS_TUPLE : COPSE_KEYS_RAW,
+  };
   *given = shape_given.key != 0 || shape_given.value_size != 0 || shape_given.layout != NULL;
   if (shape_given.value_size != 0 && shape_given.layout != NULL)
     return fail_usage("--layout gives the size of values already: leave --value-size out");
@@ -151,13 +154,39 @@ int shape_from_options(struct shape *shape, bool *given) {
 struct copse_map_options shape_options_of(const struct shape *shape) {
   return (struct copse_map_options){
       .key_kind = shape->key_kind,
+      .key_encoding = shape->key_encoding,
       .value_size = shape->value_size,
       .layout = shape->layout,
   };
 }
 
+const char *shape_key_name(const struct shape *shape) {
+  if (shape->key_encoding == COPSE_KEYS_TUPLE)
+    return "tuple";
+  return shape->key_kind == COPSE_KEY_U64 ? "u64" : "bytes";
+}
+
+bool shape_key_set(struct shape *shape, const char *name, size_t size) {
+  static const struct shape kinds[] = {
+      {.key_kind = COPSE_KEY_BYTES},
+      {.key_kind = COPSE_KEY_U64},
+      {.key_encoding = COPSE_KEYS_TUPLE},
+  };
+
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    const char *known = shape_key_name(&kinds[i]);
+    if (strlen(known) == size && memcmp(known, name, size) == 0) {
+      shape->key_kind = kinds[i].key_kind;
+      shape->key_encoding = kinds[i].key_encoding;
+      return true;
+    }
+  }
+  return false;
+}
+
 bool shape_equal(const struct shape *a, const struct shape *b) {
-  if (a->key_kind != b->key_kind || a->value_size != b->value_size)
+  if (a->key_kind != b->key_kind || a->key_encoding != b->key_encoding ||
+      a->value_size != b->value_size)
     return false;
   if (a->layout == NULL || b->layout == NULL)
     return a->layout == b->layout;
@@ -189,6 +218,7 @@ static int complete_map(struct session *s, const char *name, struct open_map *ma
     return status;
   }
   map->shape.key_kind = map->info.key_kind;
+  map->shape.key_encoding = map->info.key_encoding;
   map->shape.value_size = map->info.value_size;
   return STATUS_OK;
 }

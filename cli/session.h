@@ -44,6 +44,7 @@ struct copse_view *session_view(const struct session *s);
 /* What a map's keys and values are like. */
 struct shape {
   uint32_t key_kind;
+  uint32_t key_encoding;
   uint32_t value_size;
   struct copse_layout *layout; /* owned; NULL: plain bytes */
 };
@@ -51,6 +52,10 @@ void shape_free(struct shape *shape);
 /* The shape that the command line asks for; *given: whether it says anything at all. */
 int shape_from_options(struct shape *shape, bool *given);
 struct copse_map_options shape_options_of(const struct shape *shape);
+/* What --key calls the kind of keys: "bytes", "u64" or "tuple". */
+const char *shape_key_name(const struct shape *shape);
+/* False if there is no such kind. */
+bool shape_key_set(struct shape *shape, const char *name, size_t size);
 bool shape_equal(const struct shape *a, const struct shape *b);
 /* The layout as text: "name { ... }"; "" without one. */
 void shape_layout_text(const struct shape *shape, struct text *out);

@@ -1,6 +1,8 @@
 /* cli/value.c - see value.h. */
 #include "value.h"
 
+#include "tuple.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -30,8 +32,12 @@ static bool is_record(const struct shape *shape, struct copse_bytes value) {
 }
 
 void key_show(struct text *out, const struct shape *shape, enum form form, struct copse_bytes key) {
+  struct json_writer w = {.out = out};
+
   if (is_u64(shape, key))
     text_printf(out, "%" PRIu64, copse_key_to_u64(key.data));
+  else if (form == FORM_TEXT && shape->key_encoding == COPSE_KEYS_TUPLE)
+    tuple_to_json(&w, NULL, key);
   else
     bytes_show(out, form, key);
 }
@@ -50,6 +56,8 @@ void key_to_json(struct json_writer *w, const char *name, const struct shape *sh
                  struct copse_bytes key) {
   if (is_u64(shape, key))
     json_u64(w, name, copse_key_to_u64(key.data));
+  else if (shape->key_encoding == COPSE_KEYS_TUPLE)
+    tuple_to_json(w, name, key);
   else
     json_bytes(w, name, key.data, key.size);
 }
@@ -98,8 +106,12 @@ static bool value_fits(const struct text *value, const struct shape *shape, stru
 
 bool key_parse(struct text *out, const struct shape *shape, enum form form, const char *text,
                size_t size, struct problem *p) {
+  static struct json_document document;
+  const struct json_value *v;
   uint64_t number;
 
+  if (form == FORM_TEXT && shape->key_encoding == COPSE_KEYS_TUPLE)
+    return json_read(&document, text, size, &v, p) && key_from_json(out, shape, v, p);
   if (shape->key_kind != COPSE_KEY_U64)
     return bytes_parse(out, form, text, size, p) && key_fits(out, p);
   if (!parse_u64(text, size, &number))
@@ -139,6 +151,8 @@ bool key_from_json(struct text *out, const struct shape *shape, const struct jso
                    struct problem *p) {
   uint64_t number;
 
+  if (shape->key_encoding == COPSE_KEYS_TUPLE)
+    return tuple_from_json(out, v, p) && key_fits(out, p);
   if (shape->key_kind != COPSE_KEY_U64)
     return bytes_from_json(out, v, p) && key_fits(out, p);
   if ((v->kind != JSON_NUMBER && v->kind != JSON_STRING) || !parse_u64(v->text, v->size, &number))
@@ -172,6 +186,21 @@ static int parse_bound(struct text *out, struct copse_bytes *bound, const char *
   return STATUS_OK;
 }
 
+/* The range of a tuple ends before the longer strings that begin like its last element. */
+static void tuple_prefix(struct key_range *r) {
+  struct copse_range tuples;
+  size_t size = r->prefix.size;
+
+  text_room(&r->prefix, 1);
+  copse_key_range(r->prefix.data, size, 1, &tuples);
+  r->range.prefix = tuples.from;
+  if (r->range.to.data == NULL ||
+      copse_key_compare(tuples.to.data, tuples.to.size, r->range.to.data, r->range.to.size) < 0) {
+    r->range.to = tuples.to;
+    r->range.to_inclusive = 0;
+  }
+}
+
 int key_range_given(struct key_range *r, const struct shape *shape) {
   int status;
 
@@ -183,6 +212,8 @@ int key_range_given(struct key_range *r, const struct shape *shape) {
     status = parse_bound(&r->to, &r->range.to, "--to", range_given.to, shape);
   if (status == STATUS_OK)
     status = parse_bound(&r->prefix, &r->range.prefix, "--prefix", range_given.prefix, shape);
+  if (status == STATUS_OK && range_given.prefix != NULL && shape->key_encoding == COPSE_KEYS_TUPLE)
+    tuple_prefix(r);
   return status;
 }
 

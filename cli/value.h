@@ -1,10 +1,10 @@
 /* cli/value.h - keys and values as they are shown and typed, by a map's shape.
  *
- *            bytes                             u64 key       typed record
- *   text     escaped (text.h)                  decimal       JSON (record.h)
- *   hex      hexadecimal digits                decimal       hexadecimal digits
- *   raw      as they are                       decimal       its bytes as they are
- *   JSON     string, or {"hex": ...}           number        object */
+ *            bytes                             u64 key       tuple key        typed record
+ *   text     escaped (text.h)                  decimal       JSON (tuple.h)   JSON (record.h)
+ *   hex      hexadecimal digits                decimal       hexadecimal      hexadecimal digits
+ *   raw      as they are                       decimal       as it is         its bytes as they are
+ *   JSON     string, or {"hex": ...}           number        array            object */
 #ifndef CLI_VALUE_H
 #define CLI_VALUE_H
 

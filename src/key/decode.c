@@ -88,10 +88,10 @@ static int read_fixed(const uint8_t *p, size_t left, unsigned code, struct copse
   size_t size = code == CODE_UUID ? 16 : code == CODE_FLOAT ? 4 : 8;
   if (size > left)
     return key_fault(element->at, "the key ends inside of %s",
-                      code == CODE_UUID      ? "a UUID"
-                      : code == CODE_INSTANT ? "an instant"
-                      : code == CODE_FLOAT   ? "a float"
-                                             : "a double");
+                     code == CODE_UUID      ? "a UUID"
+                     : code == CODE_INSTANT ? "an instant"
+                     : code == CODE_FLOAT   ? "a float"
+                                            : "a double");
   *took = size;
   if (code == CODE_UUID) {
     element->type = COPSE_ELEMENT_UUID;

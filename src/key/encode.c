@@ -154,8 +154,8 @@ void copse_key_begin_nested(struct copse_key_writer *w) {
   if (w->result)
     return;
   if (w->depth == COPSE_TUPLE_DEPTH_MAX) {
-    w->result = error_set(COPSE_E_ARGUMENT, "tuples in tuples, more than %d deep",
-                          COPSE_TUPLE_DEPTH_MAX);
+    w->result =
+        error_set(COPSE_E_ARGUMENT, "tuples in tuples, more than %d deep", COPSE_TUPLE_DEPTH_MAX);
     return;
   }
   w->depth++;

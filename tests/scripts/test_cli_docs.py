@@ -144,7 +144,7 @@ def completion_knows_commands_and_options():
     assert complete("copse load --format=m") == {"mdb"}
     assert complete("copse load --format=") == {"tsv", "jsonl", "mdb"}
     assert complete("copse load -f j") == {"jsonl"}
-    assert complete("copse create x m --key ") == {"bytes", "u64"}
+    assert complete("copse create x m --key ") == {"bytes", "u64", "tuple"}
     assert complete("copse put --timeout ") == set()
 
 

@@ -120,8 +120,14 @@ static struct copse_element random_element(struct test_random *random, uint8_t *
   struct copse_element e = {0};
   switch (test_random_below(random, 9)) {
   case 0: e.type = COPSE_ELEMENT_NULL; break;
-  case 1: e.type = COPSE_ELEMENT_BOOL; e.i64 = (int64_t)test_random_below(random, 2); break;
-  case 2: e.type = COPSE_ELEMENT_DOUBLE; e.f64 = random_double(random); break;
+  case 1:
+    e.type = COPSE_ELEMENT_BOOL;
+    e.i64 = (int64_t)test_random_below(random, 2);
+    break;
+  case 2:
+    e.type = COPSE_ELEMENT_DOUBLE;
+    e.f64 = random_double(random);
+    break;
   case 3:
     e.type = COPSE_ELEMENT_UUID;
     e.data = *memory;
@@ -332,10 +338,10 @@ static const struct {
     {"05", "byte 1: the key ends inside of a nested tuple"},
     {"0500ff", "byte 3: the key ends inside of a nested tuple"},
     {"02ff00", "byte 1: text that is not UTF-8"},
-    {"0261eda08000", "byte 2: text that is not UTF-8"},   /* a surrogate */
+    {"0261eda08000", "byte 2: text that is not UTF-8"}, /* a surrogate */
     {"026100ffc3a900ffc000", "byte 8: text that is not UTF-8"},
-    {"02c0af00", "byte 1: text that is not UTF-8"},       /* longer than needed */
-    {"02f490808000", "byte 1: text that is not UTF-8"},   /* beyond U+10FFFF */
+    {"02c0af00", "byte 1: text that is not UTF-8"},     /* longer than needed */
+    {"02f490808000", "byte 1: text that is not UTF-8"}, /* beyond U+10FFFF */
 };
 
 TEST(each_defect_has_its_sentence) {
@@ -381,10 +387,18 @@ static const struct {
   const char *key, *other;
   int extends; /* 1: other has more elements; 2: it is the same; 0: neither */
 } families[] = {
-    {"026100", "026100 14", 1},     {"026100", "026100", 2},        {"026100", "026100ff6200", 0},
-    {"026100", "026200", 0},        {"026100", "026100 00", 1},     {"026100", "026100 4080000000000000ff", 1},
-    {"", "14", 1},                  {"", "", 2},                    {"05 00", "05 00ff 00", 0},
-    {"05 1501 00", "05150100 27", 1}, {"1501", "1502", 0},          {"1501", "1501 05 00", 1},
+    {"026100", "026100 14", 1},
+    {"026100", "026100", 2},
+    {"026100", "026100ff6200", 0},
+    {"026100", "026200", 0},
+    {"026100", "026100 00", 1},
+    {"026100", "026100 4080000000000000ff", 1},
+    {"", "14", 1},
+    {"", "", 2},
+    {"05 00", "05 00ff 00", 0},
+    {"05 1501 00", "05150100 27", 1},
+    {"1501", "1502", 0},
+    {"1501", "1501 05 00", 1},
     {"05 026100 00", "05 026100 00ff 00", 0},
 };
 
@@ -404,10 +418,10 @@ static const struct {
   const char *key, *other;
   int inside;
 } strings[] = {
-    {"02 646176 00", "02 646176 00", 1},        {"02 646176 00", "02 64617665 00 1501", 1},
-    {"02 646176 00", "02 646177 00", 0},        {"02 646176 00", "01 646176 00", 0},
-    {"1501 01 ff 00", "1501 01 ffff 00", 1},    {"1501 01 ff 00", "1501 02 00", 0},
-    {"01 6100ff 00", "01 6100ff62 00", 1},      {"01 6100ff 00", "01 6100", 0},
+    {"02 646176 00", "02 646176 00", 1},     {"02 646176 00", "02 64617665 00 1501", 1},
+    {"02 646176 00", "02 646177 00", 0},     {"02 646176 00", "01 646176 00", 0},
+    {"1501 01 ff 00", "1501 01 ffff 00", 1}, {"1501 01 ff 00", "1501 02 00", 0},
+    {"01 6100ff 00", "01 6100ff62 00", 1},   {"01 6100ff 00", "01 6100", 0},
 };
 
 TEST(ranges_of_strings) {

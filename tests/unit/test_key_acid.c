@@ -4,7 +4,8 @@
 
 #define MILLI INT64_C(1000)
 /* Instants with an offset from UTC, in seconds; i64 of an END is that of the instant before. */
-#define TIME(ms, zone) INSTANT((ms) * MILLI), {.type = ZONE, .i64 = (zone)}
+#define TIME(ms, zone)                                                                             \
+  INSTANT((ms)*MILLI), { .type = ZONE, .i64 = (zone) }
 #define NEXT END
 enum { ZONE = 99 };
 
@@ -195,10 +196,25 @@ TEST(strings_of_every_length) {
 }
 
 TEST(integers_keep_their_order) {
-  static const uint64_t edges[] = {0,        1,        239,       240,           241,
-                                   2286,     2287,     2288,      67823,         67824,
-                                   0xffffff, 1u << 24, UINT32_MAX, UINT64_C(1) << 32, UINT64_C(1) << 40,
-                                   UINT64_C(1) << 48, UINT64_C(1) << 56, INT64_MAX, UINT64_MAX};
+  static const uint64_t edges[] = {0,
+                                   1,
+                                   239,
+                                   240,
+                                   241,
+                                   2286,
+                                   2287,
+                                   2288,
+                                   67823,
+                                   67824,
+                                   0xffffff,
+                                   1u << 24,
+                                   UINT32_MAX,
+                                   UINT64_C(1) << 32,
+                                   UINT64_C(1) << 40,
+                                   UINT64_C(1) << 48,
+                                   UINT64_C(1) << 56,
+                                   INT64_MAX,
+                                   UINT64_MAX};
   enum { EDGES = sizeof edges / sizeof *edges };
   uint8_t last[10] = {0};
   size_t last_size = 0;
@@ -226,10 +242,10 @@ static const struct {
     {"1501 28ffc0", "1502"},
     {"28ffc0", NULL},
     {"", NULL},
-    {"32f6e7f7f0", "32f7a09080"},    /* U+D7FF: the next one is U+E000 */
-    {"32bfc0", "32e1a080"},          /* U+007F: the next one takes two bytes */
-    {"1501 32faa3f7fbf8", "1502"},     /* U+10FFFF */
-    {"1501 28", "1502"},                /* nothing is left of an empty string */
+    {"32f6e7f7f0", "32f7a09080"},  /* U+D7FF: the next one is U+E000 */
+    {"32bfc0", "32e1a080"},        /* U+007F: the next one takes two bytes */
+    {"1501 32faa3f7fbf8", "1502"}, /* U+10FFFF */
+    {"1501 28", "1502"},           /* nothing is left of an empty string */
 };
 
 TEST(ends_of_prefixes) {

@@ -11,20 +11,32 @@
 #include "copse/acid.h"
 #include "test.h"
 
-#define NUL {.type = COPSE_ELEMENT_NULL}
-#define INT(n) {.type = COPSE_ELEMENT_INT, .i64 = (n)}
-#define UINT(n) {.type = COPSE_ELEMENT_UINT, .u64 = (n)}
+#define NUL                                                                                        \
+  { .type = COPSE_ELEMENT_NULL }
+#define INT(n)                                                                                     \
+  { .type = COPSE_ELEMENT_INT, .i64 = (n) }
+#define UINT(n)                                                                                    \
+  { .type = COPSE_ELEMENT_UINT, .u64 = (n) }
 #define BIG(s, bytes)                                                                              \
-  {.type = COPSE_ELEMENT_BIGINT, .negative = (s), .data = (bytes), .size = sizeof(bytes) - 1}
-#define BOOL(b) {.type = COPSE_ELEMENT_BOOL, .i64 = (b)}
-#define DOUBLE(d) {.type = COPSE_ELEMENT_DOUBLE, .f64 = (d)}
-#define FLOAT(d) {.type = COPSE_ELEMENT_FLOAT, .f64 = (d)}
-#define BYTES(s) {.type = COPSE_ELEMENT_BYTES, .data = (s), .size = sizeof(s) - 1}
-#define TEXT(s) {.type = COPSE_ELEMENT_TEXT, .data = (s), .size = sizeof(s) - 1}
-#define UUID(s) {.type = COPSE_ELEMENT_UUID, .data = (s), .size = 16}
-#define INSTANT(us) {.type = COPSE_ELEMENT_INSTANT, .i64 = (us)}
-#define NESTED {.type = COPSE_ELEMENT_NESTED}
-#define END {.type = COPSE_ELEMENT_END}
+  { .type = COPSE_ELEMENT_BIGINT, .negative = (s), .data = (bytes), .size = sizeof(bytes) - 1 }
+#define BOOL(b)                                                                                    \
+  { .type = COPSE_ELEMENT_BOOL, .i64 = (b) }
+#define DOUBLE(d)                                                                                  \
+  { .type = COPSE_ELEMENT_DOUBLE, .f64 = (d) }
+#define FLOAT(d)                                                                                   \
+  { .type = COPSE_ELEMENT_FLOAT, .f64 = (d) }
+#define BYTES(s)                                                                                   \
+  { .type = COPSE_ELEMENT_BYTES, .data = (s), .size = sizeof(s) - 1 }
+#define TEXT(s)                                                                                    \
+  { .type = COPSE_ELEMENT_TEXT, .data = (s), .size = sizeof(s) - 1 }
+#define UUID(s)                                                                                    \
+  { .type = COPSE_ELEMENT_UUID, .data = (s), .size = 16 }
+#define INSTANT(us)                                                                                \
+  { .type = COPSE_ELEMENT_INSTANT, .i64 = (us) }
+#define NESTED                                                                                     \
+  { .type = COPSE_ELEMENT_NESTED }
+#define END                                                                                        \
+  { .type = COPSE_ELEMENT_END }
 
 #define UUID_1234 "\x12\x34\x56\x78\x12\x34\x56\x78\x12\x34\x56\x78\x12\x34\x56\x78"
 #define TUPLE_MAX 1200

@@ -93,7 +93,7 @@ TEST(brought_up_to_date) {
     CHECK_EQ(stream.at, stream.size);
     CHECK(memcmp(&got, &now, sizeof now) == 0);
     if (round == 0)
-      CHECK_LT(stream.size, 40000); /* what changed, not what is there */
+      CHECK_LT(stream.size, 40000);              /* what changed, not what is there */
     CHECK_OK(stream_apply(&stream, copy, NULL)); /* again: nothing to do */
     same_now(store, copy);
     CHECK_EQ(access(applying(copy), F_OK), -1);

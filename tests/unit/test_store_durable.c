@@ -203,7 +203,8 @@ TEST(a_log_that_cannot_be_written) {
 
 static int log_syncs;
 
-static int no_write_that_syncs(enum os_call call, const char *path, uint64_t offset, uint64_t size) {
+static int no_write_that_syncs(enum os_call call, const char *path, uint64_t offset,
+                               uint64_t size) {
   (void)offset, (void)size;
   size_t length = strlen(path);
   log_syncs += call == OS_CALL_SYNC && length > 4 && strcmp(path + length - 4, "-log") == 0;
