@@ -27,8 +27,9 @@ struct page_view {
   const uint8_t *base;
   uint64_t limit; /* bytes */
   /* NULL, or: copies the page's bytes to memory of the view's own for this level and makes sure
-   * that the page was still protected afterwards; NULL when it was not. Of size 0: only that. */
-  const void *(*copy)(struct page_view *view, const void *page, uint64_t size, unsigned level);
+   * that the page was still protected afterwards. Of size 0: only that. Errors: OUSTED, MEMORY. */
+  int (*copy)(struct page_view *view, const void *page, uint64_t size, unsigned level,
+              const void **copied);
 };
 
 /* The page's memory and its size in bytes, or NULL when the reference is not valid. */
@@ -54,7 +55,8 @@ static inline const void *page_locate(const struct page_view *view, uint64_t ref
 
 /* 1 when a page that makes no sense is no fault: the view was ousted, and the page is in use anew. */
 static inline int page_ousted(struct page_view *view) {
-  return view->copy && !view->copy(view, view->base, 0, 0);
+  const void *copied;
+  return view->copy && view->copy(view, view->base, 0, 0, &copied) == COPSE_E_OUSTED;
 }
 
 /* Brings the beginning of a page towards the cache. A constant number of lines: reaching beyond a

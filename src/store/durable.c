@@ -193,19 +193,8 @@ int durable_wait(struct copse_store *store, uint64_t version, uint64_t deadline_
   return durable_checkpoint(store, &version);
 }
 
-static int caller_check(const struct copse_store *store) {
-  int result = fork_check();
-  if (result)
-    return result;
-  if (store->flags & COPSE_READ_ONLY)
-    return error_set(COPSE_E_READ_ONLY, "the store was opened read-only");
-  if (!store->client.live_page)
-    return error_set(COPSE_E_FORKED, "this child could not attach when it was forked");
-  return 0;
-}
-
 int copse_wait_durable(struct copse_store *store, uint64_t version, int64_t timeout_ns) {
-  int result = caller_check(store);
+  int result = write_permitted(store);
   if (result == 0 && version > root_published(store->writers.ro))
     result = error_set(COPSE_E_ARGUMENT, "version %llu is not committed yet",
                        (unsigned long long)version);
@@ -213,7 +202,7 @@ int copse_wait_durable(struct copse_store *store, uint64_t version, int64_t time
 }
 
 int copse_store_sync(struct copse_store *store, uint64_t *version) {
-  int result = caller_check(store);
+  int result = write_permitted(store);
   if (result)
     return result;
   uint64_t durable = root_published(store->writers.ro);

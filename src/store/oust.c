@@ -24,13 +24,13 @@ __attribute__((noinline)) static void words_copy(uint64_t *to, const uint64_t *f
     to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 }
 
-static const void *oust_copy(struct page_view *view, const void *page, uint64_t size,
-                             unsigned level) {
+static int oust_copy(struct page_view *view, const void *page, uint64_t size, unsigned level,
+                     const void **copied) {
   struct copse_snapshot *snapshot =
       (struct copse_snapshot *)((uint8_t *)view - offsetof(struct copse_snapshot, view.pages));
   struct oust_memory *memory = snapshot->oust;
   if (level >= OUST_LEVELS)
-    return NULL;
+    return node_corrupt(0, "has more levels than there can be");
   if (size && memory->levels[level].capacity < size) {
     uint64_t capacity = (size + 4095) & ~UINT64_C(4095);
     base_grow_lock();
@@ -38,18 +38,15 @@ static const void *oust_copy(struct page_view *view, const void *page, uint64_t 
     memory->levels[level].bytes = aligned_alloc(64, capacity);
     memory->levels[level].capacity = memory->levels[level].bytes ? capacity : 0;
     base_grow_unlock();
-    if (!memory->levels[level].bytes) {
-      error_detail_set("no memory to copy a page of an oustable snapshot");
-      return NULL;
-    }
+    if (!memory->levels[level].bytes)
+      return error_set(COPSE_E_MEMORY, "no memory to copy a page of an oustable snapshot");
   }
   words_copy((uint64_t *)memory->levels[level].bytes, page, (size + 7) / 8);
-  if (slot_ousted(readers_slot(&snapshot->view.store->readers, snapshot->slot))) {
-    error_detail_set("version %llu held too much of the store; open a new snapshot",
+  if (slot_ousted(readers_slot(&snapshot->view.store->readers, snapshot->slot)))
+    return error_set(COPSE_E_OUSTED, "version %llu held too much of the store; open a new snapshot",
                      (unsigned long long)snapshot->view.root.version);
-    return NULL;
-  }
-  return size ? memory->levels[level].bytes : page;
+  *copied = size ? memory->levels[level].bytes : page;
+  return 0;
 }
 
 int oust_attach(struct copse_snapshot *snapshot) {

@@ -388,7 +388,8 @@ void combine_free(struct copse_store *store);
 void combine_left(struct copse_store *store);
 
 /* txn.c: the writer lock and the one transaction. */
-int writer_check(struct copse_store *store); /* may this process write? READ_ONLY, FORKED */
+int write_permitted(const struct copse_store *store); /* READ_ONLY, FORKED */
+int writer_check(struct copse_store *store); /* the same, where people are to see who writes */
 int writer_take(struct copse_store *store, int64_t timeout_ns);
 int writer_try(struct copse_store *store);           /* 1: the lock is ours */
 int writer_is_self(const struct copse_store *store); /* 1: this thread has it */

@@ -17,9 +17,11 @@ static int table_open(struct page_view *pages, uint64_t ref, uint32_t level,
   uint64_t size;
   const struct table_page *page = page_locate(pages, ref, &size);
   if (page && pages->copy) {
-    page = pages->copy(pages, page, size, TREE_DEPTH_MAX + 2 + level);
-    if (!page)
-      return COPSE_E_OUSTED;
+    const void *copied;
+    int result = pages->copy(pages, page, size, TREE_DEPTH_MAX + 2 + level, &copied);
+    if (result)
+      return result;
+    page = copied;
   }
   uint64_t unit = level ? sizeof(uint64_t) : sizeof(struct map_entry);
   if (!page || page->head.kind != PAGE_TABLE || page->head.level != level ||

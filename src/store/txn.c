@@ -116,7 +116,7 @@ void writer_end(struct copse_store *store) {
   lock_release(&store->client, store->writers.rw);
 }
 
-int writer_check(struct copse_store *store) {
+int write_permitted(const struct copse_store *store) {
   int result = fork_check();
   if (result)
     return result;
@@ -124,8 +124,14 @@ int writer_check(struct copse_store *store) {
     return error_set(COPSE_E_READ_ONLY, "the store was opened read-only");
   if (!store->client.live_page)
     return error_set(COPSE_E_FORKED, "this child could not attach when it was forked");
-  store_tell(store);
   return 0;
+}
+
+int writer_check(struct copse_store *store) {
+  int result = write_permitted(store);
+  if (result == 0)
+    store_tell(store);
+  return result;
 }
 
 int writer_is_self(const struct copse_store *store) {

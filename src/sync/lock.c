@@ -353,9 +353,3 @@ void lock_release(struct client *client, uint8_t *writers) {
                                               memory_order_relaxed))
     (void)wake_first(commit);
 }
-
-int lock_held(const struct client *client, const uint8_t *writers) {
-  /* relaxed: whether it is ours only we change */
-  uint64_t word = atomic_load_explicit(&sync_commit_ro(writers)->lock, memory_order_relaxed);
-  return LOCK_OWNER(word) == client->index + 1;
-}

@@ -22,8 +22,6 @@ int lock_acquire(struct client *client, uint8_t *writers, int64_t timeout_ns,
 /* 1 when the lock was free and is ours now; no system call. A dead owner is not found. */
 int lock_try(struct client *client, uint8_t *writers);
 void lock_release(struct client *client, uint8_t *writers);
-/* 1 if this client's word holds the lock. */
-int lock_held(const struct client *client, const uint8_t *writers);
 
 #ifdef COPSE_TESTS
 extern int64_t lock_sleep_ns; /* a waiter's first sleep: a test that makes it long hangs if a

@@ -91,9 +91,12 @@ int extent_open(struct page_view *view, const struct extent_place *place,
   if (!extent || size < sizeof *extent || place->size > size - sizeof *extent)
     return page_ousted(view) ? COPSE_E_OUSTED : node_corrupt(place->ref, "points to no value");
   if (view->copy) {
-    extent = view->copy(view, extent, sizeof *extent + place->size, TREE_DEPTH_MAX + 1);
-    if (!extent)
-      return COPSE_E_OUSTED;
+    const void *copied;
+    int result =
+        view->copy(view, extent, sizeof *extent + place->size, TREE_DEPTH_MAX + 1, &copied);
+    if (result)
+      return result;
+    extent = copied;
   }
   if (extent->head.kind != PAGE_EXTENT || extent->value_size != place->size)
     return node_corrupt(place->ref, "leads to a damaged value");

@@ -95,9 +95,12 @@ static inline int node_open(struct page_view *view, uint64_t ref, int level,
   if (__builtin_expect(!node || size > PAGE_NODE_MAX, 0))
     return page_ousted(view) ? COPSE_E_OUSTED : node_corrupt(ref, "points to no node");
   if (__builtin_expect(view->copy != NULL, 0)) {
-    node = view->copy(view, node, size, level < 0 ? TREE_DEPTH_MAX : (unsigned)level);
-    if (!node)
-      return COPSE_E_OUSTED;
+    const void *copied;
+    int result =
+        view->copy(view, node, size, level < 0 ? TREE_DEPTH_MAX : (unsigned)level, &copied);
+    if (result)
+      return result;
+    node = copied;
   }
   uint32_t inner = node->head.level > 0;
   uint32_t kind =

@@ -523,7 +523,7 @@ static bool says_so(enum fault_kind kind, int result) {
     return result == COPSE_E_IO || result == COPSE_E_NO_SPACE || result == COPSE_E_ADDRESS_SPACE ||
            result == COPSE_E_SYNC_FAILED;
   case FAULT_MEMORY:
-  case FAULT_MEMORIES: return result == COPSE_E_MEMORY || result == COPSE_E_OUSTED;
+  case FAULT_MEMORIES: return result == COPSE_E_MEMORY;
   case FAULT_SHORT_FAILED:
     return result == COPSE_E_NO_SPACE || result == COPSE_E_TRUNCATED ||
            result == COPSE_E_COORDINATION; /* what is said of half a coordination file */

@@ -213,11 +213,16 @@ static pid_t actor_start(struct run *run) {
   return pid;
 }
 
-/* Kills and replaces actors until the history is full. */
+/* Kills and replaces actors until the history is full. Something must have been done since the last
+ * death: where starting takes longer than living, the end would not come. */
 static void actors_kill(struct run *run, pid_t *pids) {
+  uint64_t awaited = 0;
   while (atomic_load(&run->history->used) < run->history->size) {
     struct timespec time = {0, (long)test_random_below(&run->random, 1000000)};
     nanosleep(&time, NULL);
+    if (atomic_load(&run->history->used) < awaited)
+      continue;
+    awaited = atomic_load(&run->history->used) + test_random_below(&run->random, 10);
     pid_t *pid = &pids[test_random_below(&run->random, ACTORS)];
     int status;
     CHECK_SYS(kill(*pid, SIGKILL));
@@ -256,7 +261,7 @@ static uint64_t last_look(struct run *run) {
 static uint64_t history_make(struct run *run, uint32_t events, bool kills) {
   pid_t pids[ACTORS];
   struct actor actor;
-  alarm(100u * (unsigned)test_scale());
+  test_watchdog();
   run->options.flags |= COPSE_CREATE;
   /* The thread may follow commits of its own process through one of another in between, whose order
    * the sanitizer does not see. */

@@ -78,7 +78,7 @@ static void take_lock(void *argument) {
   struct client *client = &clients[weave_self()];
   struct lock_result result;
   WEAVE_CHECK(lock_acquire(client, writers, -1, &result) == 0, "the lock was refused");
-  WEAVE_CHECK(lock_held(client, writers), "a holder does not hold the lock");
+  lock_must_be_held();
   lock_release(client, writers);
 }
 

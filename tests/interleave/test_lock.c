@@ -19,7 +19,7 @@ static void hold_once(void *argument) {
   WEAVE_CHECK(found % 2 == 0 || !os_model_lives((uint32_t)(found / 2)),
               "the lock was taken over from a living holder");
   weave_cell_write(&work, 2 * client->index + 1);
-  WEAVE_CHECK(lock_held(client, writers), "a holder does not hold the lock");
+  lock_must_be_held();
   weave_cell_write(&work, 0);
   lock_release(client, writers);
 }

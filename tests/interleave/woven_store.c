@@ -34,6 +34,12 @@ static void files_map(void) {
   writers = readers.rw + readers.reserved;
 }
 
+void lock_must_be_held(void) {
+  uint64_t word = atomic_load_explicit(&sync_commit_ro(writers)->lock, memory_order_relaxed);
+  WEAVE_CHECK(LOCK_OWNER(word) == clients[weave_self()].index + 1,
+              "a holder does not hold the lock");
+}
+
 void version_publish(uint64_t version, uint64_t page) {
   struct root root = {.version = version,
                       .table = page,

@@ -16,6 +16,9 @@ extern struct client clients[WEAVE_ACTORS];
 /* For begin(): an empty store at version 1, the first n actors attached. */
 void store_begin(int n);
 
+/* The client of the actor that runs must have the lock. */
+void lock_must_be_held(void);
+
 /* Publishes a version whose root is a page; every word of its record is derived from the version. */
 void version_publish(uint64_t version, uint64_t page);
 /* Announces in a slot, for scenarios that nothing keeps from it; faulty when the root is torn. */

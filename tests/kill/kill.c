@@ -12,11 +12,6 @@ struct board *board_new(void) {
   return p;
 }
 
-void watchdog(void) {
-  const char *limit = getenv("COPSE_TEST_TIMEOUT"); /* the runner's, which an emulator may need */
-  alarm(limit ? (unsigned)atoi(limit) : 100u * (unsigned)test_scale());
-}
-
 static struct board *counted_on;
 static enum point fatal_point;
 static uint64_t fatal_nth;

@@ -25,9 +25,6 @@ struct board {
 
 struct board *board_new(void);
 
-/* Ends the test program by SIGALRM when something hangs: generous, so that only a hang does. */
-void watchdog(void);
-
 /* In a child: count the points reached, or die the nth time that one is reached. */
 void points_count(struct board *board);
 void points_die(enum point point, uint64_t nth);

@@ -55,7 +55,7 @@ TEST(who_leaves_and_who_applies) {
   struct run run = {
       .path = test_shm_path("batches"), .tally = tally_new(), .random = {test_seed()}};
   uint64_t kills = 250 * (uint64_t)test_scale();
-  watchdog();
+  test_watchdog();
   for (int i = 0; i < ACTORS; i++)
     actor_start(&run, i);
   for (; run.kills < kills && run.spawned < BATCH_WRITERS_MAX; run.kills++) {

@@ -53,7 +53,7 @@ static void actors_run(const char *path, bool removes, int deaths) {
   void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   CHECK(p != MAP_FAILED);
   counts = p;
-  watchdog();
+  test_watchdog();
   for (int i = 0; i < ACTORS; i++)
     if ((pids[i] = test_fork()) == 0)
       come_and_go(path, test_seed() + (uint64_t)i, removes);

@@ -500,7 +500,7 @@ static void scenario_run(const struct scenario *scenario) {
   uint64_t count[POINT_COUNT], kills = 0;
   struct test_random random = {test_seed()};
   remove_random.state = test_seed();
-  watchdog();
+  test_watchdog();
   board = board_new();
   const char *path =
       scenario->disk ? test_disk_path(scenario->name) : test_shm_path(scenario->name);

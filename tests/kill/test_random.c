@@ -116,7 +116,7 @@ static void look(struct run *run) {
 }
 
 static void kill_for(struct run *run, const enum role *roles, unsigned count, uint64_t kills) {
-  watchdog();
+  test_watchdog();
   run->board = board_new();
   run->random.state = test_seed();
   run->options.flags |= COPSE_CREATE;

@@ -79,7 +79,7 @@ static void writer_run(const char *path, uint32_t durability, uint64_t seed, int
 
 TEST(the_last_synced_state_is_there) {
   const char *path = test_disk_path("lazy");
-  watchdog();
+  test_watchdog();
   for (int round = 0; round < 12 * test_scale(); round++) {
     board = board_new();
     writer_run(path, COPSE_DURABILITY_LAZY, test_seed() + (uint64_t)round, 1 + round % 4,
@@ -101,7 +101,7 @@ TEST(every_acknowledged_commit_is_there) {
                                       POINT_durable_data_synced, POINT_durable_root_written,
                                       POINT_durable_root_synced, POINT_commit_published};
   const int count = sizeof points / sizeof *points;
-  watchdog();
+  test_watchdog();
   for (int round = 0; round < count * test_scale(); round++) {
     char name[32];
     snprintf(name, sizeof name, "sync%d", round);
@@ -136,7 +136,7 @@ TEST(every_acknowledged_commit_is_there) {
 TEST(a_sync_that_was_cut_leaves_one_of_two_states) {
   static const enum point points[] = {POINT_durable_data_synced, POINT_durable_root_written,
                                       POINT_durable_root_synced};
-  watchdog();
+  test_watchdog();
   for (int round = 0; round < 6 * test_scale(); round++) {
     char name[32];
     snprintf(name, sizeof name, "cut%d", round);

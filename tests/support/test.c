@@ -47,6 +47,11 @@ double test_seconds(double check_seconds) {
 
 uint64_t test_seed(void) { return options.seed; }
 
+void test_watchdog(void) {
+  const char *limit = getenv("COPSE_TEST_TIMEOUT");
+  alarm(limit ? (unsigned)atoi(limit) : 100u * (unsigned)options.scale);
+}
+
 pid_t test_fork(void) {
   fflush(NULL);
   pid_t parent = getpid();

@@ -117,6 +117,10 @@ double test_seconds(double check_seconds);
 /* The seed of the run: --seed, COPSE_TEST_SEED or the time. */
 uint64_t test_seed(void);
 
+/* Ends the program by SIGALRM when something hangs, unless alarm(0) comes first: after the time that
+ * the runner gives a program (COPSE_TEST_TIMEOUT), so that slowness is no hang. */
+void test_watchdog(void);
+
 /* fork() whose child dies with its parent. A child that returns from the test's body exits
  * with 0. */
 pid_t test_fork(void);

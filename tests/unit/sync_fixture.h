@@ -44,6 +44,11 @@ __attribute__((unused)) static void fixture_publish(struct fixture *f, uint64_t 
   root_publish(f->writers.rw, version);
 }
 
+/* Whether the client has the writer lock. */
+__attribute__((unused)) static int lock_held(const struct client *client, const uint8_t *writers) {
+  return LOCK_OWNER(sync_commit_ro(writers)->lock) == client->index + 1;
+}
+
 /* New files with version 1 published. */
 __attribute__((unused)) static void fixture_create(struct fixture *f) {
   int fd;
