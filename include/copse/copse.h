@@ -10,6 +10,7 @@
 #include "follow.h"
 #include "inspect.h"
 #include "key.h"
+#include "lease.h"
 #include "map.h"
 #include "record.h"
 #include "store.h"

@@ -62,7 +62,8 @@ extern "C" {
   X(CANCELLED, -37, "the wait was cancelled from another thread")                                  \
   X(CHANGES, -38, "these changes do not belong to that copy; make others, or copy the store anew")  \
   X(STREAM, -39, "the stream of changes is damaged or not complete; send it again")                \
-  X(KEY_FORM, -40, "the key is not an encoded tuple; see the detail message")
+  X(KEY_FORM, -40, "the key is not an encoded tuple; see the detail message")                    \
+  X(LEASE, -41, "leases of this process hold too much or too long; release some, or copy")
 
 enum copse_result {
   COPSE_OK = 0,

@@ -26,6 +26,11 @@ struct copse_stat {
   uint32_t durability;       /* of enum copse_durability */
   uint32_t processes;        /* attached now */
   uint32_t snapshots;        /* open now, in all processes */
+  uint64_t leases;           /* held now, in all processes */
+  uint64_t lease_bytes;      /* that they name */
+  uint64_t lease_age_ns;     /* of the oldest */
+  uint64_t lease_held_bytes; /* part of pinned_bytes: freed pages that only leases keep from reuse */
+  uint64_t lease_copies;     /* leases that attached processes made copies of, because of bounds or room */
   uint32_t writer_pid;       /* holder of the write lock, 0 if none; in its own PID namespace */
   uint64_t writer_held_ns;   /* for how long */
   /* since the coordination files were created: */
@@ -74,6 +79,9 @@ struct copse_reader {
   uint64_t lag;           /* commits since that version */
   uint64_t age_ns;        /* since that snapshot was opened or refreshed */
   uint64_t held_bytes;    /* freed pages that wait for that version */
+  uint64_t leases;        /* held by that process: see lease.h */
+  uint64_t lease_bytes;   /* that they name */
+  uint64_t lease_age_ns;  /* of the oldest */
   uint32_t writing;       /* 1: holds the write lock */
   uint32_t alive;         /* 0: dead, about to be cleaned up after */
 };

@@ -14,6 +14,8 @@
   X(slot_taken)           /* snapshot: the slot has an owner, announces nothing */                 \
   X(slot_pending)         /* snapshot: announced "from v on", exact version not yet known */       \
   X(slot_exact)           /* snapshot: announced */                                                \
+  X(lease_chunk_taken)    /* lease: the chunk has an owner, its words are the former one's */      \
+  X(lease_put)            /* lease: the word is there, or gone, the chunk does not say so */       \
   X(lock_taken)           /* writer: the lock word is ours, nothing else done */                   \
   X(lock_takeover_proved) /* writer: the owner's byte is held, the lock word still his */          \
   X(lock_takeover_done)   /* writer: the word is ours, the dead owner not yet cleaned up */        \

@@ -83,6 +83,7 @@ void pager_rollback(struct pager *pager) {
   books_undo_to(pager, 0);
   pager->logged = 0;
   pager->deferred = 0;
+  pager->leases_looked = 0;
   pager->freed.count = 0;
   loose_forget(pager);
 }
@@ -122,6 +123,7 @@ void pager_rollback_to(struct pager *pager, const struct pager_mark *mark) {
   books_undo_to(pager, mark->undo_count);
   pager->freed.count = mark->freed_count;
   pager->deferred = mark->deferred;
+  pager->leases_looked = 0;
   loose_forget(pager);
   pager->epoch++;
   pager->logged = 0;

@@ -56,6 +56,7 @@ _Static_assert(sizeof(struct extent_head) == 64, "values of extents are aligned 
 
 #define PAGE_CLASSES 40u     /* 24 for all pages, 16 for inner nodes of up to 2 KiB */
 #define PAGE_CLASS_INNER 24u /* the first of those */
+#define PAGE_POISON 0xdb     /* what free pages are filled with where COPSE_POISON asks for it */
 #define PAGE_RUN 63u
 #define PAGE_UNIT_MASK ((UINT64_C(1) << 48) - 1)
 #define PAGE_NODE_MAX 16384u /* bytes in the largest node */
@@ -111,11 +112,16 @@ enum area { AREA_SEGMENTS, AREA_CHUNKS, AREA_UNDO, AREA_RINGS, AREAS };
 
 /* Freed pages that one old version keeps from reuse. */
 struct bucket {
-  uint64_t tag;   /* that version; meaningful while top is not 0 */
+  uint64_t tag;   /* that version, or a tag below; meaningful while top is not 0 */
   uint64_t top;   /* chunk index + 1 of a list of chunks, 0: empty */
   uint64_t pos;   /* entries in the top chunk */
   uint64_t units; /* of all pages in it */
 };
+
+/* Pages that leases keep have a bucket as well, and when some lease has ended, a second one for those
+ * that are to be looked at again. */
+#define BUCKET_LEASED UINT64_MAX
+#define BUCKET_LOOKED (UINT64_MAX - 1)
 
 struct books {
   uint64_t undo_version;    /*   0 version that the log's transaction would commit */

@@ -9,10 +9,11 @@
  *         \-> rollback
  *
  * A page freed by version d and born in b may be reused when no announced version lies in
- * [b, d). The oldest such versions are an argument here: no reader is known to this layer. */
+ * [b, d), and nobody has leased it. Both are arguments here: no reader is known to this layer. */
 #ifndef PAGE_PAGER_H
 #define PAGE_PAGER_H
 
+#include "page/leased.h"
 #include "page/page.h"
 #include "region/region.h"
 
@@ -54,15 +55,18 @@ struct pager {
   void *context; /* of both; both may be NULL */
 
   /* this transaction */
-  uint64_t version;      /* that it would commit */
-  uint32_t epoch;        /* rises with each savepoint */
-  uint64_t taken_units;  /* of the pages that it took */
-  int failure;           /* what went wrong in a drop: the commit fails with it */
-  uint64_t deferred;     /* entries at the end of the pending queue that it put there by itself */
-  int impatient;         /* 1: what is held up in the pending queue is parked at once */
-  int tight;             /* 1: the file could not grow when it was last asked to */
-  uint64_t logged;       /* book words already in the undo log since the last savepoint */
-  struct ref_list freed; /* pages of older versions, or of this one before a savepoint */
+  uint64_t version;       /* that it would commit */
+  uint32_t epoch;         /* rises with each savepoint */
+  uint64_t taken_units;   /* of the pages that it took */
+  int failure;            /* what went wrong in a drop: the commit fails with it */
+  uint64_t deferred;      /* entries at the end of the pending queue that it put there by itself */
+  int impatient;          /* 1: what is held up in the pending queue is parked at once */
+  int tight;              /* 1: the file could not grow when it was last asked to */
+  uint64_t leases_looked; /* one more than struct leased's `ended` when all that they keep was last
+                             begun to be looked at again; 0: not known */
+  int poison;             /* tests: pages are filled with a pattern as soon as they are reusable */
+  uint64_t logged;        /* book words already in the undo log since the last savepoint */
+  struct ref_list freed;  /* pages of older versions, or of this one before a savepoint */
   struct ref_list loose[PAGE_CLASSES]; /* its own pages that it dropped: free for itself */
 };
 
@@ -131,15 +135,17 @@ static inline void *pager_page(const struct pager *pager, uint64_t ref) {
 typedef int pager_children(struct page_view *view, uint64_t ref,
                            int (*visit)(void *context, uint64_t ref, int subtree), void *context);
 
-/* Moves freed pages that no pin holds back to the free ones, looking at no more than about
- * `budget` of them. pins are sorted by version. Errors: NO_SPACE (for lists), CORRUPT, MEMORY. */
+/* Moves freed pages that no pin and no lease holds back to the free ones, looking at no more than about
+ * `budget` of them. pins are sorted by version; leased NULL: nothing is. Errors: NO_SPACE (for lists), CORRUPT, MEMORY. */
 int pager_reclaim(struct pager *pager, const struct pager_pin *pins, size_t count,
-                  pager_children *children, size_t budget);
-/* What would come back of the parked pages if only the pins in `firm`, some of `pins`, were left: how
- * many bytes, and the oldest version that keeps any of them. COPSE_NONE: nothing. */
+                  const struct leased *leased, pager_children *children, size_t budget);
+/* What would come back of the parked pages if only the pins in `firm`, some of `pins`, and the leases were
+ * left: how many bytes, and the oldest version that keeps any of them. COPSE_NONE: nothing. */
 int pager_yield(struct pager *pager, const struct pager_pin *pins, size_t count,
-                const struct pager_pin *firm, size_t firm_count, uint64_t *bytes, uint64_t *oldest);
-/* How many freed pages wait in the pending queue, and whether any are parked or condemned. */
+                const struct pager_pin *firm, size_t firm_count, const struct leased *leased,
+                uint64_t *bytes, uint64_t *oldest);
+/* How many freed pages wait in the pending queue, and whether any are parked (for versions, not for
+ * leases) or condemned. */
 uint64_t pager_pending(const struct pager *pager);
 int pager_has_parked(const struct pager *pager);
 int pager_has_condemned(const struct pager *pager);
@@ -149,6 +155,8 @@ uint64_t pager_pending_bytes(const struct pager *pager);
 uint64_t pager_waiting_bytes(const struct pager *pager);
 /* Bytes kept from reuse whose oldest holder is this version. */
 uint64_t pager_held_bytes(const struct books *books, uint64_t version);
+/* Bytes that only leases keep from reuse. */
+uint64_t pager_leased_bytes(const struct books *books);
 
 /* Calls visit for every page that the books list as not in use, with its size: the page itself
  * may have been written over. Kinds: free or pending (freed and waiting, ref may carry

@@ -1,6 +1,7 @@
 /* page/reclaim.c - when a freed page may be reused.
  *
- * Owns: a page freed by d and born in b is released only when no pin lies in [b, d).
+ * Owns: a page freed by d and born in b is released only when no pin lies in [b, d), and no lease
+ * names it.
  *
  * Happy path: the pending queue is first in, first out; its entries are released in order onto
  * the hot stacks. An entry that a pin holds stops the queue while the queue is short (the
@@ -11,6 +12,10 @@
  * There are more held versions than buckets at times. Then the bucket of another version that
  * holds the page will do, and where none has one, the entry joins the crowd, a queue that goes
  * round: each reclaiming looks at some of its entries.
+ *
+ * A page that no version holds but a lease does waits in a bucket of its own, however long the
+ * lease lasts: it is only looked at again when some lease has ended. Then the bucket is retagged, and
+ * each reclaiming takes some pages out of it, which are free now, or go to a new bucket.
  *
  * A subtree (of a dropped map, of a deleted range) is condemned: each transaction takes a
  * little of it apart, into pages that go to the pending queue, each with its own birth and the
@@ -25,12 +30,14 @@ struct reclaim {
   struct pager *pager;
   const struct pager_pin *pins;
   size_t count;
+  const struct leased *leased;
   uint64_t open_from; /* everything from this version on is pinned; UINT64_MAX: nothing */
 };
 
-static struct reclaim reclaim_make(struct pager *pager, const struct pager_pin *pins,
-                                   size_t count) {
-  struct reclaim reclaim = {pager, pins, count, UINT64_MAX};
+static struct reclaim reclaim_make(struct pager *pager, const struct pager_pin *pins, size_t count,
+                                   const struct leased *leased) {
+  static const struct leased none;
+  struct reclaim reclaim = {pager, pins, count, leased ? leased : &none, UINT64_MAX};
   for (size_t i = 0; i < count; i++)
     if (pins[i].open_ended && pins[i].version < reclaim.open_from)
       reclaim.open_from = pins[i].version;
@@ -54,6 +61,10 @@ static uint64_t holder_find(const struct reclaim *reclaim, uint64_t birth, uint6
 
 static int is_pinned(const struct reclaim *reclaim, uint64_t version) {
   return holder_find(reclaim, version, version + 1) == version;
+}
+
+static int is_leased(const struct reclaim *reclaim, const struct listed *listed) {
+  return leased_has(reclaim->leased, page_ref_offset(listed->ref), listed->units);
 }
 
 /* The bucket of a page's oldest holder, an empty one for it, or that of another version which
@@ -101,14 +112,26 @@ static int crowd_join(struct pager *pager, const struct listed *listed) {
 static int entry_settle(const struct reclaim *reclaim, const struct listed *listed, int patient) {
   struct pager *pager = reclaim->pager;
   uint64_t holder = holder_find(reclaim, listed->birth, listed->freed);
-  if (holder == UINT64_MAX)
-    return release_page(pager, listed->ref, listed->units);
-  if (patient || holder == reclaim->open_from)
+  if (holder == UINT64_MAX) {
+    if (!is_leased(reclaim, listed))
+      return release_page(pager, listed->ref, listed->units);
+    holder = BUCKET_LEASED;
+  } else if (patient || holder == reclaim->open_from) {
     return COPSE_NONE;
+  }
   struct bucket *bucket = bucket_find(reclaim, holder, listed->freed);
   if (!bucket)
     return crowd_join(pager, listed);
   return bucket_park(pager, bucket, bucket->top ? bucket->tag : holder, listed);
+}
+
+static struct bucket *bucket_tagged(const struct pager *pager, uint64_t tag) {
+  for (unsigned i = 0; i < BUCKETS; i++) {
+    struct bucket *bucket = &pager->books->buckets[i];
+    if (bucket->top && bucket->tag == tag)
+      return bucket;
+  }
+  return NULL;
 }
 
 static int queue_head(const struct pager *pager, unsigned queue, struct listed *listed) {
@@ -169,7 +192,7 @@ static int buckets_work(const struct reclaim *reclaim, size_t *budget) {
   struct pager *pager = reclaim->pager;
   for (unsigned i = 0; i < BUCKETS && *budget; i++) {
     struct bucket *bucket = &pager->books->buckets[i];
-    if (bucket->top == 0 || is_pinned(reclaim, bucket->tag))
+    if (bucket->top == 0 || bucket->tag >= BUCKET_LOOKED || is_pinned(reclaim, bucket->tag))
       continue;
     /* Emptied, it may become the bucket of the next version that holds what was in it. */
     while (*budget && bucket->top && !is_pinned(reclaim, bucket->tag)) {
@@ -191,6 +214,44 @@ static int buckets_work(const struct reclaim *reclaim, size_t *budget) {
         break;
       --*budget;
     }
+  }
+  return 0;
+}
+
+/* A bucket whose pages are to be looked at again, or NULL. */
+static struct bucket *looked_find(const struct reclaim *reclaim) {
+  struct pager *pager = reclaim->pager;
+  struct bucket *bucket = bucket_tagged(pager, BUCKET_LOOKED);
+  if (bucket || pager->leases_looked == reclaim->leased->ended + 1)
+    return bucket;
+  bucket = bucket_tagged(pager, BUCKET_LEASED);
+  if (bucket && books_undo_room(pager, 1))
+    return NULL;
+  pager->leases_looked = reclaim->leased->ended + 1;
+  if (bucket)
+    books_set(pager, &bucket->tag, BUCKET_LOOKED);
+  return bucket;
+}
+
+static int leased_work(const struct reclaim *reclaim, struct bucket *bucket, size_t *budget) {
+  struct pager *pager = reclaim->pager;
+  /* Emptied, it may become the bucket of those that stay. */
+  while (bucket && *budget && bucket->top && bucket->tag == BUCKET_LOOKED) {
+    struct listed listed;
+    int result = stack_pop(pager, &bucket->top, &bucket->pos, &listed);
+    if (result == 0)
+      result = books_undo_room(pager, 8);
+    if (result)
+      return result;
+    books_set(pager, &bucket->units, bucket->units - listed.units);
+    books_add_word(pager, BOOK_PARKED_UNITS, 0 - listed.units);
+    result = entry_settle(reclaim, &listed, 0);
+    int stays = result == COPSE_NONE; /* everything is held, for a moment */
+    if (stays)
+      result = bucket_park(pager, bucket, BUCKET_LOOKED, &listed);
+    if (result || stays)
+      return result;
+    --*budget;
   }
   return 0;
 }
@@ -272,17 +333,22 @@ static int condemned_work(struct pager *pager, pager_children *children, size_t 
 }
 
 int pager_reclaim(struct pager *pager, const struct pager_pin *pins, size_t count,
-                  pager_children *children, size_t budget) {
-  struct reclaim reclaim = reclaim_make(pager, pins, count);
+                  const struct leased *leased, pager_children *children, size_t budget) {
+  struct reclaim reclaim = reclaim_make(pager, pins, count, leased);
   uint64_t undo_count = pager->books->undo_count, deferred = pager->deferred;
   /* A part of its own for the crowd, no more: it is never done with. */
   size_t crowd = books_word(pager, BOOK_CROWD + QUEUE_COUNT);
   size_t for_crowd = crowd < budget / 4 ? crowd : budget / 4;
   pager->logged = 0; /* so that what follows can be undone by itself */
-  budget -= for_crowd;
+  struct bucket *looked = looked_find(&reclaim);
+  size_t for_leased = looked ? budget / 4 : 0;
+  budget -= for_crowd + for_leased;
   int result = queue_work(&reclaim, &budget);
   if (result == 0)
     result = buckets_work(&reclaim, &budget);
+  budget += for_leased;
+  if (result == 0)
+    result = leased_work(&reclaim, looked, &budget);
   if (result == 0)
     result = condemned_work(pager, children, &budget);
   budget += for_crowd;
@@ -291,6 +357,7 @@ int pager_reclaim(struct pager *pager, const struct pager_pin *pins, size_t coun
   if (result) { /* half of a move is in the books, and the transaction may yet be committed */
     books_undo_to(pager, undo_count);
     pager->deferred = deferred;
+    pager->leases_looked = 0;
     pager->logged = 0;
   }
   return result;
@@ -303,7 +370,8 @@ struct yield {
 
 static int yield_add(void *context, const struct listed *listed) {
   struct yield *yield = context;
-  if (holder_find(&yield->firm, listed->birth, listed->freed) != UINT64_MAX)
+  if (holder_find(&yield->firm, listed->birth, listed->freed) != UINT64_MAX ||
+      is_leased(&yield->firm, listed))
     return 0;
   uint64_t holder = holder_find(&yield->all, listed->birth, listed->freed);
   yield->units += listed->units;
@@ -313,10 +381,10 @@ static int yield_add(void *context, const struct listed *listed) {
 }
 
 int pager_yield(struct pager *pager, const struct pager_pin *pins, size_t count,
-                const struct pager_pin *firm, size_t firm_count, uint64_t *bytes,
-                uint64_t *oldest) {
-  struct yield yield = {.all = reclaim_make(pager, pins, count),
-                        .firm = reclaim_make(pager, firm, firm_count),
+                const struct pager_pin *firm, size_t firm_count, const struct leased *leased,
+                uint64_t *bytes, uint64_t *oldest) {
+  struct yield yield = {.all = reclaim_make(pager, pins, count, leased),
+                        .firm = reclaim_make(pager, firm, firm_count, leased),
                         .oldest = UINT64_MAX};
   int result = parked_each(pager, yield_add, &yield);
   if (result)
@@ -333,7 +401,7 @@ int pager_has_condemned(const struct pager *pager) {
 }
 
 int pager_has_parked(const struct pager *pager) {
-  return pager_has_condemned(pager) || books_word(pager, BOOK_PARKED_UNITS) != 0;
+  return pager_has_condemned(pager) || pager_parked_bytes(pager) > pager_leased_bytes(pager->books);
 }
 
 uint64_t pager_parked_bytes(const struct pager *pager) {
@@ -353,4 +421,8 @@ uint64_t pager_held_bytes(const struct books *books, uint64_t version) {
     if (books->buckets[i].top && books->buckets[i].tag == version)
       return books->buckets[i].units * FORMAT_UNIT;
   return 0;
+}
+
+uint64_t pager_leased_bytes(const struct books *books) {
+  return pager_held_bytes(books, BUCKET_LEASED) + pager_held_bytes(books, BUCKET_LOOKED);
 }

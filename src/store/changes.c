@@ -18,7 +18,7 @@
 struct sender {
   struct page_view view;
   uint64_t since; /* pages born until then are in the copy */
-  uint64_t left;  /* pages that the store has room for: a damaged one may refer to some many times */
+  uint64_t left; /* pages that the store has room for: a damaged one may refer to some many times */
   int (*write)(void *context, const void *data, size_t size);
   void *context;
   uint32_t chain; /* checksum of the block before */
@@ -78,8 +78,7 @@ static int page_send(void *context, uint64_t ref) {
   uint32_t sum = page_checksum(head, size);
   for (uint64_t done = 0, piece = 0; done < size; done += piece) {
     uint8_t *to;
-    int result =
-        entry_begin(sender, page_ref_offset(ref) + done, size - done, &to, &piece);
+    int result = entry_begin(sender, page_ref_offset(ref) + done, size - done, &to, &piece);
     if (result)
       return result;
     memcpy(to, (const uint8_t *)head + done, piece);
@@ -124,11 +123,12 @@ int position_check(const struct copse_position *has, const struct copse_position
   if (memcmp(has->store_id, wanted->store_id, sizeof has->store_id) != 0)
     return error_set(COPSE_E_CHANGES, "they are of two different stores");
   if (has->timeline != wanted->timeline)
-    return error_set(COPSE_E_CHANGES,
-                     "the store was recovered in between: version %llu is of timeline %llx, version "
-                     "%llu of %llx",
-                     (unsigned long long)has->version, (unsigned long long)has->timeline,
-                     (unsigned long long)wanted->version, (unsigned long long)wanted->timeline);
+    return error_set(
+        COPSE_E_CHANGES,
+        "the store was recovered in between: version %llu is of timeline %llx, version "
+        "%llu of %llx",
+        (unsigned long long)has->version, (unsigned long long)has->timeline,
+        (unsigned long long)wanted->version, (unsigned long long)wanted->timeline);
   return 0;
 }
 

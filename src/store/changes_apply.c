@@ -22,17 +22,19 @@
 
 #include "base/points.h"
 
-#define APPLY_BYTE (UINT64_C(1) << 41) /* held by who applies: those of store.c's ATTACH_BYTE and ... */
-#define IN_USE_BYTE (APPLY_BYTE + 1)   /* ... PRESENCE_BYTE, which who has the copy open holds shared */
+#define APPLY_BYTE                                                                                 \
+  (UINT64_C(1) << 41) /* held by who applies: those of store.c's ATTACH_BYTE and ... */
+#define IN_USE_BYTE                                                                                \
+  (APPLY_BYTE + 1) /* ... PRESENCE_BYTE, which who has the copy open holds shared */
 
 struct receiver {
   ptrdiff_t (*read)(void *context, void *data, size_t size);
   void *context;
   struct changes_head head;
-  uint32_t chain;  /* checksum of the block before */
-  uint64_t units;  /* of all pages */
-  uint8_t *block;  /* its payload */
-  uint32_t bytes;  /* of it */
+  uint32_t chain; /* checksum of the block before */
+  uint64_t units; /* of all pages */
+  uint8_t *block; /* its payload */
+  uint32_t bytes; /* of it */
 };
 
 /* --- receiving ------------------------------------------------------------------------- */
@@ -173,7 +175,8 @@ static int copy_make(struct receiver *receiver, const char *path, uint32_t mode)
   struct target target = {.path = temporary};
   int result = name_temporary(path, temporary);
   if (result == 0)
-    result = os_open(temporary, OS_WRITE | OS_CREATE | OS_EXCLUSIVE, mode ? mode : 0666, &target.fd);
+    result =
+        os_open(temporary, OS_WRITE | OS_CREATE | OS_EXCLUSIVE, mode ? mode : 0666, &target.fd);
   if (result)
     return result;
   result = contents_apply(receiver, &target, 0);
@@ -236,8 +239,8 @@ static int journal_make(struct receiver *receiver, struct journal *journal, int 
 }
 
 static int mark_write(const struct target *copy, uint64_t nonce) {
-  int result = os_pwrite(copy->fd, copy->path, &nonce, sizeof nonce,
-                         offsetof(struct data_header, nonce));
+  int result =
+      os_pwrite(copy->fd, copy->path, &nonce, sizeof nonce, offsetof(struct data_header, nonce));
   return result ? result : os_sync(copy->fd, copy->path);
 }
 
@@ -247,8 +250,10 @@ static int journal_apply(struct target *copy, struct journal *journal, uint8_t *
   struct receiver receiver = {.read = journal_read, .context = journal, .block = block};
   int result = os_open(journal->path, OS_NOFOLLOW, 0, &journal->fd);
   if (result == COPSE_E_NO_STORE)
-    return error_set(COPSE_E_CORRUPT, "changes were being applied to %s, and %s is missing: put it "
-                     "back, or copy the store anew", copy->path, journal->path);
+    return error_set(COPSE_E_CORRUPT,
+                     "changes were being applied to %s, and %s is missing: put it "
+                     "back, or copy the store anew",
+                     copy->path, journal->path);
   if (result)
     return result;
   journal->at = 0;
@@ -263,8 +268,10 @@ static int journal_apply(struct target *copy, struct journal *journal, uint8_t *
   POINT(apply_done);
   if (result)
     return result == COPSE_E_STREAM || result == COPSE_E_TRUNCATED
-               ? error_set(COPSE_E_CORRUPT, "%s, from which %s is to be completed, is damaged; copy "
-                           "the store anew", journal->path, copy->path)
+               ? error_set(COPSE_E_CORRUPT,
+                           "%s, from which %s is to be completed, is damaged; copy "
+                           "the store anew",
+                           journal->path, copy->path)
                : result;
   position_set(&receiver.head.header, &receiver.head.root, position);
   result = os_unlink(journal->path);
@@ -373,8 +380,8 @@ static int copy_apply(struct target *copy, struct receiver *receiver,
     return error_set(COPSE_E_ARGUMENT, "the path is too long");
   int result = os_lock_byte(copy->fd, copy->path, APPLY_BYTE, 1, &alone);
   if (result == 0 && !alone)
-    result = error_set(COPSE_E_STATE, "changes are being applied to %s by another process",
-                       copy->path);
+    result =
+        error_set(COPSE_E_STATE, "changes are being applied to %s by another process", copy->path);
   if (result == 0)
     result = copy_examine(copy, position);
   int half = result == COPSE_NONE;

@@ -40,12 +40,15 @@ static void before_fork(void) {
   pthread_mutex_lock(&list_mutex);
   for (struct copse_store *store = stores; store; store = store->next)
     pthread_mutex_lock(&store->mutex);
+  for (struct copse_store *store = stores; store; store = store->next)
+    pthread_mutex_lock(&store->leases.mutex);
   client_fork_lock();
   for (struct copse_store *store = stores; store; store = store->next) {
     client_passage_prepare(&store->readers, store->writers.ro, &store->passage);
     if (store->passage.fd >= 0 && store->flags & COPSE_READ_ONLY)
       client_set_read_only(&store->passage.client);
     snapshots_duplicate(store);
+    leases_duplicate(store);
   }
   base_grow_lock();
 }
@@ -53,8 +56,10 @@ static void before_fork(void) {
 static void after_unlock(void) {
   base_grow_unlock();
   client_fork_unlock();
-  for (struct copse_store *store = stores; store; store = store->next)
+  for (struct copse_store *store = stores; store; store = store->next) {
+    pthread_mutex_unlock(&store->leases.mutex);
     pthread_mutex_unlock(&store->mutex);
+  }
   pthread_mutex_unlock(&list_mutex);
 }
 
@@ -89,7 +94,9 @@ static void store_adopt(struct copse_store *store) {
     store->txn.forked = 1;
     view_open_set(&store->txn.view, 0);
   }
+  leases_adopt(store);
   pager_adopt(&store->pager);
+  pins_forget(store);
   /* relaxed: this process has one thread now */
   atomic_store_explicit(&store->writer_thread, 0, memory_order_relaxed);
 }

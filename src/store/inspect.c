@@ -15,6 +15,7 @@ static void books_stat(const struct copse_store *store, struct copse_stat *stat)
   stat->high_water_bytes = words[BOOK_SEGMENT_USED] * FORMAT_SEGMENT;
   stat->pending_bytes = words[BOOK_PENDING_UNITS] * FORMAT_UNIT;
   stat->pinned_bytes = words[BOOK_PARKED_UNITS] * FORMAT_UNIT;
+  stat->lease_held_bytes = pager_leased_bytes(books);
   stat->used_bytes = words[BOOK_USED_UNITS] * FORMAT_UNIT + FORMAT_FIRST_PAGE;
   stat->free_bytes =
       stat->high_water_bytes > stat->used_bytes ? stat->high_water_bytes - stat->used_bytes : 0;
@@ -53,6 +54,22 @@ static void words_stat(const struct copse_store *store, struct copse_stat *stat)
                               : READ(words->durable[0]);
 }
 
+/* How old a lease is that was taken at a time of the coarse clock; 0: there is none. */
+static uint64_t lease_age(const struct reader_client *entry) {
+  uint64_t since = READ(entry->lease_since_ns), now = clock_coarse_ns();
+  return since && now > since ? now - since : 0;
+}
+
+/* What an attached process has leased. */
+static void leases_add(const struct reader_client *entry, struct copse_stat *stat) {
+  uint64_t age = lease_age(entry);
+  stat->leases += READ(entry->lease_count);
+  stat->lease_bytes += READ(entry->lease_bytes);
+  stat->lease_copies += READ(entry->lease_copies);
+  if (age > stat->lease_age_ns)
+    stat->lease_age_ns = age;
+}
+
 /* Whom the lock word names; 0: nobody. */
 static uint32_t lock_owner(const struct copse_store *store) {
   return LOCK_OWNER(READ(store_words_ro(store)->lock));
@@ -82,8 +99,13 @@ int copse_stat(struct copse_store *store, struct copse_stat *out) {
     result = readers_slot_count(&store->readers, &slots);
   for (uint32_t i = 0; result == 0 && i < slots; i++)
     stat.snapshots += SLOT_KIND(READ(readers_slot(&store->readers, i)->word)) != SLOT_IDLE;
-  for (uint32_t i = 0; result == 0 && i < clients; i++)
-    stat.processes += READ(readers_client(&store->readers, i)->state) == CLIENT_USED;
+  for (uint32_t i = 0; result == 0 && i < clients; i++) {
+    const struct reader_client *entry = readers_client(&store->readers, i);
+    if (READ(entry->state) != CLIENT_USED)
+      continue;
+    stat.processes++;
+    leases_add(entry, &stat);
+  }
   if (result == 0)
     result = root_stat(store, &stat);
   if (result)
@@ -150,7 +172,11 @@ int copse_readers(struct copse_store *store,
     const struct reader_client *entry = readers_client(&store->readers, i);
     if (READ(entry->state) != CLIENT_USED)
       continue;
-    struct copse_reader reader = {.pid = entry->pid, .pid_namespace = READ(entry->pid_namespace)};
+    struct copse_reader reader = {.pid = entry->pid,
+                                  .pid_namespace = READ(entry->pid_namespace),
+                                  .leases = READ(entry->lease_count),
+                                  .lease_bytes = READ(entry->lease_bytes),
+                                  .lease_age_ns = lease_age(entry)};
     memcpy(reader.command, entry->command, sizeof reader.command);
     reader.command[sizeof reader.command - 1] = 0;
     reader.alive = (uint32_t)client_alive(store, i);

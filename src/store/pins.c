@@ -1,6 +1,6 @@
 /* store/pins.c - what holds freed pages back, and what to do about it.
  *
- * Gathers the announced versions for the pager, looks for dead readers when they hold pages, and
+ * Gathers the announced versions and the leases for the pager, looks for dead readers when they hold pages, and
  * applies the store's policy for slow ones when the file would grow. */
 #include "store/store.h"
 
@@ -16,6 +16,12 @@
 #define URGENT_BUDGET 1048576u /* when the write would fail otherwise */
 #define PROBE_NS 20000000u     /* how often dead readers are looked for at most */
 
+static int lease_note(void *context, uint64_t before, uint64_t after) {
+  struct copse_store *store = context;
+  return leased_change(&store->leased, before, after);
+}
+
+/* What holds pages back now: announced versions, and then leases. */
 static int pins_gather(struct copse_store *store, size_t *count) {
   int result = slots_announced(&store->readers, store->writers.rw, &store->announced,
                                &store->announced_capacity, count);
@@ -26,7 +32,15 @@ static int pins_gather(struct copse_store *store, size_t *count) {
     return error_set(COPSE_E_MEMORY, "no memory for %zu announced versions", *count);
   for (size_t i = 0; i < *count; i++)
     store->pins[i] = (struct pager_pin){store->announced[i].version, !!store->announced[i].pending};
-  return 0;
+  /* After the slots: a lease is entered while its snapshot is announced. */
+  result = leases_look(&store->readers, &store->leases_seen, lease_note, store);
+  store->leased.all = result == COPSE_NONE;
+  return result == COPSE_NONE ? 0 : result;
+}
+
+void pins_forget(struct copse_store *store) {
+  leases_forget(&store->leases_seen);
+  leased_clear(&store->leased);
 }
 
 /* Frees the slots of readers that died, if pages wait and it was not done a moment ago. */
@@ -47,14 +61,14 @@ int pins_reclaim(struct copse_store *store, size_t budget) {
   uint64_t before = pager_pending(pager);
   int result = pins_gather(store, &count);
   if (result == 0)
-    result = pager_reclaim(pager, store->pins, count, tree_children, budget);
+    result = pager_reclaim(pager, store->pins, count, &store->leased, tree_children, budget);
   uint64_t after = pager_pending(pager);
   /* Parked pages do not hold the queue up, but a dead reader must not keep them for ever. */
   int held = (after && after == before) || pager_parked_bytes(pager);
   if (result == 0 && held && dead_reap(store)) {
     result = pins_gather(store, &count);
     if (result == 0)
-      result = pager_reclaim(pager, store->pins, count, tree_children, budget);
+      result = pager_reclaim(pager, store->pins, count, &store->leased, tree_children, budget);
     after = pager_pending(pager);
   }
   /* What is held up is not looked at again before as much has come on top. While parked or condemned
@@ -93,6 +107,7 @@ int pins_reclaim_hook(void *context, int urgent) {
   if (urgent)
     return pins_reclaim(store, URGENT_BUDGET);
   if (pending < store->reclaim_at && !pager_has_parked(&store->pager) &&
+      !pager_leased_bytes(store->pager.books) &&
       pager_pending_bytes(&store->pager) < store->reclaim_bytes_at)
     return 0;
   return pins_reclaim(store, GROW_BUDGET);
@@ -115,7 +130,8 @@ static int holder_oust(struct copse_store *store, uint64_t bound) {
   for (size_t i = 0; i < count; i++)
     if (!(store->announced[i].word & SLOT_OUSTABLE) || store->announced[i].pending)
       firm[firm_count++] = store->pins[i];
-  if (pager_yield(&store->pager, store->pins, count, firm, firm_count, &bytes, &version) ||
+  if (pager_yield(&store->pager, store->pins, count, firm, firm_count, &store->leased, &bytes,
+                  &version) ||
       pager_parked_bytes(&store->pager) > bound + bytes)
     return 0;
   /* One that changed since it was listed is left alone: it holds something else by now. */
@@ -155,8 +171,9 @@ int pins_may_grow(void *context) {
   if (result || held <= bound)
     return result;
   refusal_count(store);
-  return error_set(COPSE_E_PINNED,
-                   "snapshots keep %llu bytes from reuse, more than slow_reader_bytes (%llu); "
-                   "'copse readers' names them",
-                   (unsigned long long)held, (unsigned long long)bound);
+  return error_set(
+      COPSE_E_PINNED,
+      "snapshots and leases keep %llu bytes from reuse, more than slow_reader_bytes (%llu); "
+      "'copse readers' names them",
+      (unsigned long long)held, (unsigned long long)bound);
 }

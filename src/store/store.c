@@ -281,6 +281,9 @@ static void store_release(struct copse_store *store) {
     oust_free(s);
     free(s);
   }
+  leases_end(store);
+  leases_free(&store->leases_seen);
+  leased_free(&store->leased);
   pthread_mutex_destroy(&store->mutex);
   pthread_mutex_destroy(&store->syncer.mutex);
   pthread_cond_destroy(&store->syncer.wake);
@@ -460,6 +463,7 @@ int copse_store_open(const char *path, const struct copse_store_options *options
     return error_set(COPSE_E_MEMORY, "no memory for a store handle");
   store->flags = options->flags;
   pthread_mutex_init(&store->mutex, NULL);
+  leases_init(store);
   syncer_init(store);
   leaver_init(store);
   if (path)
@@ -473,6 +477,8 @@ int copse_store_open(const char *path, const struct copse_store_options *options
   if (result)
     goto fail;
   store->pager.prefault_bytes = options->prefault_bytes;
+  const char *poison = getenv("COPSE_POISON");
+  store->pager.poison = poison && strcmp(poison, "0") != 0;
   store->client.long_hold_ns = options->long_hold_ns ? options->long_hold_ns : LONG_HOLD_NS;
   if (options->flags & COPSE_SIGBUS_GUARD) {
     result = guard_install();
@@ -494,8 +500,9 @@ fail:
 
 /* --- closing and removing -------------------------------------------------------------- */
 
-/* Detaches, holding ATTACH_BYTE by a description of its own: the store's may be a child's too. */
-static int leave(struct copse_store *store) {
+/* Detaches, holding ATTACH_BYTE by a description of its own: the store's may be a child's too. With
+ * leases it stays attached, as one that only reads. */
+static int leave(struct copse_store *store, int stays) {
   int fd, result = region_fresh_descriptor(&store->data, &fd);
   if (result == 0) {
     result = os_lock_byte_wait(fd, name_of(store), ATTACH_BYTE, 1);
@@ -505,7 +512,10 @@ static int leave(struct copse_store *store) {
       if (result == 0)
         result = durable_close(store);
     }
-    client_detach(&store->client);
+    if (stays)
+      client_set_read_only(&store->client);
+    else
+      client_detach(&store->client);
     os_close(fd);
   }
   return result;
@@ -528,14 +538,27 @@ int copse_store_close(struct copse_store *store) {
   if (!(store->flags & COPSE_READ_ONLY) && store->client.live_page)
     result = leaver_close(store);
   syncer_stop(store);
-  guard_remove(store);
-  fork_unregister(store);
+  int stays = leases_leave(store);
+  if (!stays)
+    fork_unregister(store);
   if (store->path && !(store->flags & COPSE_READ_ONLY) && store->client.live_page) {
-    int left_files = leave(store);
+    int left_files = leave(store, stays);
     result = left_files ? left_files : result;
   }
+  store->flags |= COPSE_READ_ONLY;
+  if (stays && leases_stay(store))
+    return result;
+  if (stays)
+    fork_unregister(store);
+  guard_remove(store);
   store_release(store);
   return result;
+}
+
+void store_end(struct copse_store *store) {
+  fork_unregister(store);
+  guard_remove(store);
+  store_release(store);
 }
 
 /* --- small things ---------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "copse/copse.h"
 #include "page/pager.h"
 #include "store/format.h"
+#include "store/lease.h"
 #include "sync/client.h"
 #include "sync/lock.h"
 #include "sync/ring.h"
@@ -128,10 +129,13 @@ struct copse_store {
   size_t pin_capacity;
   struct announced *announced;
   size_t announced_capacity;
-  uint64_t reclaim_at;       /* pending pages from which on reclaiming is worth a look */
-  uint64_t reclaim_bytes_at; /* or bytes in them */
-  uint64_t probed_ns;        /* when dead readers were last looked for */
+  struct lease_seen leases_seen; /* what others have leased, as it was last seen, ... */
+  struct leased leased;          /* and as the pager needs it */
+  uint64_t reclaim_at;           /* pending pages from which on reclaiming is worth a look */
+  uint64_t reclaim_bytes_at;     /* or bytes in them */
+  uint64_t probed_ns;            /* when dead readers were last looked for */
 
+  struct leases leases;
   struct syncer syncer;
   struct group *group; /* durability sync; NULL in other stores and when opened read-only */
   struct leaver leaver;
@@ -191,6 +195,8 @@ static inline int data_header_is_half(const struct data_header *header) {
 }
 /* STATE: changes are half-applied to the sealed copy at path. */
 int data_header_half(const char *path);
+/* The end of a store that is closed, and stayed for its leases. */
+void store_end(struct copse_store *store);
 /* Looks at the file's size now and then; TRUNCATED when somebody shortened it. */
 int store_size_check(struct copse_store *store, const struct root *root);
 
@@ -432,6 +438,8 @@ int pins_reclaim(struct copse_store *store, size_t budget);
 int pins_reclaim_first(struct copse_store *store);
 int pins_reclaim_hook(void *context, int urgent);
 int pins_may_grow(void *context);
+/* In a forked child: what it knows of leases may be half changed. */
+void pins_forget(struct copse_store *store);
 
 /* oust.c: snapshots whose pages are copied out. */
 int oust_attach(struct copse_snapshot *snapshot);

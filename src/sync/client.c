@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/points.h"
+#include "sync/leases.h"
 
 #define TABLE_PAGE 4096u
 #define CLIENTS_PER_PAGE (TABLE_PAGE / (uint32_t)sizeof(struct reader_client))
@@ -106,6 +107,8 @@ static int entry_used(struct region *readers, uint32_t index) {
 static int clean(struct region *readers, uint32_t index) {
   POINT(reap_byte_held);
   int code = free_slots(readers, index);
+  if (!code)
+    code = lease_chunks_free(readers, index);
   if (code)
     return code;
   POINT(reap_slots_cleared);
@@ -208,6 +211,10 @@ static void fill_entry(struct region *readers, struct client *client) {
   atomic_store_explicit(&entry->generation, client->generation,
                         memory_order_relaxed); /* relaxed: likewise */
   describe_entry(entry);
+  /* relaxed: for people */
+  atomic_store_explicit(&entry->lease_count, 0, memory_order_relaxed);
+  atomic_store_explicit(&entry->lease_bytes, 0, memory_order_relaxed);  /* relaxed: likewise */
+  atomic_store_explicit(&entry->lease_copies, 0, memory_order_relaxed); /* relaxed: likewise */
   /* relaxed: who counts writers keeps others from attaching meanwhile */
   atomic_store_explicit(&entry->read_only, 0, memory_order_relaxed);
   /* pairs: client-entry */
@@ -255,7 +262,8 @@ int client_attach(struct region *readers, const uint8_t *writers, struct client 
 void client_detach(struct client *client) {
   if (!client->live_page)
     return;
-  if (free_slots(client->readers, client->index) == 0) {
+  if (free_slots(client->readers, client->index) == 0 &&
+      lease_chunks_free(client->readers, client->index) == 0) {
     POINT(client_leaving);
     free_entry(client->readers, client->index);
   }

@@ -4,8 +4,11 @@
  *   offset      size            what
  *        0      4096            struct readers_header
  *     4096      128 x 16384     struct reader_client, by client index
+ *  2101248      16 x 65536      struct lease_head, by chunk of leases
+ *  3149824      4096 x 255      chunks of leases: the first of them
  *  4194304      64 x 4194304    struct reader_slot, by slot index
- * Storage is allocated from the front as indexes come into use; the rest is a hole.
+ *  272629760    4096 x 65281    the other chunks of leases
+ * Storage is allocated from each table's front as indexes come into use; the rest is a hole.
  * Locked bytes (open file description locks): CLIENT_BYTE + client index, held by the
  * process while its mapping lives.
  *
@@ -46,7 +49,8 @@ struct readers_header {
    * attachers. Storage of the file reaches at least that far. tag: table-grow */
   _Atomic uint32_t client_count;
   _Atomic uint32_t slot_count;
-  uint32_t zero3[14];
+  _Atomic uint32_t lease_count; /* chunks of leases */
+  uint32_t zero3[13];
 };
 _Static_assert(offsetof(struct readers_header, waiting) == 64, "own line");
 _Static_assert(offsetof(struct readers_header, client_count) == 128, "own line");
@@ -64,9 +68,15 @@ struct reader_client {
   _Atomic uint64_t pid_namespace; /* inode of /proc/self/ns/pid; 0: not told yet. For people */
   uint64_t attached_ns;           /* CLOCK_MONOTONIC */
   char command[16];
-  uint64_t zero1[10];
+  /* 48: its leases, for people; by the owner */
+  _Atomic uint64_t lease_count;    /* how many */
+  _Atomic uint64_t lease_bytes;    /* bytes of pages that they name */
+  _Atomic uint64_t lease_since_ns; /* CLOCK_MONOTONIC_COARSE when the oldest was taken */
+  _Atomic uint64_t lease_copies; /* leases that became copies since it attached: bounds, no space */
+  uint64_t zero1[6];
 };
 _Static_assert(sizeof(struct reader_client) == 128, "two lines");
+_Static_assert(offsetof(struct reader_client, lease_count) == 48, "offset");
 
 /* What a slot announces: low two bits say how to read the version above them. */
 #define SLOT_IDLE UINT64_C(0)    /* nothing announced */
@@ -93,11 +103,33 @@ struct reader_slot {
 };
 _Static_assert(sizeof(struct reader_slot) == SYNC_LINE, "one line");
 
+/* Pages that somebody has leased are named in chunks of words, each written by the chunk's owner:
+ * a block of 2 KiB of the data file (its number from bit 16 on), and a bit for each of its units of which
+ * the page is not to be reused. 0: no lease. */
+struct lease_head {
+  _Atomic uint64_t
+      owner; /* as in a slot; 0: the chunk is free, its words mean nothing. tag: lease-owner */
+  _Atomic uint64_t
+      changes; /* rises after each change of a word or of the owner. tag: lease-enter */
+};
+_Static_assert(sizeof(struct lease_head) == 16, "lease head");
+#define LEASE_CHUNK 4096u
+#define LEASE_WORDS (LEASE_CHUNK / 8)
+#define LEASE_CHUNK_MAX 65536u
+#define LEASE_BLOCK 2048u
+#define LEASE_WORD(block, units) ((uint64_t)(block) << 16 | (units))
+_Static_assert(LEASE_BLOCK / FORMAT_UNIT == 16, "a bit for each unit");
+
 #define READERS_CLIENTS 4096u
+#define READERS_LEASE_HEADS (READERS_CLIENTS + CLIENT_MAX * (uint32_t)sizeof(struct reader_client))
+#define READERS_LEASES (READERS_LEASE_HEADS + LEASE_CHUNK_MAX * (uint32_t)sizeof(struct lease_head))
 #define READERS_SLOTS 4194304u
-#define READERS_BYTES (READERS_SLOTS + (uint64_t)SLOT_MAX * sizeof(struct reader_slot))
-_Static_assert(READERS_CLIENTS + CLIENT_MAX * sizeof(struct reader_client) <= READERS_SLOTS,
-               "tables do not overlap");
+#define LEASE_CHUNKS_FIRST ((READERS_SLOTS - READERS_LEASES) / LEASE_CHUNK)
+#define READERS_MORE_LEASES (READERS_SLOTS + (uint64_t)SLOT_MAX * sizeof(struct reader_slot))
+#define READERS_BYTES                                                                              \
+  (READERS_MORE_LEASES + (uint64_t)(LEASE_CHUNK_MAX - LEASE_CHUNKS_FIRST) * LEASE_CHUNK)
+_Static_assert(READERS_LEASE_HEADS == 2101248 && READERS_LEASES == 3149824, "offsets");
+_Static_assert(LEASE_CHUNKS_FIRST == 255 && READERS_MORE_LEASES == 272629760, "offsets");
 
 struct writers_header {
   uint64_t magic;   /* FORMAT_MAGIC_WRITERS */

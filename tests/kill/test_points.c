@@ -329,6 +329,107 @@ static void fork_after(const char *path) {
     ;
 }
 
+/* --- leasing ----------------------------------------------------------------------------- */
+
+#define LEASES 60
+
+struct leased_values {
+  struct copse_bytes values[LEASES];
+  uint8_t begin[LEASES][64]; /* what they began with when they were leased */
+  struct copse_lease *leases[LEASES];
+  struct copse_lease_group *group;
+};
+
+static void leases_take(struct ledger *ledger, struct leased_values *leased) {
+  struct copse_snapshot *snapshot;
+  struct copse_cursor *cursor;
+  CHECK_OK(copse_snapshot_open(ledger->store, 0, &snapshot));
+  CHECK_OK(copse_cursor_open(copse_snapshot_view(snapshot), ledger->a, NULL, &cursor));
+  CHECK_OK(copse_lease_group_open(ledger->store, &leased->group));
+  for (int i = 0; i < LEASES; i++) {
+    struct copse_bytes *value = &leased->values[i];
+    struct copse_view *view = copse_snapshot_view(snapshot);
+    leased->leases[i] = NULL;
+    if (copse_cursor_next(cursor, NULL, value) != 0) {
+      value->size = 0;
+    } else if (i % 2) {
+      CHECK_OK(copse_lease_group_take(leased->group, view, COPSE_LEASE_ERROR, value));
+    } else {
+      CHECK_OK(copse_lease_take(view, COPSE_LEASE_ERROR, value, &leased->leases[i]));
+    }
+    memcpy(leased->begin[i], value->data, value->size < 64 ? value->size : 64);
+  }
+  copse_cursor_close(cursor);
+  copse_snapshot_close(snapshot);
+}
+
+static void leases_check(const struct leased_values *leased) {
+  for (int i = 0; i < LEASES; i++)
+    CHECK(memcmp(leased->values[i].data, leased->begin[i],
+                 leased->values[i].size < 64 ? leased->values[i].size : 64) == 0);
+}
+
+static void leases_release(struct leased_values *leased) {
+  for (int i = 0; i < LEASES; i++)
+    copse_lease_release(leased->leases[i]);
+  copse_lease_group_close(leased->group);
+}
+
+static void lease_child(const char *path) {
+  static struct leased_values leased[2];
+  struct ledger ledger;
+  CHECK_SYS(setenv("COPSE_POISON", "1", 1));
+  struct copse_store *store = open_at(path);
+  ledger_open(&ledger, store, test_seed() + 10);
+  for (int i = 0; i < 30; i++)
+    board_change(board, &ledger);
+  leases_take(&ledger, &leased[0]);
+  for (int i = 0; i < 4; i++) {
+    leases_take(&ledger, &leased[1]);
+    for (int n = 0; n < 20; n++)
+      board_change(board, &ledger);
+    pid_t pid = i == 2 ? test_fork() : -1;
+    leases_check(&leased[0]);
+    leases_check(&leased[1]);
+    leases_release(&leased[1]);
+    if (pid == 0)
+      _exit(0);
+    if (pid > 0)
+      CHECK_EQ(waitpid(pid, NULL, 0), pid);
+  }
+  ledger_close(&ledger);
+  CHECK_OK(copse_store_close(store));
+  leases_check(&leased[0]);
+  leases_release(&leased[0]);
+}
+
+/* A process that has leases of its own sees the other die, and keeps what it has. */
+static struct leased_values witness_leased;
+static struct ledger witness;
+
+static void lease_before(const char *path) {
+  found(path);
+  CHECK_SYS(setenv("COPSE_POISON", "1", 1));
+  ledger_open(&witness, open_at(path), test_seed() + 11);
+  leases_take(&witness, &witness_leased);
+}
+
+static void lease_after(const char *path) {
+  struct copse_stat stat;
+  fork_after(path);
+  leases_check(&witness_leased);
+  leases_release(&witness_leased);
+  struct copse_store *store = witness.store;
+  ledger_close(&witness);
+  CHECK_OK(copse_store_close(store));
+  store = open_at(path);
+  CHECK_OK(copse_stat(store, &stat));
+  CHECK_EQ(stat.processes, 1);
+  CHECK_EQ(stat.leases, 0);
+  CHECK_OK(copse_store_close(store));
+  store_survives(path, &creating, NULL);
+}
+
 /* --- removing ---------------------------------------------------------------------------- */
 
 static struct test_random remove_random;
@@ -462,6 +563,7 @@ static const struct scenario scenarios[] = {
     {"remove", false, dead_before, remove_child, remove_after},
     {"log", false, create_before, log_child, survives},
     {"apply", false, apply_before, apply_child, apply_after},
+    {"lease", false, lease_before, lease_child, lease_after},
 };
 #define SCENARIOS (sizeof scenarios / sizeof *scenarios)
 
@@ -546,6 +648,11 @@ TEST(applying) {
   CHECK(copies != MAP_FAILED);
   scenario_run(&scenarios[11]);
 }
+TEST(leasing) {
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1)) /* see fork_after() */
+    SKIP("the emulator has no subreapers");
+  scenario_run(&scenarios[12]);
+}
 
 /* After all of the above. */
 TEST(every_point_was_reached) {
@@ -560,5 +667,5 @@ TEST(every_point_was_reached) {
       missing++;
     }
   CHECK_EQ(missing, 0);
-  CHECK_EQ(SCENARIOS, 12);
+  CHECK_EQ(SCENARIOS, 13);
 }

@@ -107,13 +107,13 @@ TEST(held_versions) {
       }
       struct pager_pin pin = {held, open_ended};
       page_begin(&f);
-      CHECK_OK(pager_reclaim(&f.pager, &pin, 1, no_children, 100));
+      CHECK_OK(pager_reclaim(&f.pager, &pin, 1, NULL, no_children, 100));
       int keeps = open_ended ? held < FREED : held >= BORN && held < FREED;
       CHECK_MSG(pager_pending(&f.pager) == (uint64_t)keeps, "held %llu, open ended %d",
                 (unsigned long long)held, open_ended);
       page_commit(&f);
       page_begin(&f);
-      CHECK_OK(pager_reclaim(&f.pager, NULL, 0, no_children, 100));
+      CHECK_OK(pager_reclaim(&f.pager, NULL, 0, NULL, no_children, 100));
       CHECK_EQ(pager_pending(&f.pager), 0);
       page_fixture_close(&f);
     }
@@ -130,7 +130,7 @@ TEST(many_held_versions) {
   page_fixture_open(&f, 64 << 20);
   for (int i = 0; i < 4 * HELD; i++) {
     page_begin(&f);
-    CHECK_OK(pager_reclaim(&f.pager, pins, held, no_children, 64));
+    CHECK_OK(pager_reclaim(&f.pager, pins, held, NULL, no_children, 64));
     for (int j = 0; j < PAGES; j++) {
       if (i)
         pager_drop(&f.pager, refs[j]);
@@ -146,7 +146,7 @@ TEST(many_held_versions) {
   CHECK_GE(pager_waiting_bytes(&f.pager), UINT64_C(1024) * HELD * PAGES);
   page_begin(&f); /* what none of them holds waits no longer than the queue is patient */
   f.pager.impatient = 1;
-  CHECK_OK(pager_reclaim(&f.pager, pins, held, no_children, 100000));
+  CHECK_OK(pager_reclaim(&f.pager, pins, held, NULL, no_children, 100000));
   CHECK_EQ(pager_pending(&f.pager), 0);
   CHECK_EQ(pager_parked_bytes(&f.pager), UINT64_C(1024) * HELD * PAGES);
   page_commit(&f);
@@ -154,7 +154,7 @@ TEST(many_held_versions) {
     uint64_t gone = test_random_below(&random, held);
     memmove(&pins[gone], &pins[gone + 1], (--held - gone) * sizeof *pins);
     page_begin(&f);
-    CHECK_OK(pager_reclaim(&f.pager, pins, held, no_children, 100000));
+    CHECK_OK(pager_reclaim(&f.pager, pins, held, NULL, no_children, 100000));
     CHECK_EQ(pager_parked_bytes(&f.pager), 1024 * held * PAGES);
     page_commit(&f);
   }
@@ -169,7 +169,7 @@ TEST(large_runs_are_found_again) {
   uint64_t refs[8], high = 0;
   for (int round = 0; round < 50; round++) {
     page_begin(&f);
-    CHECK_OK(pager_reclaim(&f.pager, NULL, 0, no_children, 1000));
+    CHECK_OK(pager_reclaim(&f.pager, NULL, 0, NULL, no_children, 1000));
     for (int i = 0; i < 8; i++) {
       struct extent_head *extent;
       if (round)
@@ -204,7 +204,7 @@ TEST(full_store_says_so_and_goes_on) {
     pager_drop(&f.pager, refs[i]);
   page_commit(&f);
   page_begin(&f);
-  CHECK_OK(pager_reclaim(&f.pager, NULL, 0, no_children, 10000));
+  CHECK_OK(pager_reclaim(&f.pager, NULL, 0, NULL, no_children, 10000));
   struct extent_head *extent; /* the pages' segments are given back to become a run */
   CHECK_OK(pager_alloc_extent(&f.pager, 500000, &ref, &extent));
   page_commit(&f);
@@ -255,13 +255,14 @@ TEST(subtree_is_taken_apart_in_parts) {
   struct pager_pin pin = {2, 0};
   for (int i = 0; i < 5; i++) { /* held: taken apart, but nothing is released */
     page_begin(&f);
-    CHECK_OK(pager_reclaim(&f.pager, &pin, 1, branch_children, 100));
+    CHECK_OK(pager_reclaim(&f.pager, &pin, 1, NULL, branch_children, 100));
     page_commit(&f);
   }
   CHECK_EQ(pager_pending(&f.pager), 500);
   for (int i = 0; i < 2000; i++) { /* most are undone, and their pages were written to */
     page_begin(&f);
-    CHECK_OK(pager_reclaim(&f.pager, NULL, 0, branch_children, test_random_below(&random, 30)));
+    CHECK_OK(
+        pager_reclaim(&f.pager, NULL, 0, NULL, branch_children, test_random_below(&random, 30)));
     uint64_t mine[4];
     for (int j = 0; j < 4; j++) {
       mine[j] = alloc(&f, 4 << test_random_below(&random, 12));
@@ -277,7 +278,7 @@ TEST(subtree_is_taken_apart_in_parts) {
   }
   for (int i = 0; i < 10; i++) {
     page_begin(&f);
-    CHECK_OK(pager_reclaim(&f.pager, NULL, 0, branch_children, 100000));
+    CHECK_OK(pager_reclaim(&f.pager, NULL, 0, NULL, branch_children, 100000));
     page_commit(&f);
   }
   CHECK_EQ(pager_pending(&f.pager), 0);
@@ -291,7 +292,7 @@ TEST(subtree_is_taken_apart_in_parts) {
 static struct page_fixture *growing;
 static int reclaim_while_growing(void *context) {
   (void)context;
-  return pager_reclaim(&growing->pager, NULL, 0, no_children, 100000);
+  return pager_reclaim(&growing->pager, NULL, 0, NULL, no_children, 100000);
 }
 
 /* Pages that come back while the file is asked to grow are not lost. */

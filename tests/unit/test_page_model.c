@@ -87,7 +87,7 @@ static void reclaim(struct world *world, size_t budget) {
   if (world->held_count && below(world, 20) == 0)
     pins[below(world, world->held_count)].open_ended = 1;
   world->f.pager.impatient = below(world, 2) == 0;
-  CHECK_OK(pager_reclaim(&world->f.pager, pins, world->held_count, no_children, budget));
+  CHECK_OK(pager_reclaim(&world->f.pager, pins, world->held_count, NULL, no_children, budget));
 }
 
 static void operations(struct world *world, uint64_t n) {

@@ -197,10 +197,10 @@ __attribute__((unused)) static void tree_check(struct tree_fixture *t) {
 __attribute__((unused)) static void tree_commit(struct tree_fixture *t) {
   page_commit(&t->f);
   page_begin(&t->f);
-  CHECK_OK(pager_reclaim(&t->f.pager, NULL, 0, tree_children, 1000000));
+  CHECK_OK(pager_reclaim(&t->f.pager, NULL, 0, NULL, tree_children, 1000000));
   page_commit(&t->f);
   page_begin(&t->f);
-  CHECK_OK(pager_reclaim(&t->f.pager, NULL, 0, tree_children, 1000000));
+  CHECK_OK(pager_reclaim(&t->f.pager, NULL, 0, NULL, tree_children, 1000000));
   page_commit(&t->f);
   struct tree_pages pages = {{0}, 0, 0, 0};
   struct tree_walk walk = {.page = tree_page, .fault = tree_fault, .context = &pages};
