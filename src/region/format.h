@@ -31,6 +31,18 @@
 #define FORMAT_NONCE_APPLYING                                                                      \
   (UINT64_MAX - 1) /* sealed copies: changes are half-applied, and PATH-applying has them */
 
+/* Features that this build knows, beside FORMAT_SEALED, and puts into what it creates: those that any
+ * build may ignore, that one must know to write, and to read. A test builds libraries of a later day. */
+#ifndef FORMAT_COMPAT
+#define FORMAT_COMPAT 0u
+#endif
+#ifndef FORMAT_READ_COMPAT
+#define FORMAT_READ_COMPAT 0u
+#endif
+#ifndef FORMAT_INCOMPAT
+#define FORMAT_INCOMPAT 0u
+#endif
+
 /* Of read_compat: the file is complete and not written again, but to bring it up to date; no coordination files belong to it. */
 #define FORMAT_SEALED 1u
 

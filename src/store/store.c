@@ -41,7 +41,7 @@ int data_header_check(const struct data_header *header, const char *path) {
   if (header->byte_order != FORMAT_BYTE_ORDER)
     return error_set(COPSE_E_NOT_A_STORE, "%s was written by a machine of another byte order",
                      path);
-  if (header->version > FORMAT_VERSION || header->incompat)
+  if (header->version > FORMAT_VERSION || header->incompat & ~(uint64_t)FORMAT_INCOMPAT)
     return error_set(COPSE_E_VERSION,
                      "%s has format %u (features %llx); this library reads up to format %u", path,
                      header->version, (unsigned long long)header->incompat, FORMAT_VERSION);
@@ -78,7 +78,7 @@ static int header_read(struct copse_store *store, int fd) {
                        "%s is a sealed copy, which never changes: open it "
                        "read-only, or make a store of it with 'copse copy'",
                        path);
-  if (result == 0 && store->header.read_compat & ~(uint64_t)FORMAT_SEALED &&
+  if (result == 0 && store->header.read_compat & ~(uint64_t)(FORMAT_READ_COMPAT | FORMAT_SEALED) &&
       !(store->flags & COPSE_READ_ONLY))
     result = error_set(COPSE_E_VERSION,
                        "%s has features (%llx) that this library can only read: "
@@ -124,10 +124,11 @@ static int coordination_map(struct copse_store *store, int data_fd, const char *
   if (result == COPSE_E_TRUNCATED ||
       (result == 0 && (head.magic != magic || head.nonce != store->header.nonce)))
     result = COPSE_NONE;
-  if (result == 0 && (head.version > FORMAT_VERSION || head.incompat))
+  if (result == 0 && (head.version > FORMAT_VERSION || head.incompat & ~(uint64_t)FORMAT_INCOMPAT))
     result = error_set(COPSE_E_VERSION, "%s was made by a newer Copse (format %u, features %llx)",
                        path, head.version, (unsigned long long)head.incompat);
-  if (result == 0 && head.read_compat && !(store->flags & COPSE_READ_ONLY))
+  if (result == 0 && head.read_compat & ~(uint64_t)FORMAT_READ_COMPAT &&
+      !(store->flags & COPSE_READ_ONLY))
     result = error_set(COPSE_E_VERSION,
                        "%s has features (%llx) that this library can only read: "
                        "open the store read-only",
