@@ -25,9 +25,14 @@ struct copy_run {
   struct copse_stat before, after;
 };
 
+static bool copy_sealed;
+
 static int count_map(void *context, struct open_map *map) {
   struct copy_run *run = context;
 
+  if (map->arena != NULL && !copy_sealed)
+    return fail_with(STATUS_STORE, "'%s' is an arena: only copies with --seal hold those",
+                     map->info.name);
   run->all += map->info.count;
   return STATUS_OK;
 }
@@ -114,8 +119,6 @@ static void summarise(const struct copy_run *run) {
   text_output(&out);
   text_free(&out);
 }
-
-static bool copy_sealed;
 
 static const struct option copy_options[] = {
     {"seal", 0, NULL, "one file that never changes, for any file system", .flag = &copy_sealed},

@@ -163,6 +163,8 @@ struct copse_map_options shape_options_of(const struct shape *shape) {
 const char *shape_key_name(const struct shape *shape) {
   if (shape->key_encoding == COPSE_KEYS_TUPLE)
     return "tuple";
+  if (shape->key_kind == COPSE_KEY_SLOT) /* an arena */
+    return "slot";
   return shape->key_kind == COPSE_KEY_U64 ? "u64" : "bytes";
 }
 
@@ -228,6 +230,11 @@ int map_find(struct session *s, const char *name, struct open_map *map) {
 
   *map = (struct open_map){0};
   result = copse_map_open(session_view(s), name, NULL, &map->map);
+  if (result == COPSE_E_MAP_KIND) {
+    result = copse_arena_open(session_view(s), name, NULL, &map->arena);
+    if (result == COPSE_OK)
+      map->map = copse_arena_map(map->arena);
+  }
   if (result == COPSE_E_NO_MAP)
     return STATUS_NOTHING;
   if (result != COPSE_OK)
@@ -257,7 +264,9 @@ int map_create(struct session *s, const char *name, const struct shape *shape,
 
 void map_close(struct open_map *map) {
   shape_free(&map->shape);
-  if (map->map != NULL)
+  if (map->arena != NULL)
+    copse_arena_close(map->arena);
+  else if (map->map != NULL)
     copse_map_close(map->map);
   *map = (struct open_map){0};
 }

@@ -61,7 +61,8 @@ bool shape_equal(const struct shape *a, const struct shape *b);
 void shape_layout_text(const struct shape *shape, struct text *out);
 
 struct open_map {
-  struct copse_map *map; /* NULL: not open */
+  struct copse_map *map;     /* NULL: not open */
+  struct copse_arena *arena; /* whose handle that is; NULL: it is a map */
   struct copse_map_info info;
   struct shape shape;
 };

@@ -304,14 +304,16 @@ static bool read_object(struct copse_key_writer *w, const struct json_value *v, 
   static const struct {
     const char *name;
     bool (*read)(struct copse_key_writer *w, const struct json_value *v, struct problem *p);
-  } kinds[] = {{"hex", read_hex}, {"uuid", read_uuid}, {"time", read_time}, {"double", read_special}};
+  } kinds[] = {
+      {"hex", read_hex}, {"uuid", read_uuid}, {"time", read_time}, {"double", read_special}};
 
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
     const struct json_value *member = json_member(v, kinds[i].name);
     if (member != NULL && v->first->next == NULL)
       return kinds[i].read(w, member, p);
   }
-  return problem(p, "an object in a tuple has one member: \"hex\", \"uuid\", \"time\" or \"double\"");
+  return problem(p,
+                 "an object in a tuple has one member: \"hex\", \"uuid\", \"time\" or \"double\"");
 }
 
 /* As deep as the reader of JSON lets anybody go. */

@@ -62,8 +62,8 @@ COPSE_CHECKED int copse_batch_compare_and_set(struct copse_batch *batch, struct 
                                               const void *key, size_t key_size,
                                               const struct copse_bytes *expected,
                                               const struct copse_bytes *value);
-/* Stores a value under the key after the greatest one in a map of uint64 keys (0 in an empty map).
- * Errors: also MAP_KIND. */
+/* Stores a value under the key after the greatest one in a map of uint64 keys (0 in an empty map), or
+ * behind the end of an arena (copse_arena_map()). Errors: also MAP_KIND. */
 COPSE_CHECKED int copse_batch_append(struct copse_batch *batch, struct copse_map *map,
                                      const void *value, size_t value_size);
 

@@ -3,6 +3,7 @@
 #define COPSE_COPSE_H
 
 #include "acid.h"
+#include "arena.h"
 #include "batch.h"
 #include "copy.h"
 #include "cursor.h"

@@ -63,7 +63,10 @@ extern "C" {
   X(CHANGES, -38, "these changes do not belong to that copy; make others, or copy the store anew")  \
   X(STREAM, -39, "the stream of changes is damaged or not complete; send it again")                \
   X(KEY_FORM, -40, "the key is not an encoded tuple; see the detail message")                    \
-  X(LEASE, -41, "leases of this process hold too much or too long; release some, or copy")
+  X(LEASE, -41, "leases of this process hold too much or too long; release some, or copy")          \
+  X(STALE, -42, "the slot that the handle names was removed; what lives there now is another")     \
+  X(FOREIGN, -43, "the handle belongs to another arena")                                           \
+  X(NOT_YET, -44, "the handle is younger than this snapshot; refresh it")
 
 enum copse_result {
   COPSE_OK = 0,

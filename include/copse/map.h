@@ -24,7 +24,12 @@ struct copse_map;
 struct copse_view; /* a snapshot or a write transaction: see transaction.h */
 struct copse_txn;
 
-enum copse_key_kind { COPSE_KEY_BYTES = 0, COPSE_KEY_U64 = 1 };
+enum copse_key_kind {
+  COPSE_KEY_BYTES = 0,
+  COPSE_KEY_U64 = 1,
+  COPSE_KEY_SLOT = 2, /* not a map but an arena, which has a name among the maps: see arena.h. Its
+                         records are found by the index of their slot */
+};
 
 /* What the bytes of a map's keys stand for. The store keeps it and looks at it when a map is opened; keys
  * are ordered by their bytes all the same, and are not looked into. */
@@ -54,7 +59,7 @@ struct copse_map_info {
   uint32_t id;           /* never used again in this store */
   uint32_t key_kind;     /* of enum copse_key_kind */
   uint32_t key_encoding; /* of enum copse_key_encoding */
-  uint32_t value_size;   /* 0: any */
+  uint32_t value_size;   /* 0: any; of an arena: of its records */
   uint32_t has_layout;   /* 1: values are typed records */
   uint64_t layout_hash;  /* 0 without a layout */
   uint64_t count;        /* records */

@@ -32,7 +32,15 @@
 
 #include "region/format.h"
 
-enum page_kind { PAGE_LEAF = 1, PAGE_INNER = 2, PAGE_TABLE = 3, PAGE_EXTENT = 4, PAGE_SHORT = 5 };
+enum page_kind {
+  PAGE_LEAF = 1,
+  PAGE_INNER = 2,
+  PAGE_TABLE = 3,
+  PAGE_EXTENT = 4,
+  PAGE_SHORT = 5,
+  PAGE_ARENA = 6,
+  PAGE_SLOTS = 7
+};
 
 struct page_head {
   uint64_t birth; /* version that wrote it */

@@ -201,6 +201,18 @@ static int plain_take(struct copse_store *store, struct part *part) {
 
 /* --- other batches --------------------------------------------------------------------- */
 
+static int slot_append(struct copse_store *store, const struct copse_map *map,
+                       const struct copse_bytes *value, struct ring_result *outcome, int first) {
+  struct copse_arena arena = {*map, arena_shape_make(map->value_size)};
+  uint64_t index;
+  int result = value_size_check(map, value->size);
+  if (result == 0)
+    result = copse_arena_append(&store->txn, &arena, 1, value->data, &index);
+  if (result == 0 && first)
+    outcome->first = index;
+  return result;
+}
+
 static int append_do(struct copse_store *store, struct copse_map *map, struct txn_map *own,
                      const struct copse_bytes *value, struct ring_result *outcome, int first) {
   struct tree_cursor cursor;
@@ -208,6 +220,8 @@ static int append_do(struct copse_store *store, struct copse_map *map, struct tx
   struct tree_value found;
   uint8_t bytes[8];
   uint64_t key = 0;
+  if (map->key_kind == COPSE_KEY_SLOT)
+    return slot_append(store, map, value, outcome, first);
   if (map->key_kind != COPSE_KEY_U64)
     return error_set(COPSE_E_MAP_KIND, "records are appended to maps of uint64 keys only");
   cursor_init(&cursor, &store->txn.view.pages, &own->tree);

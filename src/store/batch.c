@@ -134,8 +134,9 @@ int copse_batch_compare_and_set(struct copse_batch *batch, struct copse_map *map
 int copse_batch_append(struct copse_batch *batch, struct copse_map *map, const void *value,
                        size_t value_size) {
   struct copse_bytes bytes = {value, value_size};
-  if (map->key_kind != COPSE_KEY_U64)
-    return error_set(COPSE_E_MAP_KIND, "records are appended to maps of uint64 keys only");
+  if (map->key_kind == COPSE_KEY_BYTES)
+    return error_set(COPSE_E_MAP_KIND,
+                     "records are appended to arenas and maps of uint64 keys only");
   int result = value_size_check(map, value_size);
   if (result == 0 && !value && value_size)
     result = error_set(COPSE_E_ARGUMENT, "the value is NULL");

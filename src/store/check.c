@@ -112,14 +112,12 @@ static int table_visit(void *context, uint64_t ref) {
   return page_visit(checker, ref, 0, size);
 }
 
-/* The shape of a map's values stands in the catalog: searched by id. */
-
-static int shape_find(struct checker *checker, uint32_t id, uint64_t tag,
-                      struct tree_shape *shape) {
+/* What a map is stands in the catalog: searched by id. */
+static int map_find(struct checker *checker, uint32_t id, uint64_t tag, struct copse_map *map) {
   struct tree tree;
   struct tree_cursor cursor;
   if (id == CATALOG_ID) {
-    *shape = catalog_map.shape;
+    *map = catalog_map;
     return 0;
   }
   if (view_tree_find(checker->catalog, &catalog_map, &tree, NULL))
@@ -131,22 +129,34 @@ static int shape_find(struct checker *checker, uint32_t id, uint64_t tag,
     if (cursor_record(&cursor, NULL, &value) || catalog_parse(&value, &record))
       break;
     if (record.entry.id == id && record.entry.tag == tag) {
-      *shape = map_of_entry(checker->store, &record.entry).shape;
+      *map = map_of_entry(checker->store, &record.entry);
       return 0;
     }
   }
   return COPSE_NONE;
 }
 
+static int arena_visit(struct checker *checker, const struct copse_map *map,
+                       const struct map_entry *entry) {
+  struct arena arena = {entry->root, entry->count, arena_shape_make(map->value_size)};
+  struct arena_walk walk = {.page = page_visit, .fault = fault_tree, .context = checker};
+  int result = arena_walk(&checker->view, &arena, &walk);
+  checker->found.records += walk.records;
+  return result;
+}
+
 static int entry_visit(void *context, uint32_t id, const struct map_entry *entry) {
   struct checker *checker = context;
-  struct tree tree = {.root = entry->root, .count = entry->count};
   struct tree_walk walk = {.page = page_visit, .fault = fault_tree, .context = checker};
-  if (shape_find(checker, id, entry->tag, &tree.shape)) {
+  struct copse_map map;
+  if (map_find(checker, id, entry->tag, &map)) {
     fault(checker, "map %u is in the map table and not in the catalog", id);
     return 0;
   }
   checker->found.maps += id != CATALOG_ID;
+  if (map.key_kind == COPSE_KEY_SLOT)
+    return arena_visit(checker, &map, entry);
+  struct tree tree = {.root = entry->root, .count = entry->count, .shape = map.shape};
   int result = tree_walk(&checker->view, &tree, &walk);
   checker->found.records += id == CATALOG_ID ? 0 : walk.records;
   return result;
@@ -159,7 +169,7 @@ static int condemned_visit(void *context, uint64_t ref, int subtree) {
   checker->found.pending_pages++;
   if (page_mark(checker, ref, "condemned") || !subtree)
     return 0;
-  int result = tree_children(&checker->view, ref, condemned_visit, checker);
+  int result = page_children(&checker->view, ref, condemned_visit, checker);
   if (result == COPSE_E_CANCELLED)
     return result;
   if (result)

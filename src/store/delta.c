@@ -53,6 +53,8 @@ static int shape_search(struct maker *maker, uint32_t id, uint64_t tag, struct t
       return result;
     struct delta_shape each = {record.entry.tag,
                                map_of_entry(maker->after.store, &record.entry).shape};
+    if (record.entry.key_kind == COPSE_KEY_SLOT)
+      each.shape.stride = 0; /* no map has such a shape */
     if (record.entry.id < shapes->count)
       shapes->items[record.entry.id] = each;
     if (record.entry.id == id && each.tag == tag) {
@@ -131,6 +133,8 @@ static int map_write(void *context, uint32_t id, const struct map_entry *before,
   int result = shape_of(maker, id, after->tag, &shape);
   if (result)
     return result;
+  if (shape.value_size && !shape.stride)
+    return DELTA_TOO_LARGE;
   section = (struct delta_section){DELTA_MAP, id, shape.value_size, shape.stride, after->tag};
   struct tree old = {.root = before->root, .count = before->count, .shape = shape};
   struct tree new = {.root = after->root, .count = after->count, .shape = shape};

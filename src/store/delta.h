@@ -29,6 +29,10 @@ struct delta_record {
 };
 _Static_assert(sizeof(struct delta_record) == 16, "record");
 
+/* Of what is larger than a half of the log, or is not written as a delta at all: changes of arenas. A root
+ * slot is written instead. */
+#define DELTA_TOO_LARGE 2
+
 /* Takes bytes; a result other than 0, which is not COPSE_NONE, ends the writing and is returned. */
 typedef int delta_write(void *context, const void *data, size_t size);
 
@@ -44,7 +48,7 @@ struct delta_shapes {
 void delta_shapes_free(struct delta_shapes *shapes);
 
 /* Writes what leads from one version to another; both must be announced. Errors: CORRUPT, MEMORY,
- * and those of write. */
+ * and those of write. DELTA_TOO_LARGE. */
 int delta_make(struct copse_store *store, struct delta_shapes *shapes, const struct root *before,
                const struct root *after, delta_write *write, void *context);
 

@@ -27,6 +27,8 @@ static int tree_or_empty(struct copse_view *view, const struct copse_map *map, s
 static int diff_begin(struct copse_diff *diff, struct copse_map *map,
                       const struct copse_range *asked) {
   struct tree before, after;
+  if (map->key_kind == COPSE_KEY_SLOT)
+    return arena_refuse();
   int missing = tree_or_empty(diff->before, map, &before);
   if (missing < 0)
     return missing;

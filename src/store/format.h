@@ -45,8 +45,8 @@ struct catalog_entry {
 };
 _Static_assert(sizeof(struct catalog_entry) == 40, "catalog entry");
 
-/* A record takes more than so many bytes of the file: a map cannot count more of them. */
-#define RECORD_BYTES_LEAST 8u
+/* A record takes at least so many bytes of the file: a map or an arena cannot count more of them. */
+#define RECORD_BYTES_LEAST 1u
 
 #define CATALOG_ID 0u
 #define CATALOG_TAG 1u

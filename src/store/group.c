@@ -26,7 +26,6 @@
 #include "base/points.h"
 
 #define LOG_BYTE (UINT64_C(1) << 41) /* of the log file: locked by the leader */
-#define TOO_LARGE 2                  /* for a half of the log */
 #define WAIT_NS 20000000             /* a leader that died wakes nobody: look again */
 
 struct group {
@@ -124,7 +123,7 @@ static int lead_end(struct copse_store *store) {
 static int record_append(void *context, const void *data, size_t size) {
   struct group *group = context;
   if (size > group->log.half_bytes - group->size)
-    return TOO_LARGE;
+    return DELTA_TOO_LARGE;
   if (base_grow(&group->record, &group->capacity, group->size + size, 1))
     return error_set(COPSE_E_MEMORY, "no memory for a record of the log");
   memcpy(group->record + group->size, data, size);
@@ -167,7 +166,7 @@ static int place_find(struct copse_store *store, uint64_t *place, int *switched)
   return offset == 0 ? os_random(&words->log_salt[half], sizeof words->log_salt[half]) : 0;
 }
 
-/* Makes `to` durable by a record. TOO_LARGE, COPSE_NONE: there is no room for it. */
+/* Makes `to` durable by a record. DELTA_TOO_LARGE, COPSE_NONE: there is no room for it. */
 static int version_log(struct copse_store *store, const struct root *from, const struct root *to,
                        uint64_t place, int *switched) {
   struct group *group = store->group;

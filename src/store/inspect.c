@@ -224,22 +224,40 @@ static void fault_note(void *context, const char *sentence) {
     error_detail_set("%s", sentence);
 }
 
+static int tree_stat(struct copse_view *view, const struct tree *tree, struct stat_walk *walked) {
+  struct tree_walk walk = {.page = page_count, .fault = fault_note, .context = walked};
+  int result = tree_walk(&view->pages, tree, &walk);
+  walked->stat.records = walk.records;
+  walked->stat.key_bytes = walk.key_bytes;
+  walked->stat.value_bytes = walk.value_bytes;
+  return result;
+}
+
+static int arena_stat(struct copse_view *view, const struct arena *arena,
+                      struct stat_walk *walked) {
+  struct arena_walk walk = {.page = page_count, .fault = fault_note, .context = walked};
+  int result = arena_walk(&view->pages, arena, &walk);
+  walked->stat.records = walk.records;
+  walked->stat.value_bytes = walk.records * arena->shape.size;
+  return result;
+}
+
 int copse_map_stat(struct copse_view *view, struct copse_map *map, struct copse_map_stat *stat) {
   struct tree tree;
   struct stat_walk walked = {.limit = view->pages.limit};
-  struct tree_walk walk = {.page = page_count, .fault = fault_note, .context = &walked};
   int result = view_check(view);
   if (result == 0)
-    result = view_tree(view, map, &tree);
-  if (result == 0)
-    result = tree_walk(&view->pages, &tree, &walk);
+    result = view_container(view, map, &tree);
+  if (result == 0 && map->key_kind == COPSE_KEY_SLOT) {
+    struct arena arena = {tree.root, tree.count, arena_shape_make(map->value_size)};
+    result = arena_stat(view, &arena, &walked);
+  } else if (result == 0) {
+    result = tree_stat(view, &tree, &walked);
+  }
   if (result == 0 && walked.damaged)
     result = COPSE_E_CORRUPT;
   if (result)
     return store_fault(view->store, result);
-  walked.stat.records = walk.records;
-  walked.stat.key_bytes = walk.key_bytes;
-  walked.stat.value_bytes = walk.value_bytes;
   *stat = walked.stat;
   return 0;
 }

@@ -1,4 +1,4 @@
-/* store/maps.c - creating, opening, listing, renaming and dropping maps: the catalog. */
+/* store/maps.c - creating, opening, listing, renaming and dropping maps and arenas: the catalog. */
 #include "store/store.h"
 
 #include <stdlib.h>
@@ -21,9 +21,12 @@ int catalog_parse(const struct tree_value *value, struct catalog_record *record)
     return error_set(COPSE_E_CORRUPT, "the catalog has a damaged entry");
   memcpy(&record->entry, value->data, sizeof record->entry);
   record->layout = value->data + sizeof record->entry;
-  if (record->entry.layout_size != value->size - sizeof record->entry ||
-      record->entry.value_size > COPSE_RECORD_MAX || record->entry.key_kind > COPSE_KEY_U64 ||
-      record->entry.key_encoding > COPSE_KEYS_TUPLE || record->entry.tag == 0)
+  const struct catalog_entry *entry = &record->entry;
+  int is_arena = entry->key_kind == COPSE_KEY_SLOT;
+  if (entry->layout_size != value->size - sizeof *entry ||
+      entry->value_size > (is_arena ? ARENA_SIZE_MAX : COPSE_RECORD_MAX) ||
+      (is_arena && entry->value_size == 0) || entry->key_kind > COPSE_KEY_SLOT ||
+      entry->key_encoding > COPSE_KEYS_TUPLE || entry->tag == 0)
     return error_set(COPSE_E_CORRUPT, "the catalog has a damaged entry");
   return 0;
 }
@@ -39,14 +42,17 @@ int catalog_find(struct copse_view *view, const char *name, struct catalog_recor
 }
 
 struct copse_map map_of_entry(struct copse_store *store, const struct catalog_entry *entry) {
-  uint32_t size = entry->value_size;
-  int wide = entry->layout_size > 0 || size > TREE_INLINE_MAX;
+  uint32_t size = entry->value_size, stride = (size + 7) & ~7u;
+  if (entry->key_kind == COPSE_KEY_SLOT)
+    stride = size;
+  else if (entry->layout_size > 0 || size > TREE_INLINE_MAX)
+    stride = (size + 63) & ~63u;
   return (struct copse_map){.store = store,
                             .id = entry->id,
                             .key_kind = entry->key_kind,
                             .tag = entry->tag,
                             .value_size = size,
-                            .shape = {size, wide ? (size + 63) & ~63u : (size + 7) & ~7u}};
+                            .shape = {size, stride}};
 }
 
 static int handle_make(struct copse_store *store, const struct catalog_entry *entry,
@@ -110,16 +116,17 @@ static int catalog_put(struct copse_txn *txn, const char *name, const struct cat
 }
 
 static int options_check(const struct copse_map_options *options) {
-  if (options->key_kind > COPSE_KEY_U64)
-    return error_set(COPSE_E_ARGUMENT, "key kind %u is not known", options->key_kind);
+  int is_arena = options->key_kind == COPSE_KEY_SLOT;
   if (options->key_encoding > COPSE_KEYS_TUPLE)
     return error_set(COPSE_E_ARGUMENT, "key encoding %u is not known", options->key_encoding);
   if (options->key_encoding && options->key_kind != COPSE_KEY_BYTES)
     return error_set(COPSE_E_ARGUMENT, "only byte-string keys can be tuples");
+  uint32_t most = is_arena ? COPSE_ARENA_RECORD_MAX : COPSE_RECORD_MAX;
   uint32_t size = options->layout ? options->layout->size : options->value_size;
-  if (size > COPSE_RECORD_MAX)
-    return error_set(COPSE_E_ARGUMENT, "records of %u bytes; at most %d are allowed", size,
-                     COPSE_RECORD_MAX);
+  if (size > most)
+    return error_set(COPSE_E_ARGUMENT, "records of %u bytes; at most %u are allowed", size, most);
+  if (is_arena && size == 0)
+    return error_set(COPSE_E_ARGUMENT, "an arena's records have at least one byte");
   if (options->layout && options->value_size && options->value_size != size)
     return error_set(COPSE_E_ARGUMENT, "value_size is %u, the layout's %u", options->value_size,
                      size);
@@ -128,10 +135,8 @@ static int options_check(const struct copse_map_options *options) {
              : 0;
 }
 
-int copse_map_create(struct copse_txn *txn, const char *name, const struct copse_map_options *asked,
-                     struct copse_map **map) {
-  static const struct copse_map_options defaults;
-  const struct copse_map_options *options = asked ? asked : &defaults;
+int catalog_create(struct copse_txn *txn, const char *name, const struct copse_map_options *options,
+                   struct catalog_entry *made) {
   int result = txn_check(txn);
   if (result == 0)
     result = name_check(name);
@@ -164,21 +169,39 @@ int copse_map_create(struct copse_txn *txn, const char *name, const struct copse
     entry.layout_size = (uint32_t)needed;
     entry.layout_hash = record_layout_known_hash(options->layout);
   }
-  struct copse_map made = map_of_entry(txn->view.store, &entry);
+  struct copse_map map = map_of_entry(txn->view.store, &entry);
   struct txn_map *own; /* its place first: what comes after the catalog's entry must not fail */
   if (result == 0)
-    result = txn_map_make(txn, &made, &own);
+    result = txn_map_make(txn, &map, &own);
   if (result == 0)
     result = catalog_put(txn, name, &entry, layout);
   free(layout);
   if (result == 0)
-    result = txn_map_make(txn, &made, &own); /* the catalog's may have moved it */
+    result = txn_map_make(txn, &map, &own); /* the catalog's may have moved it */
   if (result)
     return result;
   own->tag = entry.tag;
   own->dirty = 1;
   txn->next_map++;
-  return handle_make(txn->view.store, &entry, map);
+  *made = entry;
+  return 0;
+}
+
+/* Arenas have functions of their own. */
+static int key_kind_check(const struct copse_map_options *options) {
+  if (options && options->key_kind > COPSE_KEY_U64)
+    return error_set(COPSE_E_ARGUMENT, "key kind %u is not known", options->key_kind);
+  return 0;
+}
+
+int copse_map_create(struct copse_txn *txn, const char *name, const struct copse_map_options *asked,
+                     struct copse_map **map) {
+  static const struct copse_map_options defaults;
+  struct catalog_entry entry;
+  int result = key_kind_check(asked);
+  if (result == 0)
+    result = catalog_create(txn, name, asked ? asked : &defaults, &entry);
+  return result ? result : handle_make(txn->view.store, &entry, map);
 }
 
 static int layout_compare(const struct catalog_record *record,
@@ -208,20 +231,19 @@ static int kinds_compare(const char *name, const struct catalog_record *record,
                      keys_name(expected->key_kind, expected->key_encoding));
   if (expected->layout) {
     if (entry->layout_size == 0)
-      return error_set(COPSE_E_MAP_KIND, "map '%s' holds plain bytes; records were asked for",
-                       name);
+      return error_set(COPSE_E_MAP_KIND, "'%s' holds plain bytes; records were asked for", name);
     return layout_compare(record, expected->layout);
   }
   if (entry->value_size != expected->value_size)
     return error_set(COPSE_E_MAP_KIND,
-                     "map '%s' has values of %u bytes (0: any size); %u were "
+                     "'%s' has values of %u bytes (0: any size); %u were "
                      "asked for",
                      name, entry->value_size, expected->value_size);
   return 0;
 }
 
-int copse_map_open(struct copse_view *view, const char *name,
-                   const struct copse_map_options *options, struct copse_map **map) {
+int catalog_open(struct copse_view *view, const char *name, int is_arena,
+                 const struct copse_map_options *options, struct catalog_entry *entry) {
   struct catalog_record record;
   int result = view_check(view);
   if (result == 0)
@@ -231,49 +253,61 @@ int copse_map_open(struct copse_view *view, const char *name,
   if (result == 0)
     result = catalog_find(view, name, &record);
   if (result == COPSE_NONE)
-    return error_set(COPSE_E_NO_MAP, "there is no map named '%s'", name);
+    return error_set(COPSE_E_NO_MAP, "there is no %s named '%s'", is_arena ? "arena" : "map", name);
+  if (result == 0 && (record.entry.key_kind == COPSE_KEY_SLOT) != is_arena)
+    result = error_set(COPSE_E_MAP_KIND, "'%s' is %s", name, is_arena ? "a map" : "an arena");
   if (result == 0 && options)
     result = kinds_compare(name, &record, options);
   if (result)
     return store_fault(view->store, result);
-  return handle_make(view->store, &record.entry, map);
+  *entry = record.entry;
+  return 0;
 }
 
-int copse_map_ensure(struct copse_store *store, const char *name,
-                     const struct copse_map_options *options, int64_t timeout_ns,
-                     struct copse_map **map) {
+int copse_map_open(struct copse_view *view, const char *name,
+                   const struct copse_map_options *options, struct copse_map **map) {
+  struct catalog_entry entry;
+  int result = key_kind_check(options);
+  if (result == 0)
+    result = catalog_open(view, name, 0, options, &entry);
+  return result ? result : handle_make(view->store, &entry, map);
+}
+
+int catalog_ensure(struct copse_store *store, const char *name, int is_arena,
+                   const struct copse_map_options *options, int64_t timeout_ns,
+                   struct catalog_entry *entry) {
+  static const struct copse_map_options defaults;
   struct copse_snapshot *snapshot;
   struct copse_txn *txn;
   int result = copse_snapshot_open(store, 0, &snapshot);
   if (result)
     return result;
-  result = copse_map_open(&snapshot->view, name, options, map);
+  result = catalog_open(&snapshot->view, name, is_arena, options, entry);
   copse_snapshot_close(snapshot);
   if (result != COPSE_E_NO_MAP || store->flags & COPSE_READ_ONLY)
     return result;
   result = copse_txn_begin(store, timeout_ns, &txn);
   if (result)
     return result;
-  result = copse_map_open(&txn->view, name, options, map);
-  if (result && result != COPSE_E_NO_MAP) {
-    copse_txn_abort(txn);
-    return result;
-  }
-  struct copse_map *made;
-  if (result == 0)
-    made = *map; /* since the snapshot; or not durable yet, which the commit waits for */
-  else
-    result = copse_map_create(txn, name, options, &made);
+  /* It may be there since the snapshot; or not durable yet, which the commit waits for. */
+  result = catalog_open(&txn->view, name, is_arena, options, entry);
+  if (result == COPSE_E_NO_MAP)
+    result = catalog_create(txn, name, options ? options : &defaults, entry);
   if (result) {
     copse_txn_abort(txn);
     return result;
   }
-  result = copse_txn_commit(txn, NULL);
-  if (result)
-    copse_map_close(made);
-  else
-    *map = made;
-  return result;
+  return copse_txn_commit(txn, NULL);
+}
+
+int copse_map_ensure(struct copse_store *store, const char *name,
+                     const struct copse_map_options *options, int64_t timeout_ns,
+                     struct copse_map **map) {
+  struct catalog_entry entry;
+  int result = key_kind_check(options);
+  if (result == 0)
+    result = catalog_ensure(store, name, 0, options, timeout_ns, &entry);
+  return result ? result : handle_make(store, &entry, map);
 }
 
 /* --- listing --------------------------------------------------------------------------- */
@@ -474,7 +508,7 @@ int copse_map_drop(struct copse_txn *txn, struct copse_map *map) {
   uint8_t *layout;
   int result = txn_check(txn);
   if (result == 0) /* its place first: what comes after the catalog's entry must not fail */
-    result = view_tree(&txn->view, map, &tree);
+    result = view_container(&txn->view, map, &tree);
   if (result == 0)
     result = catalog_take(txn, map, &entry, &layout);
   if (result)

@@ -61,14 +61,14 @@ int pins_reclaim(struct copse_store *store, size_t budget) {
   uint64_t before = pager_pending(pager);
   int result = pins_gather(store, &count);
   if (result == 0)
-    result = pager_reclaim(pager, store->pins, count, &store->leased, tree_children, budget);
+    result = pager_reclaim(pager, store->pins, count, &store->leased, page_children, budget);
   uint64_t after = pager_pending(pager);
   /* Parked pages do not hold the queue up, but a dead reader must not keep them for ever. */
   int held = (after && after == before) || pager_parked_bytes(pager);
   if (result == 0 && held && dead_reap(store)) {
     result = pins_gather(store, &count);
     if (result == 0)
-      result = pager_reclaim(pager, store->pins, count, &store->leased, tree_children, budget);
+      result = pager_reclaim(pager, store->pins, count, &store->leased, page_children, budget);
     after = pager_pending(pager);
   }
   /* What is held up is not looked at again before as much has come on top. While parked or condemned

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "arena/arena.h"
 #include "copse/copse.h"
 #include "page/pager.h"
 #include "store/format.h"
@@ -28,6 +29,20 @@ struct copse_map {
   struct tree_shape shape;
 };
 
+/* Its map handle comes first: what an arena is to the catalog. */
+struct copse_arena {
+  struct copse_map map;
+  struct arena_shape shape;
+};
+
+/* Where a view has looked into an arena. */
+struct arena_cache {
+  uint64_t tag;   /* 0: nowhere */
+  uint64_t moves; /* of the view, then */
+  uint64_t root, count;
+  struct arena_spot spot; /* node NULL: none */
+};
+
 /* Anything that can be read: the first member of snapshots and transactions. */
 struct copse_view {
   struct copse_store *store;
@@ -39,8 +54,9 @@ struct copse_view {
   uint32_t last_id;  /* snapshots: the map that was looked up last, ... */
   uint64_t last_tag; /* 0: none */
   struct tree last_tree;
-  const void *copied_for; /* oustable: the cursor whose pages lie in the copies; NULL: others' */
-  _Atomic int open;       /* 0: announces nothing (cached handle, refresh failed) */
+  struct arena_cache arena; /* the arena that was looked into last */
+  const void *copied_for;   /* oustable: the cursor whose pages lie in the copies; NULL: others' */
+  _Atomic int open;         /* 0: announces nothing (cached handle, refresh failed) */
 };
 
 struct copse_snapshot {
@@ -56,8 +72,8 @@ struct copse_snapshot {
 struct txn_map {
   uint32_t id;
   int dirty;
-  uint64_t tag; /* 0: not there: dropped, or not yet created */
-  struct tree tree;
+  uint64_t tag;     /* 0: not there: dropped, or not yet created */
+  struct tree tree; /* of an arena: its root and count */
   uint64_t changed;
 };
 
@@ -297,6 +313,9 @@ int table_diff(struct page_view *before_pages, const struct root *before,
                void *context);
 
 /* walk.c */
+/* What hangs on a page of a tree or of an arena: see pager_children. */
+int page_children(struct page_view *view, uint64_t ref,
+                  int (*visit)(void *context, uint64_t ref, int subtree), void *context);
 /* Calls visit for each page that a root reaches, those that refer to others before them; COPSE_NONE: what
  * hangs on it is left out. Errors: CORRUPT, and what visit returns. */
 int pages_walk(struct page_view *view, const struct root *root,
@@ -309,6 +328,15 @@ struct catalog_record {
 };
 int catalog_find(struct copse_view *view, const char *name, struct catalog_record *record);
 int catalog_parse(const struct tree_value *value, struct catalog_record *record);
+/* Opens and creates maps (is_arena 0) and arenas, whose options are those of a map of kind
+ * COPSE_KEY_SLOT. options NULL: whatever is there. */
+int catalog_open(struct copse_view *view, const char *name, int is_arena,
+                 const struct copse_map_options *options, struct catalog_entry *entry);
+int catalog_create(struct copse_txn *txn, const char *name, const struct copse_map_options *options,
+                   struct catalog_entry *made);
+int catalog_ensure(struct copse_store *store, const char *name, int is_arena,
+                   const struct copse_map_options *options, int64_t timeout_ns,
+                   struct catalog_entry *entry);
 extern const struct copse_map catalog_map; /* its handle, of no store */
 /* What a handle of the map says. */
 struct copse_map map_of_entry(struct copse_store *store, const struct catalog_entry *entry);
@@ -335,10 +363,14 @@ static inline int view_tree(struct copse_view *view, const struct copse_map *map
 /* The same, with the version that changed it last; COPSE_NONE when it is not there. */
 int view_tree_find(struct copse_view *view, const struct copse_map *map, struct tree *tree,
                    uint64_t *changed);
+/* The same for maps and arenas. Errors: NO_MAP. */
+int view_container(struct copse_view *view, const struct copse_map *map, struct tree *tree);
+/* MAP_KIND: an arena was given where a map is needed. */
+int arena_refuse(void);
 int key_refuse(const struct copse_map *map, size_t size);
 static inline int key_check(const struct copse_map *map, const void *key, size_t size) {
-  int fits =
-      size <= COPSE_KEY_MAX && (map->key_kind != COPSE_KEY_U64 || size == 8) && (key || !size);
+  int fits = size <= COPSE_KEY_MAX && (key || !size) &&
+             (map->key_kind == COPSE_KEY_BYTES || (map->key_kind == COPSE_KEY_U64 && size == 8));
   return __builtin_expect(fits, 1) ? 0 : key_refuse(map, size);
 }
 int value_size_check(const struct copse_map *map, size_t size);

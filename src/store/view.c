@@ -52,7 +52,15 @@ static int map_gone(int result) {
              : result;
 }
 
+int view_container(struct copse_view *view, const struct copse_map *map, struct tree *tree) {
+  if (map->store != view->store)
+    return error_set(COPSE_E_ARGUMENT, "the map belongs to another store");
+  return map_gone(view_tree_find(view, map, tree, NULL));
+}
+
 int view_tree_look_up(struct copse_view *view, const struct copse_map *map, struct tree *tree) {
+  if (map->key_kind == COPSE_KEY_SLOT)
+    return arena_refuse();
   if (map->store != view->store)
     return error_set(COPSE_E_ARGUMENT, "the map belongs to another store");
   int result = view_tree_find(view, map, tree, NULL);
@@ -64,7 +72,13 @@ int view_tree_look_up(struct copse_view *view, const struct copse_map *map, stru
   return map_gone(result);
 }
 
+int arena_refuse(void) {
+  return error_set(COPSE_E_MAP_KIND, "this is an arena, which maps' functions do not work on");
+}
+
 int key_refuse(const struct copse_map *map, size_t size) {
+  if (map->key_kind == COPSE_KEY_SLOT)
+    return arena_refuse();
   if (size > COPSE_KEY_MAX)
     return error_set(COPSE_E_KEY_SIZE, "the key has %zu bytes; at most %d are allowed", size,
                      COPSE_KEY_MAX);

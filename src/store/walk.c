@@ -1,5 +1,13 @@
-/* store/walk.c - all pages that a root reaches: the map table, trees and values of their own. */
+/* store/walk.c - all pages that a root reaches: the map table, trees, arenas, and values of their own. */
 #include "store/store.h"
+
+int page_children(struct page_view *view, uint64_t ref,
+                  int (*visit)(void *context, uint64_t ref, int subtree), void *context) {
+  uint64_t size;
+  const struct page_head *head = page_locate(view, ref, &size);
+  return head && head->kind == PAGE_ARENA ? arena_children(view, ref, visit, context)
+                                          : tree_children(view, ref, visit, context);
+}
 
 struct walker {
   struct page_view *view;
@@ -16,7 +24,7 @@ static int child_walk(void *context, uint64_t ref, int subtree) {
   if (walker->depth == TREE_DEPTH_MAX)
     return node_corrupt(ref, "lies deeper than a tree may be");
   walker->depth++;
-  result = tree_children(walker->view, ref, child_walk, context);
+  result = page_children(walker->view, ref, child_walk, context);
   walker->depth--;
   return result;
 }

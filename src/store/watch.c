@@ -84,7 +84,7 @@ int copse_watch_open(struct copse_store *store, struct copse_map *map,
   if (result == 0)
     result = copse_snapshot_open(store, 0, &watch->seen);
   if (result == 0)
-    result = view_tree(&watch->seen->view, map, &tree);
+    result = view_container(&watch->seen->view, map, &tree);
   if (result) {
     watch_free(watch);
     return result;
@@ -113,7 +113,7 @@ static void state_advance(struct copse_watch *watch) {
 /* Looks whether a key of the range changed between the two snapshots. 1: yes. */
 static int event_look(struct copse_watch *watch) {
   struct tree tree;
-  int result = view_tree(&watch->now->view, watch->map, &tree);
+  int result = view_container(&watch->now->view, watch->map, &tree);
   if (result == 0)
     result = copse_diff_open(&watch->seen->view, &watch->now->view, watch->map, &watch->asked,
                              &watch->diff);

@@ -116,7 +116,7 @@ int copse_delete_range(struct copse_txn *txn, struct copse_map *map,
   struct txn_map *own;
   struct range range;
   uint64_t count = 0;
-  int result = map_for_write(txn, map, &own);
+  int result = map->key_kind == COPSE_KEY_SLOT ? arena_refuse() : map_for_write(txn, map, &own);
   if (result)
     return result;
   result = range_make(map, asked, &range);

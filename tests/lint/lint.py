@@ -27,9 +27,9 @@ LAYERS = {  # layer: what it may include beside itself
     "tree": ["base", "page"],
     "record": ["base"],
     "key": ["base"],
-    "store": ["base", "region", "page", "sync", "tree", "record"],
-    "arena": ["base", "region", "page", "sync", "tree", "record", "store"],
-    "dom": ["base", "region", "page", "sync", "tree", "record", "store", "arena"],
+    "arena": ["base", "page"],
+    "store": ["base", "region", "page", "sync", "tree", "record", "arena"],
+    "dom": ["base", "region", "page", "sync", "tree", "record", "arena", "store"],
 }
 FILE_WARN, FILE_ERROR = 600, 800
 FUNCTION_WARN, FUNCTION_ERROR = 70, 120

@@ -1,0 +1,149 @@
+/* copse/arena.h - arenas: fixed-size records in slots, named by handles that cannot dangle.
+ *
+ * An arena is a container of a store, beside its maps: transactional, seen by snapshots, with a name
+ * of its own among theirs. Its records have one size (1 byte to COPSE_ARENA_RECORD_MAX) and lie in
+ * numbered slots. Inserting gives a handle {arena, index, generation}; removing ends that generation, so
+ * that the handle of a removed record is an error (STALE) for ever, even when its slot holds
+ * another record. A handle is 24 bytes without pointers: it may be stored, and sent to other processes.
+ *
+ *   struct copse_handle handle;
+ *   copse_arena_insert(txn, arena, &point, &handle);          in a write transaction
+ *   copse_arena_get(view, arena, &handle, (const void **)&p); in any later view: 0, or STALE
+ *
+ * Finding a slot takes constant time. Records lie one after the other, without gaps, in leaves (of 4
+ * KiB for small records) which begin at addresses divisible by 64; what copse_arena_append() and
+ * reservations put in lies in pieces of up to 64 leaves. The records of a piece are an
+ * array: copse_arena_chunk() hands such arrays out.
+ *
+ * Indexes go up to 2^48, and unused ranges of them cost nothing. Removed slots are used again, the
+ * lowest first. After 2^31 - 1 generations a slot is used no more.
+ *
+ * Memory that is handed out, threads and errors: as told in transaction.h. */
+#ifndef COPSE_ARENA_H
+#define COPSE_ARENA_H
+
+#include "transaction.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define COPSE_ARENA_RECORD_MAX 65536                 /* bytes in a record */
+#define COPSE_ARENA_INDEX_END (UINT64_C(1) << 48)    /* indexes are less than this */
+
+struct copse_arena;
+
+/* Names one record for as long as the store exists. All zero: nothing. */
+struct copse_handle {
+  uint64_t arena;      /* which arena: never 0, not shared by any two */
+  uint64_t index;      /* which slot */
+  uint32_t generation; /* which of the records that the slot has had, from 1 on */
+  uint32_t zero;
+};
+
+/* What an arena is, given at creation. */
+struct copse_arena_options {
+  uint32_t record_size;              /* bytes in a record, 1 to COPSE_ARENA_RECORD_MAX */
+  const struct copse_layout *layout; /* records are of this layout (record.h), whose size counts.
+                                        NULL: plain bytes */
+};
+
+struct copse_arena_info {
+  char name[COPSE_MAP_NAME_MAX + 1];
+  uint32_t id;          /* among maps and arenas; never used again in this store */
+  uint32_t record_size;
+  uint32_t leaf_slots;  /* records in a leaf */
+  uint32_t has_layout;  /* 1: records are typed */
+  uint64_t layout_hash; /* 0 without a layout */
+  uint64_t arena;       /* as in handles */
+  uint64_t count;       /* live records */
+  uint64_t end;         /* one more than the greatest index ever used */
+  uint64_t changed;     /* the version whose commit last changed it */
+};
+
+/* --- arenas ---------------------------------------------------------------------------- */
+
+/* These do what their namesakes in map.h do for maps. Errors: as there. */
+COPSE_CHECKED int copse_arena_create(struct copse_txn *txn, const char *name,
+                                     const struct copse_arena_options *options,
+                                     struct copse_arena **arena);
+COPSE_CHECKED int copse_arena_open(struct copse_view *view, const char *name,
+                                   const struct copse_arena_options *options,
+                                   struct copse_arena **arena);
+COPSE_CHECKED int copse_arena_ensure(struct copse_store *store, const char *name,
+                                     const struct copse_arena_options *options, int64_t timeout_ns,
+                                     struct copse_arena **arena);
+COPSE_API void copse_arena_close(struct copse_arena *arena);
+COPSE_CHECKED int copse_arena_info(struct copse_view *view, struct copse_arena *arena,
+                                   struct copse_arena_info *info);
+
+/* The arena as a map handle, lent until the arena is closed. It serves for copse_map_rename(),
+ * copse_map_drop(), copse_map_info(), copse_map_layout(), copse_map_stat(), copse_wait(),
+ * copse_diff_open() and copse_watch_open() (a slot's index is the key, in the byte form of
+ * copse_key_u64(); a slot that holds another record than before has changed), and
+ * copse_batch_append(), which puts a record behind the end. Every other function for maps gives MAP_KIND.
+ * copse_map_next() lists arenas too: key_kind is COPSE_KEY_SLOT. */
+COPSE_API struct copse_map *copse_arena_map(struct copse_arena *arena);
+
+/* --- reading --------------------------------------------------------------------------- */
+
+/* The record that a handle names; lent. Errors: STALE (it was removed), NOT_YET (the view is older than the
+ * record), FOREIGN (the handle is of another arena), NO_MAP, CORRUPT, TRUNCATED, OUSTED, STATE. */
+COPSE_CHECKED int copse_arena_get(struct copse_view *view, struct copse_arena *arena,
+                                  const struct copse_handle *handle, const void **record);
+
+/* The record in a slot, whichever it is; COPSE_NONE when the slot is empty. handle (may be NULL)
+ * receives the record's. Errors: as copse_arena_get(), but for those of handles. */
+COPSE_CHECKED int copse_arena_at(struct copse_view *view, struct copse_arena *arena, uint64_t index,
+                                 struct copse_handle *handle, const void **record);
+
+/* Records that lie one after the other in memory: an array. */
+struct copse_chunk {
+  const void *records;
+  uint64_t first; /* index of the first one's slot */
+  uint64_t count;
+};
+/* The first records whose index is not less than from. All live records of an arena in order:
+ *   for (uint64_t i = 0; copse_arena_chunk(view, arena, i, &chunk) == 0;
+ *        i = chunk.first + chunk.count) ...
+ * COPSE_NONE: there are no more. Errors: as copse_arena_at(). */
+COPSE_CHECKED int copse_arena_chunk(struct copse_view *view, struct copse_arena *arena,
+                                    uint64_t from, struct copse_chunk *chunk);
+
+/* How many records are live; constant time. */
+COPSE_CHECKED int copse_arena_count(struct copse_view *view, struct copse_arena *arena,
+                                    uint64_t *count);
+
+/* --- writing --------------------------------------------------------------------------- */
+
+/* Puts a record into the lowest free slot. record is copied; NULL: *memory (which may be NULL
+ * otherwise) receives where to write it before the transaction's next call. handle may be NULL.
+ * Errors: TOO_MANY (no index is left), and as copse_put(). */
+COPSE_CHECKED int copse_arena_insert(struct copse_txn *txn, struct copse_arena *arena,
+                                     const void *record, struct copse_handle *handle, void **memory);
+
+/* The same for the slot of this index, anywhere below COPSE_ARENA_INDEX_END.
+ * Errors: also KEY_EXISTS (the slot is not free); TOO_MANY (it had all its generations). */
+COPSE_CHECKED int copse_arena_insert_at(struct copse_txn *txn, struct copse_arena *arena,
+                                        uint64_t index, const void *record,
+                                        struct copse_handle *handle, void **memory);
+
+/* Puts n records behind the greatest index ever used: their indexes are *first (may be NULL) and
+ * those that follow, their generations 1. The fastest way to store many. */
+COPSE_CHECKED int copse_arena_append(struct copse_txn *txn, struct copse_arena *arena, uint64_t n,
+                                     const void *records, uint64_t *first);
+
+/* Replaces a record; NULL: *memory receives where it lies, to be changed before the
+ * transaction's next call. The handle stays valid. Errors: those of handles, and as copse_put(). */
+COPSE_CHECKED int copse_arena_update(struct copse_txn *txn, struct copse_arena *arena,
+                                     const struct copse_handle *handle, const void *record,
+                                     void **memory);
+
+/* Removes a record and ends its handle. Errors: those of handles, and as copse_put(). */
+COPSE_CHECKED int copse_arena_remove(struct copse_txn *txn, struct copse_arena *arena,
+                                     const struct copse_handle *handle);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,307 @@
+/* test_store_arena.c - arenas through the public interface: handles, indexes, bulk, snapshots, what
+ * maps' functions say. Random operations are in tests/model/. */
+#include <stdlib.h>
+
+#include "test_store_fixture.h"
+
+static struct copse_arena *arena_new(struct copse_store *store, const char *name, uint32_t size) {
+  struct copse_arena_options options = {.record_size = size};
+  struct copse_arena *arena;
+  CHECK_OK(copse_arena_ensure(store, name, &options, -1, &arena));
+  return arena;
+}
+
+static struct copse_handle insert(struct copse_txn *txn, struct copse_arena *arena,
+                                  uint64_t value) {
+  struct copse_handle handle;
+  CHECK_OK(copse_arena_insert(txn, arena, &value, &handle, NULL));
+  return handle;
+}
+
+static uint64_t get(struct copse_view *view, struct copse_arena *arena,
+                    const struct copse_handle *handle) {
+  const void *record;
+  uint64_t value;
+  CHECK_OK(copse_arena_get(view, arena, handle, &record));
+  memcpy(&value, record, 8);
+  return value;
+}
+
+static uint64_t count_of(struct copse_view *view, struct copse_arena *arena) {
+  uint64_t count;
+  CHECK_OK(copse_arena_count(view, arena, &count));
+  return count;
+}
+
+/* Live records counted by chunks. */
+static uint64_t walk(struct copse_view *view, struct copse_arena *arena, uint64_t *chunks) {
+  struct copse_chunk chunk;
+  uint64_t n = 0, from = 0;
+  int result;
+  *chunks = 0;
+  while ((result = copse_arena_chunk(view, arena, from, &chunk)) == 0) {
+    CHECK_GE(chunk.first, from);
+    CHECK_GT(chunk.count, 0);
+    n += chunk.count;
+    from = chunk.first + chunk.count;
+    ++*chunks;
+  }
+  CHECK_EQ(result, COPSE_NONE);
+  return n;
+}
+
+TEST(handles_of_removed_records_are_stale_for_ever) {
+  struct copse_store *store = store_new(NULL, 0);
+  struct copse_arena *arena = arena_new(store, "a", 8), *other = arena_new(store, "b", 8);
+  const void *record;
+  struct copse_txn *txn = begin(store);
+  struct copse_handle first = insert(txn, arena, 1), second = insert(txn, arena, 2);
+  CHECK_EQ(first.index, 0);
+  CHECK_EQ(second.index, 1);
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  struct copse_snapshot *old = snapshot_new(store);
+  txn = begin(store);
+  CHECK_OK(copse_arena_remove(txn, arena, &first));
+  FAILS(copse_arena_remove(txn, arena, &first), COPSE_E_STALE, "removed");
+  struct copse_handle again = insert(txn, arena, 3);
+  CHECK_EQ(again.index, 0);
+  CHECK_EQ(again.generation, 2);
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  struct copse_snapshot *now = snapshot_new(store);
+  struct copse_view *view = copse_snapshot_view(now), *before = copse_snapshot_view(old);
+  CHECK_EQ(get(before, arena, &first), 1);
+  FAILS(copse_arena_get(before, arena, &again, &record), COPSE_E_NOT_YET, "not 2 yet");
+  FAILS(copse_arena_get(view, arena, &first, &record), COPSE_E_STALE, "removed");
+  FAILS(copse_arena_get(view, other, &first, &record), COPSE_E_FOREIGN, "belongs to");
+  CHECK_EQ(get(view, arena, &again), 3);
+  CHECK_EQ(get(view, arena, &second), 2);
+  CHECK_EQ(count_of(view, arena), 2);
+  copse_snapshot_close(old);
+  copse_snapshot_close(now);
+  copse_arena_close(arena);
+  copse_arena_close(other);
+  store_sound(store);
+  CHECK_OK(copse_store_close(store));
+}
+
+TEST(bulk_lies_in_one_piece) {
+  struct copse_store *store = store_new(NULL, 0);
+  struct copse_arena *arena = arena_new(store, "a", 64);
+  enum { N = 10000 };
+  uint64_t(*records)[8] = malloc(N * 64), first, chunks;
+  CHECK(records);
+  for (uint64_t i = 0; i < N; i++)
+    for (int k = 0; k < 8; k++)
+      records[i][k] = i * 8 + k;
+  struct copse_txn *txn = begin(store);
+  CHECK_OK(copse_arena_append(txn, arena, N, records, &first));
+  CHECK_EQ(first, 0);
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  struct copse_snapshot *snapshot = snapshot_new(store);
+  struct copse_view *view = copse_snapshot_view(snapshot);
+  CHECK_EQ(walk(view, arena, &chunks), N);
+  CHECK_LE(chunks, N / 4000 + 2);
+  struct copse_handle handle;
+  const void *record;
+  for (uint64_t i = 0; i < N; i++) {
+    CHECK_OK(copse_arena_at(view, arena, i, &handle, &record));
+    CHECK_BYTES(record, 64, records[i], 64);
+    CHECK_EQ(handle.generation, 1);
+  }
+  CHECK_RESULT(copse_arena_at(view, arena, N, &handle, &record), COPSE_NONE);
+  struct copse_map_stat stat;
+  CHECK_OK(copse_map_stat(view, copse_arena_map(arena), &stat));
+  CHECK_EQ(stat.records, N);
+  CHECK_LE(stat.extent_bytes + stat.inner_bytes + stat.leaf_bytes, N * 64 * 1.05);
+  /* A change of one record copies its leaf, and no more. */
+  CHECK_OK(copse_arena_at(view, arena, 5000, &handle, &record));
+  txn = begin(store);
+  memset(records[5000], 7, 64);
+  CHECK_OK(copse_arena_update(txn, arena, &handle, records[5000], NULL));
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  store_sound(store);
+  CHECK_OK(copse_snapshot_refresh(snapshot));
+  for (uint64_t i = 0; i < N; i++) {
+    CHECK_OK(copse_arena_at(view, arena, i, NULL, &record));
+    CHECK_BYTES(record, 64, records[i], 64);
+  }
+  copse_snapshot_close(snapshot);
+  /* All removed: only the generations are left. */
+  txn = begin(store);
+  for (handle.index = 0; handle.index < N; handle.index++)
+    CHECK_OK(copse_arena_remove(txn, arena, &handle));
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  store_sound(store);
+  snapshot = snapshot_new(store);
+  CHECK_OK(copse_map_stat(copse_snapshot_view(snapshot), copse_arena_map(arena), &stat));
+  CHECK_EQ(stat.extent_bytes, 0);
+  CHECK_EQ(walk(copse_snapshot_view(snapshot), arena, &chunks), 0);
+  copse_snapshot_close(snapshot);
+  free(records);
+  copse_arena_close(arena);
+  CHECK_OK(copse_store_close(store));
+}
+
+TEST(slots_far_apart) {
+  static const uint64_t indexes[] = {0,
+                                     5,
+                                     1000,
+                                     70000,
+                                     UINT64_C(1) << 32,
+                                     (UINT64_C(1) << 32) + 1,
+                                     UINT64_C(1) << 38,
+                                     UINT64_C(0xABCDEF012345),
+                                     COPSE_ARENA_INDEX_END - 1};
+  enum { N = sizeof indexes / sizeof *indexes };
+  static const uint32_t sizes[] = {1, 3, 8, 64, 100, 1000, 4096, 65536};
+  for (unsigned s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+    struct copse_store *store = store_new(NULL, 0);
+    struct copse_arena *arena = arena_new(store, "a", sizes[s]);
+    struct copse_handle handles[N], handle;
+    struct copse_chunk chunk;
+    uint64_t chunks;
+    const void *record;
+    void *memory;
+    struct copse_txn *txn = begin(store);
+    for (unsigned i = 0; i < N; i++) {
+      unsigned at = s & 1 ? N - 1 - i : i; /* up, and down */
+      CHECK_OK(copse_arena_insert_at(txn, arena, indexes[at], NULL, &handles[at], &memory));
+      memset(memory, (int)at, sizes[s]);
+    }
+    CHECK_RESULT(copse_arena_insert_at(txn, arena, 1000, "", NULL, NULL), COPSE_E_KEY_EXISTS);
+    CHECK_OK(copse_arena_insert(txn, arena, NULL, &handle, &memory)); /* the lowest free one */
+    CHECK_EQ(handle.index, 1);
+    CHECK_OK(copse_arena_remove(txn, arena, &handle));
+    CHECK_OK(copse_txn_commit(txn, NULL));
+    store_sound(store);
+    struct copse_snapshot *snapshot = snapshot_new(store);
+    struct copse_view *view = copse_snapshot_view(snapshot);
+    for (unsigned i = 0; i < N; i++) {
+      CHECK_OK(copse_arena_get(view, arena, &handles[i], &record));
+      CHECK_EQ(((const uint8_t *)record)[sizes[s] - 1], i);
+      CHECK_OK(copse_arena_chunk(view, arena, i ? indexes[i - 1] + 1 : 0, &chunk));
+      CHECK_EQ(chunk.first, indexes[i]);
+    }
+    CHECK_EQ(walk(view, arena, &chunks), N);
+    CHECK_EQ(count_of(view, arena), N);
+    copse_snapshot_close(snapshot);
+    copse_arena_close(arena);
+    CHECK_OK(copse_store_close(store));
+  }
+}
+
+TEST(arenas_and_maps_are_told_apart) {
+  struct copse_store *store = store_new(NULL, 0);
+  struct copse_arena *arena = arena_new(store, "a", 8), *wrong;
+  struct copse_map *map = map_new(store, "m"), *as_map = copse_arena_map(arena);
+  struct copse_arena_options nine = {.record_size = 9}, none = {0};
+  struct copse_bytes value;
+  struct copse_cursor *cursor;
+  struct copse_map_info info;
+  uint64_t count;
+  struct copse_txn *txn = begin(store);
+  struct copse_view *view = copse_txn_view(txn);
+  insert(txn, arena, 1);
+  CHECK_EQ(count_of(view, arena), 1);
+  FAILS(copse_map_open(view, "a", NULL, &map), COPSE_E_MAP_KIND, "an arena");
+  FAILS(copse_arena_open(view, "m", NULL, &wrong), COPSE_E_MAP_KIND, "a map");
+  FAILS(copse_arena_open(view, "a", &nine, &wrong), COPSE_E_MAP_KIND, "9 were asked for");
+  FAILS(copse_arena_open(view, "x", NULL, &wrong), COPSE_E_NO_MAP, "no arena");
+  FAILS(copse_arena_create(txn, "z", &none, &wrong), COPSE_E_ARGUMENT, "one byte");
+  FAILS(copse_get(view, as_map, "12345678", 8, &value), COPSE_E_MAP_KIND, "arena");
+  FAILS(copse_count(view, as_map, &count), COPSE_E_MAP_KIND, "arena");
+  FAILS(put_text(txn, as_map, "12345678", "12345678"), COPSE_E_MAP_KIND, "arena");
+  FAILS(copse_delete_range(txn, as_map, NULL, NULL), COPSE_E_MAP_KIND, "arena");
+  FAILS(copse_cursor_open(view, as_map, NULL, &cursor), COPSE_E_MAP_KIND, "arena");
+  CHECK_OK(copse_map_next(view, NULL, &info));
+  CHECK_STR(info.name, "a");
+  CHECK_EQ(info.key_kind, COPSE_KEY_SLOT);
+  CHECK_EQ(info.count, 1);
+  CHECK_OK(copse_map_rename(txn, as_map, "b"));
+  CHECK_OK(copse_arena_open(view, "b", NULL, &wrong));
+  copse_arena_close(wrong);
+  CHECK_OK(copse_map_drop(txn, as_map));
+  FAILS(copse_arena_count(view, arena, &count), COPSE_E_NO_MAP, "not there");
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  store_sound(store);
+  copse_arena_close(arena);
+  copse_map_close(map);
+  CHECK_OK(copse_store_close(store));
+}
+
+TEST(an_abort_and_a_savepoint_take_back) {
+  struct copse_store *store = store_new(NULL, 0);
+  struct copse_arena *arena = arena_new(store, "a", 8);
+  struct copse_txn *txn = begin(store);
+  uint64_t records[500] = {0};
+  struct copse_handle one = insert(txn, arena, 1);
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  txn = begin(store);
+  struct copse_handle two = insert(txn, arena, 2);
+  CHECK_OK(copse_savepoint(txn));
+  CHECK_OK(copse_arena_remove(txn, arena, &one));
+  CHECK_OK(copse_arena_append(txn, arena, 500, records, NULL));
+  CHECK_EQ(count_of(copse_txn_view(txn), arena), 501);
+  CHECK_OK(copse_savepoint_rollback(txn));
+  CHECK_EQ(get(copse_txn_view(txn), arena, &one), 1);
+  CHECK_EQ(get(copse_txn_view(txn), arena, &two), 2);
+  CHECK_EQ(count_of(copse_txn_view(txn), arena), 2);
+  copse_txn_abort(txn);
+  txn = begin(store);
+  CHECK_EQ(get(copse_txn_view(txn), arena, &one), 1);
+  CHECK_EQ(count_of(copse_txn_view(txn), arena), 1);
+  copse_txn_abort(txn);
+  copse_arena_close(arena);
+  store_sound(store);
+  CHECK_OK(copse_store_close(store));
+}
+
+TEST(a_batch_appends) {
+  struct copse_store *store = store_new(NULL, 0);
+  struct copse_arena *arena = arena_new(store, "a", 8);
+  struct copse_batch *batch;
+  struct copse_ticket ticket;
+  struct copse_outcome outcome;
+  CHECK_OK(copse_batch_open(store, &batch));
+  for (uint64_t i = 0; i < 100; i++) {
+    CHECK_OK(copse_batch_append(batch, copse_arena_map(arena), &i, 8));
+    CHECK_OK(copse_batch_append(batch, copse_arena_map(arena), &i, 8));
+    CHECK_OK(copse_batch_commit(batch, COPSE_BATCH_VISIBLE, -1, &ticket));
+    CHECK_OK(copse_batch_outcome(store, &ticket, COPSE_BATCH_VISIBLE, -1, &outcome));
+    CHECK_EQ(outcome.first, 2 * i);
+  }
+  FAILS(copse_batch_append(batch, copse_arena_map(arena), "", 7), COPSE_E_VALUE_SIZE, "7 bytes");
+  copse_batch_close(batch);
+  struct copse_snapshot *snapshot = snapshot_new(store);
+  CHECK_EQ(count_of(copse_snapshot_view(snapshot), arena), 200);
+  copse_snapshot_close(snapshot);
+  copse_arena_close(arena);
+  store_sound(store);
+  CHECK_OK(copse_store_close(store));
+}
+
+TEST(a_full_store_keeps_what_it_has) {
+  struct copse_store *store = store_new(NULL, UINT64_C(16) << 20);
+  struct copse_arena *arena = arena_new(store, "a", 64);
+  static uint8_t records[1000 * 64];
+  struct copse_txn *txn = begin(store);
+  uint64_t done = 0;
+  int result;
+  while ((result = copse_arena_append(txn, arena, 1000, records, NULL)) == 0)
+    done += 1000;
+  CHECK_EQ(result, COPSE_E_LIMIT);
+  CHECK_EQ(count_of(copse_txn_view(txn), arena), done);
+  while ((result = copse_arena_insert(txn, arena, records, NULL, NULL)) == 0)
+    done++;
+  CHECK_EQ(result, COPSE_E_LIMIT);
+  CHECK_EQ(count_of(copse_txn_view(txn), arena), done);
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  store_sound(store);
+  struct copse_snapshot *snapshot = snapshot_new(store);
+  uint64_t chunks;
+  CHECK_EQ(walk(copse_snapshot_view(snapshot), arena, &chunks), done);
+  CHECK_GE(done, 180000);
+  copse_snapshot_close(snapshot);
+  copse_arena_close(arena);
+  CHECK_OK(copse_store_close(store));
+}
