@@ -90,7 +90,7 @@ COPSE_CHECKED int copse_txn_begin(struct copse_store *store, int64_t timeout_ns,
  * With durability sync it returns when the version is durable, together with what others commit
  * meanwhile; a transaction that changed nothing, when what it has read is. When that fails (IO, SYNC_FAILED, ...), *version is set, the version is committed and not
  * durable: nobody sees it without COPSE_SNAPSHOT_LATEST, and it may come to be durable later.
- * Errors: NO_SPACE, LIMIT, PINNED, STATE, FORKED, IO, SYNC_FAILED. */
+ * Errors: NO_SPACE, LIMIT, ADDRESS_SPACE, PINNED, STATE, FORKED, IO, SYNC_FAILED. */
 COPSE_CHECKED int copse_txn_commit(struct copse_txn *txn, uint64_t *version);
 
 /* Ends the transaction without a trace. NULL is allowed. */
@@ -112,9 +112,9 @@ enum copse_put_flag {
 };
 
 /* Stores a value under a key. key and value are copied.
- * Errors: KEY_SIZE, VALUE_SIZE, KEY_EXISTS, ORDER, NO_MAP, NO_SPACE, LIMIT, PINNED, CORRUPT,
- * ARGUMENT, STATE. After NO_SPACE, LIMIT and PINNED the transaction is as it was before the
- * call and may be committed or aborted. */
+ * Errors: KEY_SIZE, VALUE_SIZE, KEY_EXISTS, ORDER, NO_MAP, NO_SPACE, LIMIT, ADDRESS_SPACE (this process
+ * has reserved too little for the store to grow), PINNED, CORRUPT, ARGUMENT, STATE. After NO_SPACE, LIMIT,
+ * ADDRESS_SPACE and PINNED the transaction is as it was before the call and may be committed or aborted. */
 COPSE_CHECKED int copse_put(struct copse_txn *txn, struct copse_map *map, const void *key,
                             size_t key_size, const void *value, size_t value_size,
                             uint32_t flags);

@@ -137,6 +137,12 @@ static int room_make(struct pager *pager) {
   return result ? result : hot_drain(pager);
 }
 
+/* Whether there was no room, which reclaiming may make. */
+static int is_full(int result) {
+  return result == COPSE_E_NO_SPACE || result == COPSE_E_LIMIT || result == COPSE_E_ADDRESS_SPACE ||
+         result == COPSE_E_PINNED;
+}
+
 static int class_take(struct pager *pager, unsigned class, uint64_t *ref) {
   struct ref_list *loose = &pager->loose[class];
   if (loose->count) {
@@ -155,7 +161,7 @@ static int class_take(struct pager *pager, unsigned class, uint64_t *ref) {
     return result;
   if (top == 0) {
     result = hot_refill(pager, class);
-    if (result == COPSE_E_NO_SPACE || result == COPSE_E_LIMIT || result == COPSE_E_PINNED) {
+    if (is_full(result)) {
       int made_room = room_make(pager);
       if (made_room)
         return made_room;
@@ -189,7 +195,7 @@ static int head_fill(struct pager *pager, uint64_t ref, uint64_t units, void **p
 static int run_alloc(struct pager *pager, uint64_t blocks, uint64_t *ref) {
   uint64_t offset;
   int result = run_take(pager, blocks, &offset);
-  if (result == COPSE_E_NO_SPACE || result == COPSE_E_LIMIT || result == COPSE_E_PINNED) {
+  if (is_full(result)) {
     int made_room = room_make(pager);
     if (made_room)
       return made_room;
@@ -210,7 +216,7 @@ static int small_take(struct pager *pager, unsigned class, uint64_t *ref, uint32
   uint32_t wanted = page_class_units[class];
   unsigned end = class < PAGE_CLASS_INNER ? PAGE_CLASS_INNER : PAGE_CLASSES;
   *units = wanted;
-  if (result != COPSE_E_NO_SPACE && result != COPSE_E_LIMIT && result != COPSE_E_PINNED)
+  if (!is_full(result))
     return result;
   for (unsigned other = 0; other < end; other++) {
     *units = page_class_units[other];
@@ -265,7 +271,7 @@ int pager_alloc_extent(struct pager *pager, uint64_t size, uint64_t *ref,
   uint64_t taken;
   void *page = NULL;
   int result;
-  if (size > pager->segments * FORMAT_SEGMENT)
+  if (size > pager->max_segments * FORMAT_SEGMENT)
     return error_set(COPSE_E_LIMIT, "a value of %llu bytes is larger than the store may be",
                      (unsigned long long)size);
   if (bytes <= PAGE_SMALL_MAX) {

@@ -11,9 +11,15 @@ int segments_grow(struct pager *pager, uint64_t segments) {
   struct books *books = pager->books;
   uint64_t limit = pager->view.limit / FORMAT_SEGMENT; /* of the books, as it was checked */
   pager->tight = 1;
-  if (segments > pager->segments - limit)
+  if (segments > pager->max_segments - limit)
     return error_set(COPSE_E_LIMIT, "the store is full: max_bytes is %llu",
                      (unsigned long long)(pager->max_segments * FORMAT_SEGMENT));
+  if (segments > pager->segments - limit)
+    return error_set(
+        COPSE_E_ADDRESS_SPACE,
+        "this process has reserved %llu bytes for the store, which is about to outgrow "
+        "them; open it again with more reserve_bytes",
+        (unsigned long long)(pager->segments * FORMAT_SEGMENT));
   int result = pager->may_grow ? pager->may_grow(pager->context) : 0;
   if (result)
     return result;

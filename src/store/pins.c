@@ -88,7 +88,7 @@ int pins_reclaim_first(struct copse_store *store) {
         pager_pending_bytes(pager) < store->reclaim_bytes_at)
       return 0;
     int result = pins_reclaim(store, BEGIN_BUDGET);
-    if (result == COPSE_E_NO_SPACE || result == COPSE_E_LIMIT) {
+    if (result == COPSE_E_NO_SPACE || result == COPSE_E_LIMIT || result == COPSE_E_ADDRESS_SPACE) {
       pager_rollback(pager); /* no room for a list: what the program deletes may make it */
       return 0;
     }
