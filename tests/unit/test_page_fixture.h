@@ -23,7 +23,7 @@ __attribute__((unused)) static void page_fixture_open(struct page_fixture *f, ui
   CHECK_OK(os_memfd("writers", &fd));
   CHECK_OK(os_allocate(fd, "writers", 0, BOOKS_HOT + PAGE_CLASSES * HOT_DEPTH * 8));
   CHECK_OK(region_open(&f->writers, fd, "writers", 1, REGION_RW, books_bytes(segments),
-                       books_bytes(segments)));
+                       books_bytes_least(segments)));
   pager_init(&f->pager, &f->data, &f->writers, segments);
   CHECK_OK(pager_books_create(&f->pager, 1));
   f->published = 1;
