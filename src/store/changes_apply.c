@@ -4,12 +4,11 @@
  * the stream is first received whole, and verified, in a file of its own. Then:
  *   1  that file and its name are made durable
  *   2  the copy's header says (in the place of the nonce) that changes are being applied; sync
- *   3  the pages are written to their places, then the root slots; sync
- *   4  the new header, which still says so; sync
- *   5  the header says so no longer; sync
- *   6  the file goes
- * Whoever is cut short between 2 and 5 leaves a copy that nobody opens, and whoever applies next does 3 to 6
- * (again: it comes to the same). Before 2 and after 5 a file that is there means nothing.
+ *   3  the pages are written to their places, the root slots, and the new header, which still says so; sync
+ *   4  the header says so no longer; sync
+ *   5  the file goes
+ * Whoever is cut short between 2 and 4 leaves a copy that nobody opens, and whoever applies next does 3 to 5
+ * (again: it comes to the same). Before 2 and after 4 a file that is there means nothing.
  *
  * A copy that is made from a stream of everything is written under another name, and linked when it is
  * complete. */
@@ -156,8 +155,6 @@ static int contents_apply(struct receiver *receiver, struct target *target, uint
   POINT(apply_pages);
   if (result == 0)
     result = sealed_slots_write(target->fd, target->path, root);
-  if (result == 0)
-    result = os_sync(target->fd, target->path);
   if (result)
     return result;
   struct data_header header = receiver->head.header;
@@ -395,6 +392,14 @@ static int copy_apply(struct target *copy, struct receiver *receiver,
   return result ? result : changes_apply(copy, receiver, &journal, position);
 }
 
+/* Unlocks first: a fork in another thread may have copied the descriptor. */
+static void copy_close(const struct target *copy) {
+  int unlocked = os_unlock_byte(copy->fd, copy->path, IN_USE_BYTE) |
+                 os_unlock_byte(copy->fd, copy->path, APPLY_BYTE);
+  (void)unlocked; /* else closing does it */
+  os_close(copy->fd);
+}
+
 /* There is nothing at the path. */
 static int copy_new(struct receiver *receiver, const char *path, uint32_t mode,
                     struct copse_position *position) {
@@ -422,7 +427,7 @@ int copse_copy_apply(const char *path, uint32_t mode,
   int result = os_open(path, OS_WRITE | OS_NOFOLLOW, 0, &copy.fd);
   if (result == 0) {
     result = copy_apply(&copy, &receiver, &position);
-    os_close(copy.fd);
+    copy_close(&copy);
   } else if (result == COPSE_E_NO_STORE) {
     result = copy_new(&receiver, path, mode, &position);
   }

@@ -385,8 +385,8 @@ static int data_open(struct copse_store *store, const char *path,
   return error_set(COPSE_E_NO_STORE, "%s keeps being removed by somebody", path);
 }
 
-/* A sealed copy: nobody is to bring it up to date while it is open. Where the file system has no locks it is
- * for who does to know. */
+/* A sealed copy: nobody is to bring it up to date while it is open, and who does just now is waited for. Where
+ * the file system has no locks it is for those who bring it up to date to know. */
 static int sealed_hold(struct copse_store *store, int fd) {
   int held = os_lock_byte_wait(fd, store->path, PRESENCE_BYTE, 0);
   (void)held;
@@ -404,7 +404,7 @@ static int data_lock(struct copse_store *store, const char *path,
       return result;
     store->memory = 1;
     result = header_read(store, fd);
-    if (result == 0 && store_is_sealed(store)) {
+    if (data_header_is_half(&store->header) || (result == 0 && store_is_sealed(store))) {
       result = sealed_hold(store, fd);
       *out = fd;
       if (result)

@@ -13,7 +13,10 @@
 
 #define SECTOR 512u
 #define PAGE 4096u
-#define FILES 2 /* data and log */
+#define FILES 3 /* data, log, and changes that are being applied */
+#define APPLYING 2
+
+static const char *const suffixes[FILES] = {"", "-log", "-applying"};
 
 /* A sector's state from a moment on. */
 struct state {
@@ -38,6 +41,8 @@ struct file {
   uint8_t *seen; /* as it was at the last look */
   uint64_t length;
   unsigned there; /* moment at which it was first seen; 0: not yet */
+  unsigned named; /* at which its name was made durable */
+  unsigned gone;  /* at which its name was no longer seen */
   struct state *states;
   size_t state_count, state_room;
   struct length *lengths;
@@ -106,8 +111,10 @@ static void everything_is_durable(struct file *file, unsigned moment) {
 static void file_look(struct disk *disk, struct file *file) {
   struct stat stat_of;
   int fd = open(file->path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0)
+  if (fd < 0) {
+    file->gone = file->there && !file->gone ? disk->moment : file->gone;
     return;
+  }
   CHECK_SYS(fstat(fd, &stat_of));
   uint64_t length = (uint64_t)stat_of.st_size;
   if (!file->there) {
@@ -156,6 +163,11 @@ static int call_before(enum os_call call, const char *path, uint64_t offset, uin
   if (call == OS_CALL_READ || call == OS_CALL_LOCK || call == OS_CALL_MAP || call == OS_CALL_OPEN)
     return 0;
   disk_look(disk);
+  if (call == OS_CALL_SYNC && path[strlen(path) - 1] == '/' &&
+      strncmp(path, disk->path, strlen(path)) == 0) /* their folder */
+    for (int i = 0; i < FILES; i++)
+      if (disk->files[i].there && !disk->files[i].named)
+        disk->files[i].named = disk->moment;
   struct file *file = file_named(disk, path);
   if (file)
     file->begun = disk->moment;
@@ -178,15 +190,17 @@ static void call_after(enum os_call call, const char *path, uint64_t offset, uin
 }
 
 struct disk *disk_record(const char *path) {
-  static const char *const suffixes[FILES] = {"", "-log"};
   struct disk *disk = calloc(1, sizeof *disk);
   CHECK(disk != NULL);
   snprintf(disk->path, sizeof disk->path, "%s", path);
   for (int i = 0; i < FILES; i++)
     snprintf(disk->files[i].path, sizeof disk->files[i].path, "%s%s", path, suffixes[i]);
   disk_look(disk);
-  if (disk->files[1].there)
-    everything_is_durable(&disk->files[1], disk->moment);
+  for (int i = 1; i < FILES; i++)
+    if (disk->files[i].there) {
+      everything_is_durable(&disk->files[i], disk->moment);
+      disk->files[i].named = disk->moment;
+    }
   recorded = disk;
   os_hook = call_before;
   os_done_hook = call_after;
@@ -324,19 +338,33 @@ static void file_cut(const struct file *file, unsigned moment, struct choice cho
   free(states);
 }
 
+/* Whether the name, or that it was removed, is among what was not written back. */
+static int name_is_lost(const struct file *file, unsigned moment, enum disk_cut cut,
+                        struct test_random *random) {
+  int gone = file->gone && file->gone <= moment;
+  if (file->named && file->named <= moment && !gone)
+    return 0;
+  if (cut == DISK_ALL || cut == DISK_BUT_ONE)
+    return gone;
+  if (cut == DISK_DURABLE || cut == DISK_ONE)
+    return !gone;
+  return (int)test_random_below(random, 2);
+}
+
 int disk_cut(const struct disk *disk, unsigned moment, enum disk_cut cut,
              struct test_random *random, const char *to) {
-  static const char *const suffixes[] = {"", "-log", "-readers", "-writers"};
+  static const char *const made_anew[] = {"-readers", "-writers"};
   char name[600];
-  for (int i = 0; i < 4; i++) {
-    snprintf(name, sizeof name, "%s%s", to, suffixes[i]);
+  for (int i = 0; i < FILES + 2; i++) {
+    snprintf(name, sizeof name, "%s%s", to, i < FILES ? suffixes[i] : made_anew[i - FILES]);
     unlink(name);
   }
   if (!disk->files[0].there || disk->files[0].there > moment)
     return 1;
   for (int i = 0; i < FILES; i++) {
     snprintf(name, sizeof name, "%s%s", to, suffixes[i]);
-    if (disk->files[i].there && disk->files[i].there <= moment)
+    if (disk->files[i].there && disk->files[i].there <= moment &&
+        !(i == APPLYING && name_is_lost(&disk->files[i], moment, cut, random)))
       file_cut(&disk->files[i], moment, (struct choice){.cut = cut, .random = random}, name);
   }
   return 0;

@@ -303,6 +303,77 @@ TEST(opened_while_changes_are_received) {
   source_close(store);
 }
 
+static int to_opener[2], from_opener[2];
+static enum point opener_goes_on; /* at which the opener asks for the lock */
+
+static int ask_late(enum os_call call, const char *path, uint64_t offset, uint64_t size) {
+  char byte = 0;
+  (void)offset, (void)size;
+  if (call != OS_CALL_LOCK || strcmp(path, opened_meanwhile) != 0)
+    return 0;
+  os_hook = NULL;
+  CHECK_EQ(write(from_opener[1], &byte, 1), 1);
+  CHECK_EQ(read(to_opener[0], &byte, 1), 1);
+  return 0;
+}
+
+static void opener_start(uint64_t version) {
+  struct copse_store_options read_only = {.flags = COPSE_READ_ONLY};
+  char byte;
+  CHECK_SYS(pipe(to_opener));
+  CHECK_SYS(pipe(from_opener));
+  if (test_fork() == 0) {
+    struct copse_store *sealed;
+    close(from_opener[0]);
+    points_hook = NULL;
+    os_hook = ask_late;
+    CHECK_OK(copse_store_open(opened_meanwhile, &read_only, &sealed));
+    CHECK_EQ(copse_store_version(sealed), version);
+    store_sound(sealed);
+    CHECK_OK(copse_store_close(sealed));
+    _exit(0);
+  }
+  close(from_opener[1]);
+  CHECK_EQ(read(from_opener[0], &byte, 1), 1); /* it has read the header, and asks for the lock */
+}
+
+static uint64_t opener_version;
+static enum point opener_begins;
+
+static void open_late(enum point point) {
+  if (point == opener_begins)
+    opener_start(opener_version);
+  if (point == opener_goes_on)
+    CHECK_EQ(write(to_opener[1], "", 1), 1);
+}
+
+/* Who opens a copy that is being changed waits for that, and then sees the new version and header. */
+TEST(opened_while_changes_are_applied) {
+  static const enum point begins[] = {POINT_apply_received, POINT_apply_pages};
+  const char *path = test_shm_path("store"), *copy = test_shm_path("copy");
+  struct copse_store *store = source_new(path);
+  opened_meanwhile = copy;
+  for (int i = 0; i < 2; i++) {
+    int status;
+    struct copse_position before = position_now(store);
+    seal(store, copy);
+    set_text(store, map, "1", "x");
+    struct stream stream = stream_make(store, &before);
+    opener_begins = begins[i];
+    opener_goes_on = i ? POINT_apply_pages : POINT_apply_marked;
+    opener_version = before.version + 1;
+    points_hook = open_late;
+    CHECK_OK(stream_apply(&stream, copy, NULL));
+    points_hook = NULL;
+    CHECK_SYS(wait(&status));
+    CHECK_EQ(status, 0);
+    close(to_opener[0]), close(to_opener[1]), close(from_opener[0]);
+    CHECK_OK(copse_store_remove(copy));
+    stream_free(&stream);
+  }
+  source_close(store);
+}
+
 /* --- damaged streams ----------------------------------------------------------------------- */
 
 static void refused_and_unchanged(struct stream *stream, const char *copy,
