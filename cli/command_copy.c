@@ -10,10 +10,12 @@
  * death in between leaves one that looks whole. */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "commands.h"
 #include "loader.h"
+#include "stream.h"
 #include "units.h"
 #include "value.h"
 #include "work.h"
@@ -26,6 +28,7 @@ struct copy_run {
 };
 
 static bool copy_sealed;
+static const char *copy_since;
 
 static int count_map(void *context, struct open_map *map) {
   struct copy_run *run = context;
@@ -122,6 +125,7 @@ static void summarise(const struct copy_run *run) {
 
 static const struct option copy_options[] = {
     {"seal", 0, NULL, "one file that never changes, for any file system", .flag = &copy_sealed},
+    {"since", 0, "COPY|VERSION", "only what changed since, for 'copse apply'", .text = &copy_since},
     {0},
 };
 
@@ -148,6 +152,10 @@ static int run_copy(char **operands, size_t count) {
   int result, status = session_creation_options(&options);
 
   (void)count;
+  if (status == STATUS_OK && strcmp(operands[1], "-") == 0 && !copy_sealed && copy_since == NULL)
+    status =
+        fail_usage("a store cannot be written to a pipe: give --seal, which makes a stream for "
+                   "'copse apply', or use 'copse dump'");
   if (status != STATUS_OK)
     return status;
   status = session_open(&run.source, operands[0], ACCESS_READ);
@@ -161,6 +169,10 @@ static int run_copy(char **operands, size_t count) {
       options.max_bytes = run.before.max_bytes;
     if (options.mode == 0 && stat(operands[0], &source) == 0)
       options.mode = (source.st_mode & 0777) | 0600;
+  }
+  if (status == STATUS_OK && (copy_since != NULL || strcmp(operands[1], "-") == 0)) {
+    status = stream_send(&run.source, copy_since, operands[1]);
+    return session_close(&run.source, status);
   }
   if (status == STATUS_OK && copy_sealed) {
     status = seal_target(&run, operands[1], options.mode);
@@ -192,9 +204,13 @@ const struct command command_copy = {
             "With --seal TARGET is one file that never changes: it may lie on any file\n"
             "system, be copied like any file, and is read by the same commands. Of the\n"
             "options for new stores --mode applies. Unused space of SOURCE is left as\n"
-            "holes; compact it first for the smallest file.\n",
+            "holes; compact it first for the smallest file.\n"
+            "With --since TARGET is a new file, or - for standard output, of the changes that\n"
+            "lead from what COPY holds, or from VERSION (0: everything), to now: see 'copse\n"
+            "apply'. With --seal and - it is everything.\n",
     .examples = "  copse copy /dev/shm/market backup/market-$(date +%F).copse\n"
-                "  copse copy --seal /dev/shm/market /mnt/nfs/market.copse\n",
+                "  copse copy --seal /dev/shm/market /mnt/nfs/market.copse\n"
+                "  copse copy --since market.copy /dev/shm/market market.changes\n",
     .groups = {copy_options, creation_options, json_options, quiet_options, common_options},
     .run = run_copy,
 };

@@ -30,8 +30,8 @@ static const char *name_of(const struct copse_store *store) {
 
 int data_header_half(const char *path) {
   return error_set(COPSE_E_STATE,
-                   "changes were being applied to %s, and that was cut short: 'copse apply %s "
-                   "/dev/null' completes it",
+                   "changes were being applied to %s, and that was cut short: 'copse apply --finish "
+                   "%s' completes it",
                    path, path);
 }
 

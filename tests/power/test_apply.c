@@ -104,9 +104,9 @@ static void cut_check(unsigned moment, enum disk_cut cut, uint64_t seed) {
   CHECK_OK(stream_apply(&changes, path, NULL));
   disk_stop(disk);
   unsigned later = 1 + (unsigned)test_random_below(&random, disk_moment(disk));
-  CHECK_EQ(disk_cut(disk, later, (enum disk_cut)test_random_below(&random, DISK_CUTS), &random,
-                    second),
-           0);
+  CHECK_EQ(
+      disk_cut(disk, later, (enum disk_cut)test_random_below(&random, DISK_CUTS), &random, second),
+      0);
   disk_free(disk);
   image_check(second, moment);
 }

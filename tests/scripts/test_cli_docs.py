@@ -29,7 +29,7 @@ def options(command):
 
 @test
 def help_is_there_for_each_command():
-    assert len(commands()) == 22, commands()
+    assert len(commands()) == 23, commands()
     assert run("--version").out.startswith("copse ")
     assert out("help") == out("-h") == out("--help")
     assert run(code=2).out == out("--help")
@@ -60,7 +60,7 @@ def examples_are_understood():
     os.mkdir(folder)
     wrong = os.path.join(folder, "wrong")
     stub(folder, "copse", f'{" ".join(TOOL)} "$@" --help >/dev/null 2>>{wrong}\n')
-    for name in ("jq", "mdb_dump", "mdb_load", "zstd"):
+    for name in ("jq", "mdb_dump", "mdb_load", "ssh", "zstd"):
         stub(folder, name, "")
     for name in ("titles.tsv", "cat.jpg"):
         open(os.path.join(folder, name), "w").close()

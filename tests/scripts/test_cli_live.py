@@ -339,6 +339,48 @@ def sealed_copies_are_read_like_stores():
 
 
 @test
+def changes_bring_copies_up_to_date():
+    store = new_store("m", ("u", "--key", "u64"))
+    run("load", store, "m", data="".join(f"{i}\tvalue {i}\n" for i in range(3000)))
+    near, far, file = new_path("near"), new_path("far", True), new_path("changes")
+    run("copy", "--seal", store, near)
+    whole = run("copy", "--seal", store, "-", text=False)
+    assert "version 0 to " in whole.err
+    assert whole.out[:-40000] and run("apply", far, data=whole.out).out.startswith(far)
+    for copy in (near, far):
+        run("put", store, "m", "77", "other " + copy)
+        run("put", store, "u", "5", "five")
+        before = json.loads(run("apply", "--json", copy, "--finish").out)
+        done = json.loads(out("copy", "--json", "--since", copy, store, file))
+        assert done["since"] == before["version"] and done["version"] == stat(store)["version"]
+        assert done["bytes"] == os.path.getsize(file) < 20000, done
+        assert "exists" in run("copy", "--since", copy, store, file, code=3).err
+        held = json.loads(out("apply", "--json", copy, file))
+        assert held["version"] == done["version"] and held["timeline"] == before["timeline"]
+        run("diff", store, copy)
+        run("check", copy)
+        again = run("apply", "--quiet", copy, "-", data=open(file, "rb").read())
+        assert again.out == ""
+        os.unlink(file)
+    behind = str(stat(near)["version"])
+    run("put", store, "m", "78", "more")
+    stream = run("copy", "--quiet", "--since", behind, store, "-", text=False)
+    assert stream.err == ""
+    assert "changes" in run("apply", far, data=stream.out, code=3).err  # it is further on
+    assert "end mark" in run("apply", near, data=stream.out[:-8], code=3).err
+    run("apply", near, data=stream.out)
+    run("diff", store, near)
+    assert "live store" in run("apply", store, data=stream.out, code=3).err
+    assert "live store" in run("copy", "--since", store, store, "-", code=3).err
+    assert "since" in run("copy", "--since", "1000000", store, "-", code=3).err
+    assert "--seal" in run("copy", store, "-", code=2).err
+    assert "--finish" in run("apply", "--finish", near, file, code=2).err
+    run("copy", "--since", near + "-nothing", store, file, code=3)
+    run("apply", near, file, code=3)
+    assert not os.path.exists(file)
+
+
+@test
 def migrate_rewrites():
     store = new_store(("q", "--key", "u64", "--layout", POINT))
     for key in (1, 2, 2**63):

@@ -68,10 +68,10 @@ def the_program_compiles_and_runs():
 def the_tool_does_what_is_shown():
     store, folder = new_path("market"), new_path("folder")
     os.mkdir(folder)
-    told = ""
+    told, made = "", ("backup.copse", "today.copse", "changes")
     for line in typed("copse "):
-        words = shlex.split(line.replace("/dev/shm/market", store)
-                            .replace("backup.copse", os.path.join(folder, "backup.copse")))[1:]
+        words = shlex.split(line.replace("/dev/shm/market", store))[1:]
+        words = [os.path.join(folder, word) if word in made else word for word in words]
         if words[0] == "watch":
             watcher = start(*words)
             read_line(watcher.stderr)
