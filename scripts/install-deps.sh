@@ -21,6 +21,9 @@ packages() { # GROUP: lines "package command-or-- reason"
   python)
     echo "python3-dev - Python's headers, for the extension"
     echo "python3-numpy - typed records as arrays; optional when the package is used"
+    echo "python3-setuptools - builds py-lmdb, a test of memsink"
+    echo "liblmdb-dev - which it is linked with"
+    echo "dpkg-dev dpkg-source unpacks its source"
     ;;
   wheel)
     echo "python3-pip - builds and installs the package: make python"
