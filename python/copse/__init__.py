@@ -11,14 +11,22 @@
         with db.snapshot() as s:            # one version, unchanged while it is open
             for key, value in s[words].prefix(b"f"):
                 print(key, value)
+
+copse.save(path, key, array) and copse.load(path, key) keep arrays in one line each.
 """
 from . import _copse, errors
+from ._copse import Cursor, pack, remove, unpack
+from ._arrays import load, save, saved
+from ._follow import Batch, Change, Event, Kind, Outcome, Ticket, Watch
 from ._maps import Map
 from ._store import Snapshot, Store, Txn, open
 from .errors import *  # noqa: F401,F403
-from .errors import Closed, Error, Timeout
+from .errors import Closed, Error
 
-_copse._register(Error, Closed, errors.BY_CODE, Snapshot, Txn, Map)
+_copse._register(Error, Closed, errors.BY_CODE, Snapshot, Txn, Map, Batch, Watch)
 
 __version__ = _copse.version()
-remove = _copse.remove
+__all__ = [
+    "Batch", "Change", "Cursor", "Event", "Kind", "Map", "Outcome", "Snapshot", "Store", "Ticket",
+    "Txn", "Watch", "load", "open", "pack", "remove", "save", "saved", "unpack", *errors.__all__,
+]

@@ -40,9 +40,7 @@ int argument_bytes(PyObject *object, struct argument *argument, const char *what
 
 /* --- keys ---------------------------------------------------------------------------- */
 
-int key_encode(uint32_t key_kind, PyObject *key, struct argument *argument) {
-  if (key_kind == COPSE_KEY_BYTES)
-    return argument_bytes(key, argument, "the key");
+static int encode_u64(PyObject *key, struct argument *argument) {
   memset(argument, 0, sizeof *argument);
   PyObject *number = PyNumber_Index(key);
   if (!number) {
@@ -63,10 +61,32 @@ int key_encode(uint32_t key_kind, PyObject *key, struct argument *argument) {
   return 0;
 }
 
-PyObject *key_decode(uint32_t key_kind, const void *data, size_t size) {
-  if (key_kind == COPSE_KEY_U64 && size == 8)
-    return PyLong_FromUnsignedLongLong(copse_key_to_u64(data));
-  return PyBytes_FromStringAndSize(data, (Py_ssize_t)size);
+int key_encode(const struct handle *handle, PyObject *key, struct argument *argument) {
+  if (handle->keys == KEYS_BYTES)
+    return argument_bytes(key, argument, "the key");
+  if (handle->keys == KEYS_U64)
+    return encode_u64(key, argument);
+  memset(argument, 0, sizeof *argument);
+  argument->owner = tuple_pack(handle->store->state, key, 0, &argument->size);
+  if (!argument->owner)
+    return RAISED;
+  argument->data = PyBytes_AsString(argument->owner);
+  return 0;
+}
+
+PyObject *key_copy(const struct handle *handle, struct copse_bytes key) {
+  if (handle->keys == KEYS_U64 && key.size == 8)
+    return PyLong_FromUnsignedLongLong(copse_key_to_u64(key.data));
+  return PyBytes_FromStringAndSize(key.data, (Py_ssize_t)key.size);
+}
+
+PyObject *key_finish(const struct handle *handle, PyObject *copy) {
+  if (!copy || handle->keys != KEYS_TUPLE)
+    return copy;
+  PyObject *tuple =
+      tuple_unpack(handle->store->state, PyBytes_AsString(copy), (size_t)PyBytes_Size(copy));
+  Py_DECREF(copy);
+  return tuple;
 }
 
 /* --- scalars ------------------------------------------------------------------------- */

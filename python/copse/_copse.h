@@ -40,8 +40,10 @@ struct state {
   PyObject *module;               /* borrowed: the module owns this */
   PyObject *error_type, *by_code; /* copse.Error; a dict from codes to exception types */
   PyObject *closed_type;
-  PyObject *snapshot_type, *txn_type, *map_type, *iterator_type; /* the package's classes */
+  PyObject *snapshot_type, *txn_type, *map_type, *cursor_type; /* the package's classes */
+  PyObject *batch_type, *watch_type;
   PyObject *empty_tuple;
+  PyObject *uuid_type, *datetime_type, *epoch, *microsecond; /* 1970 UTC, timedelta: _tuple.c */
   _Atomic(void *) numpy; /* numpy's table of functions, once somebody needed it */
 };
 
@@ -65,10 +67,10 @@ struct store {
   struct node maps;  /* struct handle */
 };
 
-/* What rests on a store and is ended by its close. */
+/* What rests on a store or a view, and is ended by its end. */
 struct user {
   struct node node;
-  void (*end)(struct user *user); /* with nobody inside the store */
+  void (*end)(struct user *user); /* with nobody inside the store, or under the view's mutex */
 };
 
 int store_enter(struct store *self); /* 0 or CLOSED */
@@ -82,6 +84,23 @@ void list_add(struct node *list, struct node *node);
 void list_remove(struct node *node);
 struct node *list_take(struct node *list); /* the newest one, or NULL */
 
+/* Waits of the library are made in slices: a signal that comes between a look and a sleep, and the
+ * store's close, are noticed at the latest after one.
+ *
+ *     struct waiting wait = waiting_begin(store, timeout);
+ *     do {
+ *       Py_BEGIN_ALLOW_THREADS
+ *       result = copse_...(wait.slice);
+ *       Py_END_ALLOW_THREADS
+ *     } while (waiting_again(&wait, &result));   may make it RAISED or CLOSED */
+struct waiting {
+  struct store *store;
+  int64_t left, slice;
+};
+
+struct waiting waiting_begin(struct store *store, int64_t timeout);
+bool waiting_again(struct waiting *wait, int *result);
+
 /* --- views --------------------------------------------------------------------------- */
 
 struct view {
@@ -90,30 +109,42 @@ struct view {
   struct store *store;
   pthread_mutex_t lock;
   atomic_uint forks;       /* fork_count when the mutex was last taken */
+  atomic_ulong holder;     /* thread that has the mutex: a finalizer may come back in it */
   struct copse_view *view; /* NULL: ended */
   struct copse_snapshot *snapshot;
   struct copse_txn *txn;
-  struct node cursors;
-  bool writes; /* a transaction, also when it has ended */
+  struct node cursors; /* struct user: cursors and diffs */
+  bool writes;         /* a transaction, also when it has ended */
 };
 
-/* Enters the store and takes the view's mutex. 0, CLOSED, LOST (a thread that a fork ended has it). */
+/* Enters the store and takes the view's mutex. 0, CLOSED; LOST: a thread that a fork
+ * ended has it, or this one. */
 int view_lock(struct view *self);
 int view_enter(struct view *self); /* the same for a view that has not ended: 0, CLOSED, RAISED */
 void view_leave(struct view *self);
 /* Under the mutex, or alone: ends the view and its cursors. *version may be NULL. */
 int view_end(struct view *self, bool commit, uint64_t *version);
-/* Waits for the write lock without the GIL; signals are served. */
+/* Waits for the write lock. */
 int txn_begin(struct store *store, int64_t timeout_ns, struct copse_txn **txn);
 int view_types(struct state *state, PyObject *module);
 PyObject *snapshot_new(struct store *store, uint32_t flags);
 PyObject *txn_new(struct store *store, int64_t timeout_ns);
+
+/* --- tuples as keys ------------------------------------------------------------------ */
+
+int tuple_init(struct state *state);
+PyObject *tuple_pack(struct state *state, PyObject *tuple, size_t extra, size_t *size);
+PyObject *tuple_unpack(struct state *state, const void *data, size_t size);
+PyObject *module_pack(PyObject *module, PyObject *tuple);
+PyObject *module_unpack(PyObject *module, PyObject *bytes);
 
 /* --- codecs -------------------------------------------------------------------------- */
 
 enum codec_kind { CODEC_BYTES, CODEC_SCALAR, CODEC_ARRAY, CODEC_RECORD, CODEC_STRUCT };
 
 #define CODEC_DIMENSIONS 8
+
+struct handle;
 
 struct codec {
   enum codec_kind kind;
@@ -146,8 +177,10 @@ int codec_encode(const struct codec *self, PyObject *value, struct argument *arg
 /* data may be lent: it is copied. */
 PyObject *codec_decode(struct state *state, const struct codec *self, const void *data,
                        size_t size);
-int key_encode(uint32_t key_kind, PyObject *key, struct argument *argument);
-PyObject *key_decode(uint32_t key_kind, const void *data, size_t size);
+int key_encode(const struct handle *handle, PyObject *key, struct argument *argument);
+/* A key is copied while a view is held, and made into what programs see afterwards. */
+PyObject *key_copy(const struct handle *handle, struct copse_bytes key);
+PyObject *key_finish(const struct handle *handle, PyObject *copy); /* takes the reference */
 int argument_bytes(PyObject *object, struct argument *argument, const char *what);
 void argument_clear(struct argument *argument);
 int64_t timeout_ns(PyObject *seconds); /* None: -1; -2: RAISED */
@@ -160,7 +193,7 @@ struct handle {
   struct node node; /* in the store's maps */
   struct store *store;
   struct copse_map *map; /* NULL: the store was closed */
-  uint32_t key_kind;
+  enum { KEYS_BYTES, KEYS_U64, KEYS_TUPLE } keys;
   struct codec codec;
   PyObject *about; /* what the package keeps: (key, Spec) */
 };
@@ -190,23 +223,44 @@ void handle_release(struct handle *handle);
 int map_types(struct state *state, PyObject *module);
 PyObject *map_bind(struct state *state, PyObject *map, struct view *view);
 
-/* --- iterators ----------------------------------------------------------------------- */
+/* --- cursors, diffs, watches, batches ------------------------------------------------ */
 
-struct cursor {
-  PyObject_HEAD
-  struct view *view;
-  struct handle *handle;
-  struct node node;
-  struct copse_cursor *cursor; /* NULL: ended */
-  bool reverse, keys, values;
-  bool owned; /* the view is the iterator's own */
-  bool done;
+int cursor_types(struct state *state, PyObject *module);
+PyObject *map_cursor(PyObject *self, PyObject *args);
+PyObject *map_iterate(PyObject *self);
+int follow_types(struct state *state, PyObject *module);
+PyObject *map_diff(PyObject *self, PyObject *args);
+PyObject *map_watch(PyObject *self, PyObject *args);
+int batch_types(struct state *state, PyObject *module);
+PyObject *store_batch(PyObject *self, PyObject *unused);
+PyObject *store_combine(PyObject *self, PyObject *args);
+
+/* A range from the arguments (start, stop, prefix, start open, stop closed). */
+struct bounds {
+  struct copse_range range;
+  struct argument arguments[3];
 };
 
-void cursor_end(struct node *node);
-int iterator_types(struct state *state, PyObject *module);
-PyObject *map_range(PyObject *self, PyObject *args);
-PyObject *map_iterate(PyObject *self);
+int bounds_init(struct bounds *bounds, const struct map *map, PyObject *start, PyObject *stop,
+                PyObject *prefix, int start_open, int stop_closed);
+void bounds_clear(struct bounds *bounds);
+
+/* A value of which the bytes are to be copied while a view is held: done at once where that runs no
+ * foreign code, else as bytes, and decoded by value_finish() afterwards. */
+PyObject *value_copy(const struct handle *handle, struct copse_bytes value);
+PyObject *value_finish(const struct handle *handle, PyObject *copy); /* takes the reference */
+
+/* --- many at once, whole stores ------------------------------------------------------ */
+
+PyObject *map_put_many(PyObject *self, PyObject *args);
+PyObject *map_multiget(PyObject *self, PyObject *args);
+PyObject *map_gather(PyObject *self, PyObject *args);
+PyObject *store_stats(PyObject *self, PyObject *unused);
+PyObject *store_readers(PyObject *self, PyObject *unused);
+PyObject *store_check(PyObject *self, PyObject *args);
+PyObject *store_wait(PyObject *self, PyObject *args);
+PyObject *view_maps(PyObject *self, PyObject *unused);
+PyObject *store_outcome(PyObject *self, PyObject *args);
 
 /* --- numpy --------------------------------------------------------------------------- */
 

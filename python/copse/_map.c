@@ -40,7 +40,9 @@ static int open_handle(struct handle *handle, const char *name,
     result = copse_map_info(copse_snapshot_view(snapshot), handle->map, &info);
   copse_snapshot_close(snapshot);
   if (!result)
-    handle->key_kind = info.key_kind;
+    handle->keys = info.key_encoding == COPSE_KEYS_TUPLE ? KEYS_TUPLE
+                   : info.key_kind == COPSE_KEY_U64      ? KEYS_U64
+                                                         : KEYS_BYTES;
   return result;
 }
 
@@ -62,9 +64,11 @@ static PyObject *map_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     return NULL;
   struct copse_map_options options = {0};
   options.value_size = size;
-  options.key_kind = key == Py_None ? 0 : (uint32_t)PyLong_AsUnsignedLong(key);
+  unsigned long keys = key == Py_None ? 0 : PyLong_AsUnsignedLong(key);
   if (PyErr_Occurred())
     return NULL;
+  options.key_kind = keys == KEYS_U64 ? COPSE_KEY_U64 : COPSE_KEY_BYTES;
+  options.key_encoding = keys == KEYS_TUPLE ? COPSE_KEYS_TUPLE : COPSE_KEYS_RAW;
   allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
   struct map *self = (struct map *)alloc(type, 0);
   struct handle *handle = self ? PyMem_Calloc(1, sizeof *handle) : NULL;
@@ -204,24 +208,14 @@ static PyObject *look_up(struct map *self, PyObject *key, int *result) {
   struct access access;
   struct copse_bytes value;
   PyObject *found = NULL;
-  if ((*result = key_encode(self->handle->key_kind, key, &k)))
+  if ((*result = key_encode(self->handle, key, &k)))
     return NULL;
   if (!(*result = access_read(self, &access))) {
     *result = copse_get(access.reads, self->handle->map, k.data, k.size, &value);
-    /* STRUCT and RECORD call into Python: their bytes are copied out first. */
-    bool direct = self->handle->codec.kind <= CODEC_ARRAY;
-    if (!*result && direct)
-      found =
-          codec_decode(self->handle->store->state, &self->handle->codec, value.data, value.size);
-    else if (!*result)
-      found = PyBytes_FromStringAndSize(value.data, (Py_ssize_t)value.size);
+    if (!*result)
+      found = value_copy(self->handle, value);
     *result = access_end(&access, *result);
-    if (found && !direct) {
-      PyObject *bytes = found;
-      found = codec_decode(self->handle->store->state, &self->handle->codec,
-                           PyBytes_AsString(bytes), (size_t)PyBytes_Size(bytes));
-      Py_DECREF(bytes);
-    }
+    found = value_finish(self->handle, found);
   }
   argument_clear(&k);
   if (*result < 0)
@@ -253,7 +247,7 @@ static int map_contains(PyObject *object, PyObject *key) {
   struct map *self = (struct map *)object;
   struct argument k;
   struct access access;
-  int result = key_encode(self->handle->key_kind, key, &k);
+  int result = key_encode(self->handle, key, &k);
   if (result)
     return -1;
   if (!(result = access_read(self, &access)))
@@ -284,7 +278,7 @@ static Py_ssize_t map_length(PyObject *object) {
 static int put(struct map *self, PyObject *key, PyObject *value, uint32_t flags) {
   struct argument k, v;
   struct access access;
-  int result = key_encode(self->handle->key_kind, key, &k);
+  int result = key_encode(self->handle, key, &k);
   if (result)
     return RAISED;
   result = codec_encode(&self->handle->codec, value, &v);
@@ -302,10 +296,40 @@ static int put(struct map *self, PyObject *key, PyObject *value, uint32_t flags)
   return result;
 }
 
-static int delete (struct map *self, PyObject *key) {
+/* _put_parts(key, bytes, bytes): a value made of two parts, each copied once */
+static PyObject *map_put_parts(PyObject *object, PyObject *args) {
+  struct map *self = (struct map *)object;
+  PyObject *key, *objects[2];
+  struct argument k, parts[2];
+  struct access access;
+  void *memory;
+  if (!PyArg_ParseTuple(args, "OOO", &key, &objects[0], &objects[1]) ||
+      key_encode(self->handle, key, &k))
+    return NULL;
+  int result = argument_bytes(objects[0], &parts[0], "the first part");
+  if (!result && (result = argument_bytes(objects[1], &parts[1], "the second part")))
+    argument_clear(&parts[0]);
+  if (!result) {
+    if (!(result = access_write(self, &access))) {
+      Py_BEGIN_ALLOW_THREADS result = copse_reserve(access.txn, self->handle->map, k.data, k.size,
+                                                    parts[0].size + parts[1].size, 0, &memory);
+      if (!result) {
+        memcpy(memory, parts[0].data, parts[0].size);
+        memcpy((uint8_t *)memory + parts[0].size, parts[1].data, parts[1].size);
+      }
+      Py_END_ALLOW_THREADS result = access_end(&access, result);
+    }
+    argument_clear(&parts[0]);
+    argument_clear(&parts[1]);
+  }
+  argument_clear(&k);
+  return result ? raise(self, result) : Py_NewRef(Py_None);
+}
+
+static int drop(struct map *self, PyObject *key) {
   struct argument k;
   struct access access;
-  int result = key_encode(self->handle->key_kind, key, &k);
+  int result = key_encode(self->handle, key, &k);
   if (result)
     return RAISED;
   if (!(result = access_write(self, &access)))
@@ -320,7 +344,7 @@ static int delete (struct map *self, PyObject *key) {
 
 static int map_assign(PyObject *object, PyObject *key, PyObject *value) {
   struct map *self = (struct map *)object;
-  int result = value ? put(self, key, value, 0) : delete (self, key);
+  int result = value ? put(self, key, value, 0) : drop(self, key);
   if (result == COPSE_NONE)
     PyErr_SetObject(PyExc_KeyError, key);
   return result ? -1 : 0;
@@ -337,8 +361,72 @@ static PyObject *map_put(PyObject *object, PyObject *args, PyObject *kwargs) {
 }
 
 static PyObject *map_discard(PyObject *object, PyObject *key) {
-  int result = delete ((struct map *)object, key);
+  int result = drop((struct map *)object, key);
   return result < 0 ? NULL : PyBool_FromLong(result == 0);
+}
+
+static PyObject *map_compare_and_set(PyObject *object, PyObject *args) {
+  struct map *self = (struct map *)object;
+  PyObject *key, *objects[2];
+  struct argument k, values[2];
+  struct copse_bytes bytes[2];
+  struct access access;
+  if (!PyArg_ParseTuple(args, "OOO", &key, &objects[0], &objects[1]) ||
+      key_encode(self->handle, key, &k))
+    return NULL;
+  memset(values, 0, sizeof values);
+  int result = 0;
+  for (int i = 0; i < 2 && !result; i++) {
+    if (objects[i] != Py_None)
+      result = codec_encode(&self->handle->codec, objects[i], &values[i]);
+    if (result)
+      memset(&values[i], 0, sizeof values[i]);
+    bytes[i] = (struct copse_bytes){values[i].data, values[i].size};
+  }
+  if (!result && !(result = access_write(self, &access)))
+    result =
+        access_end(&access, copse_compare_and_set(access.txn, self->handle->map, k.data, k.size,
+                                                  objects[0] == Py_None ? NULL : &bytes[0],
+                                                  objects[1] == Py_None ? NULL : &bytes[1]));
+  for (int i = 0; i < 2; i++)
+    argument_clear(&values[i]);
+  argument_clear(&k);
+  return result ? raise(self, result) : Py_NewRef(Py_None);
+}
+
+/* _delete_range(start, stop, prefix, start open, stop closed): how many */
+static PyObject *map_delete_range(PyObject *object, PyObject *args) {
+  struct map *self = (struct map *)object;
+  PyObject *start, *stop, *prefix;
+  int start_open, stop_closed;
+  struct bounds bounds;
+  struct access access;
+  uint64_t deleted = 0;
+  if (!PyArg_ParseTuple(args, "OOOpp", &start, &stop, &prefix, &start_open, &stop_closed) ||
+      bounds_init(&bounds, self, start, stop, prefix, start_open, stop_closed))
+    return NULL;
+  int result = access_write(self, &access);
+  if (!result) {
+    Py_BEGIN_ALLOW_THREADS result =
+        copse_delete_range(access.txn, self->handle->map, &bounds.range, &deleted);
+    Py_END_ALLOW_THREADS result = access_end(&access, result);
+  }
+  bounds_clear(&bounds);
+  return result ? raise(self, result) : PyLong_FromUnsignedLongLong(deleted);
+}
+
+/* _alter(new name or None): renames or drops it */
+static PyObject *map_alter(PyObject *object, PyObject *args) {
+  struct map *self = (struct map *)object;
+  struct access access;
+  const char *name;
+  if (!PyArg_ParseTuple(args, "z", &name))
+    return NULL;
+  int result = access_write(self, &access);
+  if (!result)
+    result = access_end(&access, name ? copse_map_rename(access.txn, self->handle->map, name)
+                                      : copse_map_drop(access.txn, self->handle->map));
+  return result ? raise(self, result) : Py_NewRef(Py_None);
 }
 
 /* --- what it is ---------------------------------------------------------------------- */
@@ -385,8 +473,9 @@ static PyObject *map_info(PyObject *object, PyObject *unused) {
     if (!text)
       return PyErr_NoMemory();
   }
-  PyObject *tuple = Py_BuildValue("IIIzKK", info.id, info.key_kind, info.value_size, text,
-                                  (unsigned long long)info.count, (unsigned long long)info.changed);
+  PyObject *tuple =
+      Py_BuildValue("IIIzKK", info.id, (unsigned)self->handle->keys, info.value_size, text,
+                    (unsigned long long)info.count, (unsigned long long)info.changed);
   PyMem_Free(text);
   return tuple;
 }
@@ -409,7 +498,19 @@ static PyMethodDef methods[] = {
     {"_put", (PyCFunction)(void (*)(void))map_put, METH_VARARGS | METH_KEYWORDS, NULL},
     {"discard", map_discard, METH_O,
      "discard(key)\n--\n\nDeletes a key; False when it was not there."},
-    {"_range", map_range, METH_VARARGS, NULL},
+    {"_put_parts", map_put_parts, METH_VARARGS, NULL},
+    {"_cursor", map_cursor, METH_VARARGS, NULL},
+    {"_put_many", map_put_many, METH_VARARGS, NULL},
+    {"_multiget", map_multiget, METH_VARARGS, NULL},
+    {"_gather", map_gather, METH_VARARGS, NULL},
+    {"_diff", map_diff, METH_VARARGS, NULL},
+    {"_watch", map_watch, METH_VARARGS, NULL},
+    {"_delete_range", map_delete_range, METH_VARARGS, NULL},
+    {"_alter", map_alter, METH_VARARGS, NULL},
+    {"compare_and_set", map_compare_and_set, METH_VARARGS,
+     "compare_and_set(key, expected, value)\n--\n\nSets the value (None: deletes the key) only if "
+     "it\n"
+     "is the expected one (None: the key is not there); else raises Conflict."},
     {"_set_codec", map_set_codec, METH_VARARGS, NULL},
     {"_info", map_info, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},

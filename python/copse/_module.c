@@ -88,13 +88,14 @@ static PyObject *errors(void) {
 /* The package tells its classes: those that are made here, and the exceptions. */
 static PyObject *register_types(PyObject *module, PyObject *args) {
   struct state *state = PyModule_GetState(module);
-  PyObject *error, *closed, *by_code, *snapshot, *txn, *map;
-  if (!PyArg_ParseTuple(args, "OOO!OOO", &error, &closed, &PyDict_Type, &by_code, &snapshot, &txn,
-                        &map))
+  PyObject *error, *closed, *by_code, *snapshot, *txn, *map, *batch, *watch;
+  if (!PyArg_ParseTuple(args, "OOO!OOOOO", &error, &closed, &PyDict_Type, &by_code, &snapshot, &txn,
+                        &map, &batch, &watch))
     return NULL;
   PyObject **places[] = {&state->error_type,    &state->closed_type, &state->by_code,
-                         &state->snapshot_type, &state->txn_type,    &state->map_type};
-  PyObject *values[] = {error, closed, by_code, snapshot, txn, map};
+                         &state->snapshot_type, &state->txn_type,    &state->map_type,
+                         &state->batch_type,    &state->watch_type};
+  PyObject *values[] = {error, closed, by_code, snapshot, txn, map, batch, watch};
   for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
     PyObject *before = *places[i];
     *places[i] = Py_NewRef(values[i]);
@@ -106,6 +107,10 @@ static PyObject *register_types(PyObject *module, PyObject *args) {
 static PyMethodDef methods[] = {
     {"version", version, METH_NOARGS, "version()\n--\n\nThe library's version."},
     {"remove", remove_store, METH_O, "remove(path)\n--\n\nRemoves a store that nobody has open."},
+    {"pack", module_pack, METH_O,
+     "pack(tuple)\n--\n\nA tuple as the bytes of a key (ctuple/1); they are ordered as tuples "
+     "are."},
+    {"unpack", module_unpack, METH_O, "unpack(bytes)\n--\n\nThe tuple that pack() made these of."},
     {"_register", register_types, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
@@ -122,8 +127,9 @@ static int execute(PyObject *module) {
   state->empty_tuple = PyTuple_New(0);
   if (result || !state->by_code || !state->empty_tuple)
     return -1;
-  if (store_types(state, module) || view_types(state, module) || map_types(state, module) ||
-      iterator_types(state, module))
+  if (tuple_init(state) || store_types(state, module) || view_types(state, module) ||
+      map_types(state, module) || cursor_types(state, module) || follow_types(state, module) ||
+      batch_types(state, module))
     return -1;
   return 0;
 }
@@ -136,7 +142,9 @@ static int traverse(PyObject *module, visitproc visit, void *arg) {
   Py_VISIT(state->snapshot_type);
   Py_VISIT(state->txn_type);
   Py_VISIT(state->map_type);
-  Py_VISIT(state->iterator_type);
+  Py_VISIT(state->cursor_type);
+  Py_VISIT(state->batch_type);
+  Py_VISIT(state->watch_type);
   return 0;
 }
 
@@ -148,8 +156,14 @@ static int clear(PyObject *module) {
   Py_CLEAR(state->snapshot_type);
   Py_CLEAR(state->txn_type);
   Py_CLEAR(state->map_type);
-  Py_CLEAR(state->iterator_type);
+  Py_CLEAR(state->cursor_type);
+  Py_CLEAR(state->batch_type);
+  Py_CLEAR(state->watch_type);
   Py_CLEAR(state->empty_tuple);
+  Py_CLEAR(state->uuid_type);
+  Py_CLEAR(state->datetime_type);
+  Py_CLEAR(state->epoch);
+  Py_CLEAR(state->microsecond);
   return 0;
 }
 

@@ -110,6 +110,37 @@ static int close_store(struct store *self) {
   return result;
 }
 
+/* --- waiting ------------------------------------------------------------------------- */
+
+static int64_t slice_of(int64_t left) {
+  const int64_t longest = 500000000;
+  return left < 0 || left > longest ? longest : left;
+}
+
+struct waiting waiting_begin(struct store *store, int64_t timeout) {
+  return (struct waiting){store, timeout, slice_of(timeout)};
+}
+
+bool waiting_again(struct waiting *wait, int *result) {
+  if (*result != COPSE_E_TIMEOUT && *result != COPSE_E_INTERRUPTED)
+    return false;
+  if (PyErr_CheckSignals()) {
+    *result = RAISED;
+    return false;
+  }
+  if (atomic_load(&wait->store->closing)) {
+    *result = CLOSED;
+    return false;
+  }
+  if (*result == COPSE_E_TIMEOUT && wait->left >= 0) {
+    wait->left -= wait->slice;
+    if (wait->left <= 0)
+      return false;
+    wait->slice = slice_of(wait->left);
+  }
+  return true;
+}
+
 /* --- the type ------------------------------------------------------------------------ */
 
 static PyObject *store_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
@@ -242,6 +273,13 @@ static PyMethodDef methods[] = {
      "aborts when an exception leaves it."},
     {"sync", store_sync, METH_NOARGS,
      "sync()\n--\n\nMakes everything committed so far durable; returns the version that is."},
+    {"_batch", store_batch, METH_NOARGS, NULL},
+    {"_outcome", store_outcome, METH_VARARGS, NULL},
+    {"_combine", store_combine, METH_VARARGS, NULL},
+    {"_wait", store_wait, METH_VARARGS, NULL},
+    {"_stats", store_stats, METH_NOARGS, NULL},
+    {"_readers", store_readers, METH_NOARGS, NULL},
+    {"_check", store_check, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,11 +1,13 @@
 """Store, Snapshot and Txn: the extension's classes with what is said more easily in Python."""
 import contextlib
 import os
+import threading
+import types
 
 from . import _copse
+from ._follow import Batch
 from ._maps import Map
 
-_FLAGS = {"create": 1, "exclusive": 2, "read_only": 4}
 _SIGBUS_GUARD, _NO_SYNC_THREAD = 8, 16
 _DURABILITY = {None: 0, "none": 1, "lazy": 2, "sync": 3}
 _SLOW_READER = {"warn": 0, "refuse": 1, "oust": 2}
@@ -22,8 +24,12 @@ def _choice(what, value, choices):
 class Store(_copse.Store):
     """A store that this process has open; made by copse.open(). Any thread may use it.
 
-    As a context manager it is closed at the end of the block.
+    As a context manager it is closed at the end of the block. It pickles as its path: where it is
+    unpickled, the store is opened once for the process. After a fork the child goes on with it.
     """
+
+    path = None
+    _options = {}
 
     def __enter__(self):
         return self
@@ -34,23 +40,73 @@ class Store(_copse.Store):
     def __repr__(self):
         return f"<copse.Store {self.path!r}{' closed' if self.closed else ''}>"
 
+    def __reduce__(self):
+        if self.path is None:
+            raise TypeError("an anonymous store cannot be pickled; give it a path, or fork")
+        return _reopen, (self.path, self._identity, self._options)
+
     def map(self, name, key=None, value=None, *, create=True, timeout=None):
         """Opens the map of this name, and creates it when there is none (unless create is False).
 
-        key: "bytes" (the default at creation) or "u64". value: see copse.open_value; None takes
-        what is there, and is byte strings at creation. An existing map is checked against what is
-        given: copse.Layout says which field differs. A map handle may be used by all threads.
-        Raises NoMap, Layout, ReadOnly, NoSpace, Timeout.
+        key: "bytes" (at creation the default), "u64" or "tuple" (of None, bool, int, float,
+        bytes, str, UUID, datetime, tuple; ordered element by element). value: None takes what is
+        there, and is byte strings at creation; an int: byte strings of that size; "u8" ... "f64",
+        "c32", "c64": one number; a numpy dtype: numbers, arrays, records; a struct.Struct: tuples.
+
+        An existing map is checked against what is given: Layout says which field differs. A
+        handle may be used by all threads. Raises NoMap, Layout, ReadOnly, NoSpace, Timeout.
         """
         return Map._open(self, name, key, value, create, timeout)
+
+    def maps(self):
+        """The names of all maps, in order."""
+        with self.snapshot() as snapshot:
+            return snapshot.maps()
 
     def snapshot(self, *, oustable=False, latest=False):
         """A view of the newest version that does not change, blocks nobody and takes no lock.
 
-        oustable: writers may end it when it holds too much (copse.Ousted). latest: in a store of
+        oustable: writers may end it when it holds too much (Ousted). latest: in a store of
         durability "sync", also what is not durable yet.
         """
         return self._snapshot((1 if oustable else 0) | (2 if latest else 0))
+
+    def batch(self):
+        """An empty Batch."""
+        batch = self._batch()
+        batch._store = self
+        return batch
+
+    def combine(self, timeout=None, budget=1.0):
+        """Applies batches that processes have left, dead ones too; returns how many.
+
+        budget: seconds after which the rest is left to others.
+        """
+        return self._combine(timeout, int(budget * 1e9))
+
+    def wait(self, after=None, timeout=None):
+        """Waits for a version greater than after (None: than now); returns the newest one."""
+        return self._wait(None, self.version if after is None else after, timeout, False)
+
+    def wait_durable(self, version=None, timeout=None):
+        """Waits until a version (None: the newest one) is durable, and sees to it."""
+        return self._wait(None, self.version if version is None else version, timeout, True)
+
+    def stats(self):
+        """Numbers of the whole store, as attributes: see struct copse_stat in copse/inspect.h."""
+        return types.SimpleNamespace(**self._stats())
+
+    def readers(self):
+        """The attached processes: pid, command, snapshots, version, lag, age_ns, held_bytes, ..."""
+        return [types.SimpleNamespace(**reader) for reader in self._readers()]
+
+    def check(self, *, progress=None, timeout=None):
+        """Checks every page, key, count and free list; returns numbers and faults (sentences).
+
+        progress: called now and then with the bytes done and an estimate of all.
+        """
+        numbers, faults = self._check(timeout, progress)
+        return types.SimpleNamespace(**numbers, faults=faults)
 
 
 class _View:
@@ -64,15 +120,33 @@ class _View:
 
 
 class Snapshot(_View, _copse.Snapshot):
-    """One committed version of a store, unchanged while it is open; made by store.snapshot()."""
+    """One committed version of a store, unchanged while it is open; made by store.snapshot().
+
+    One thread at a time reads in it; others wait. After a fork the child has it too.
+    """
 
     __slots__ = ()
+
+    def __repr__(self):
+        return f"<copse.Snapshot {'closed' if self.closed else self.version}>"
+
+    def __reduce__(self):
+        raise TypeError("a snapshot cannot be pickled; pickle the store and open one there")
 
 
 class Txn(_View, _copse.Txn):
-    """A write transaction; made by store.write(). Reads show its own writes."""
+    """A write transaction; made by store.write(). Reads show its own writes.
+
+    After a fork it belongs to the parent.
+    """
 
     __slots__ = ()
+
+    def __repr__(self):
+        return f"<copse.Txn{' ended' if self.closed else ''}>"
+
+    def __reduce__(self):
+        raise TypeError("a transaction cannot be pickled: it belongs to its process")
 
     @contextlib.contextmanager
     def savepoint(self):
@@ -94,14 +168,13 @@ def open(path, *, create=False, exclusive=False, read_only=False, durability=Non
          sync_bytes=0, sync_interval=None, long_hold=None, sync_thread=True, sigbus_guard=True):
     """Opens the store at path; None makes an anonymous one, for this process and its forks.
 
-    create: create it when there is none; exclusive: fail when there is one. durability: None
-    (none in memory, lazy on a disk), "none", "lazy" or "sync". max_bytes: the data never grows
-    beyond (0: 1 TiB). These, mode (permission bits), slow_reader ("warn", "refuse", "oust") with
-    slow_reader_bytes, and sync_bytes and sync_interval (seconds) are fixed at creation.
-    Raises NoStore, StoreExists, NotAStore, Permission, NoSpace, Corrupt, OutOfMemory.
+    create: create it when there is none; exclusive: create it, and fail when there is one.
+    durability: None (none in memory, lazy on a disk), "none", "lazy" or "sync". max_bytes: the
+    data never grows beyond (0: 1 TiB). These, mode (permission bits), slow_reader ("warn",
+    "refuse", "oust") with slow_reader_bytes, sync_bytes and sync_interval (seconds) are fixed at
+    creation. Raises NoStore, StoreExists, NotAStore, Permission, NoSpace, Corrupt, OutOfMemory.
     """
-    flags = sum(bit for given, bit in ((create, 1), (exclusive, 3), (read_only, 4)) if given) \
-        if not (create and exclusive) else 3 | (4 if read_only else 0)
+    flags = (1 if create or exclusive else 0) | (2 if exclusive else 0) | (4 if read_only else 0)
     flags |= (_SIGBUS_GUARD if sigbus_guard else 0) | (0 if sync_thread else _NO_SYNC_THREAD)
     if path is not None:
         path = os.path.abspath(os.fsdecode(path))
@@ -111,4 +184,43 @@ def open(path, *, create=False, exclusive=False, read_only=False, durability=Non
                   int(sync_interval * 1000) if sync_interval else 0,
                   int(long_hold * 1e9) if long_hold else 0)
     store.path = path
+    store._identity = _identity(path)
+    store._options = {name: value for name, value, usual in (
+        ("read_only", read_only, False), ("reserve_bytes", reserve_bytes, 0),
+        ("sync_thread", sync_thread, True), ("sigbus_guard", sigbus_guard, True))
+        if value != usual}
     return store
+
+
+def _identity(path):
+    """Which file it is: another store may be at the path later."""
+    if path is None:
+        return None
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+# --- stores that were opened by unpickling ------------------------------------------------------
+
+_lock = threading.Lock()
+_opened = {}
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release,
+                    after_in_child=_lock.release)
+
+
+def shared(path, identity=None, **options):
+    """The store at path, opened once for this process and kept open."""
+    place = (path, *sorted(options.items()))
+    now = _identity(path) if os.path.exists(path) else None
+    with _lock:
+        store = _opened.get(place)
+        if store is None or store.closed or store._identity != now:
+            store = _opened[place] = open(path, **options)
+    if identity is not None and store._identity != identity:
+        from .errors import State
+        raise State(0, f"another store is at {path} now than when the handle was pickled")
+    return store
+
+
+def _reopen(path, identity, options):
+    return shared(path, tuple(identity), **options)

@@ -37,6 +37,29 @@ class Spec(NamedTuple):
     codec: tuple
     value: object  # as the program sees it: None, int, str, dtype or Struct
 
+    def dtype(self):
+        """The numpy dtype of a value; None when there is none."""
+        kind, size, field, dtype, _, _, _, shape = self.codec
+        if not size:
+            return None
+        import numpy
+        if kind == SCALAR:
+            return numpy.dtype(next(name for code, _, name in KINDS.values() if code == field))
+        if kind in (BYTES, STRUCT):
+            return numpy.dtype(f"V{size}")
+        return numpy.dtype((dtype, shape)) if shape else dtype
+
+    def rows(self, values):
+        """Values for the extension: (buffer, bytes of each), or a list."""
+        if not hasattr(values, "dtype") or not self.size:
+            return values if isinstance(values, list) else list(values)
+        import numpy
+        dtype = self.dtype()
+        base, shape = dtype.subdtype or (dtype, ())
+        if values.ndim < 1 or values.shape[1:] != shape:
+            raise ValueError(f"the values' shape is {values.shape}; (n, *{shape}) is expected")
+        return raw(cast(values, base)), self.size
+
 
 def spec(value):
     """The Spec of a value type."""
@@ -160,7 +183,13 @@ class ArrayEncoder:
         if array.shape != self.shape:
             raise ValueError(f"the value's shape is {array.shape}, the map's values have "
                              f"{self.shape}")
-        return numpy.ascontiguousarray(cast(array, self.dtype)).view(numpy.uint8)
+        return raw(cast(array, self.dtype))
+
+
+def raw(array):
+    """The bytes of an array, as a flat array of them: some dtypes can't be exported as buffers."""
+    import numpy
+    return numpy.ascontiguousarray(array).reshape(-1).view(numpy.uint8)
 
 
 def cast(array, dtype):

@@ -14,7 +14,8 @@ int view_lock(struct view *self) {
   if (store_enter(self->store))
     return CLOSED;
   if (pthread_mutex_trylock(&self->lock)) {
-    if (atomic_load(&self->forks) != atomic_load(&fork_count)) {
+    if (atomic_load(&self->forks) != atomic_load(&fork_count) ||
+        atomic_load(&self->holder) == PyThread_get_thread_ident()) {
       store_leave(self->store);
       return LOST;
     }
@@ -22,6 +23,7 @@ int view_lock(struct view *self) {
     Py_END_ALLOW_THREADS
   }
   atomic_store(&self->forks, atomic_load(&fork_count));
+  atomic_store(&self->holder, PyThread_get_thread_ident());
   return 0;
 }
 
@@ -29,7 +31,8 @@ int view_enter(struct view *self) {
   int result = view_lock(self);
   if (result == LOST) {
     PyErr_SetString(self->store->state->error_type,
-                    "another thread was using this when the process forked; open a new one");
+                    "this is in use by a thread that a fork ended, or by what a finalizer of this "
+                    "thread interrupted; open a new one");
     return RAISED;
   }
   if (result || self->view)
@@ -39,13 +42,16 @@ int view_enter(struct view *self) {
 }
 
 void view_leave(struct view *self) {
+  atomic_store(&self->holder, 0);
   pthread_mutex_unlock(&self->lock);
   store_leave(self->store);
 }
 
 int view_end(struct view *self, bool commit, uint64_t *version) {
-  for (struct node *node; (node = list_take(&self->cursors));)
-    cursor_end(node);
+  for (struct node *node; (node = list_take(&self->cursors));) {
+    struct user *user = CONTAINER(node, struct user, node);
+    user->end(user);
+  }
   int result = 0;
   if (self->snapshot)
     copse_snapshot_close(self->snapshot);
@@ -152,20 +158,13 @@ static PyObject *snapshot_number(PyObject *object, void *which) {
 /* --- transactions -------------------------------------------------------------------- */
 
 int txn_begin(struct store *store, int64_t timeout, struct copse_txn **txn) {
-  const int64_t slice = 1000000000; /* a signal that comes between look and sleep waits no longer */
-  for (int64_t left = timeout;;) {
-    int64_t now = left < 0 || left > slice ? slice : left;
-    int result;
-    Py_BEGIN_ALLOW_THREADS result = copse_txn_begin(store->store, now, txn);
-    Py_END_ALLOW_THREADS if (result != COPSE_E_TIMEOUT &&
-                             result != COPSE_E_INTERRUPTED) return result;
-    if (PyErr_CheckSignals())
-      return RAISED;
-    if (atomic_load(&store->closing))
-      return CLOSED;
-    if (result == COPSE_E_TIMEOUT && left >= 0 && (left -= now) <= 0)
-      return result;
-  }
+  struct waiting wait = waiting_begin(store, timeout);
+  int result;
+  do {
+    Py_BEGIN_ALLOW_THREADS result = copse_txn_begin(store->store, wait.slice, txn);
+    Py_END_ALLOW_THREADS
+  } while (waiting_again(&wait, &result));
+  return result;
 }
 
 PyObject *txn_new(struct store *store, int64_t timeout) {
@@ -256,6 +255,7 @@ static PyMethodDef snapshot_methods[] = {
      "that are under way end with an error."},
     {"close", view_close, METH_NOARGS, "close()\n--\n\nEnds the snapshot. Twice is allowed."},
     {"_bind", view_bind, METH_O, NULL},
+    {"maps", view_maps, METH_NOARGS, "maps()\n--\n\nThe names of all maps, in order."},
     {"__enter__", enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)view_close, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
@@ -277,6 +277,7 @@ static PyMethodDef txn_methods[] = {
      "abort()\n--\n\nEnds the transaction without a trace. Nothing to do when it has ended."},
     {"_savepoint", txn_savepoint, METH_VARARGS, NULL},
     {"_bind", view_bind, METH_O, NULL},
+    {"maps", view_maps, METH_NOARGS, "maps()\n--\n\nThe names of all maps, in order."},
     {"__enter__", enter, METH_NOARGS, NULL},
     {"__exit__", txn_exit, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},

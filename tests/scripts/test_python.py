@@ -53,8 +53,8 @@ def main():
             counts = [sum(line.startswith(word) for line in lines)
                       for word in ("ok   ", "FAIL ", "skip ")]
         print("\n".join(lines), flush=True)
-        if process.returncode and not counts[1]:
-            counts[1] = 1
+        if not closing or process.returncode and not counts[1]:
+            counts[1] += 1
             print(f"FAIL {os.path.basename(path)}: exit code {process.returncode}")
         sums = [a + b for a, b in zip(sums, counts)]
     print(f"{sums[0]} passed, {sums[1]} failed" + (f", {sums[2]} skipped" if sums[2] else ""))
