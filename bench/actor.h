@@ -19,6 +19,7 @@ enum actor_role {
   ACTOR_READER,        /* random gets, a snapshot each */
   ACTOR_SHOWER,        /* visibility: commits a new value, waits until it was seen */
   ACTOR_WATCHER,       /* visibility: polls until it gets the new value */
+  ACTOR_MAKER,         /* transactions of `batch` new matrices of worker `seed` (matrix.h) */
   ACTOR_ATTACH,        /* opens the store, gets one record: how long? */
   ACTOR_ATTACH_MEMORY, /* opens the store, gets one record: how much memory of its own? */
 };
@@ -30,6 +31,7 @@ struct actor_task {
   uint64_t records;
   uint64_t seed;
   uint32_t durable; /* as the store was made */
+  uint32_t dry;     /* ACTOR_MAKER: stores nothing, there is no store */
   char engine[16];
   char directory[256];
 };
@@ -38,7 +40,7 @@ struct actor_result {
   uint64_t ops;             /* puts or gets that were done before the deadline */
   uint64_t commits;         /* the same for transactions */
   uint64_t retries;         /* transactions given up for another's */
-  uint64_t measured;        /* ACTOR_ATTACH: ns; ACTOR_ATTACH_MEMORY: bytes */
+  uint64_t measured;        /* ACTOR_ATTACH: ns; ACTOR_ATTACH_MEMORY: bytes; ACTOR_MAKER: rows */
   struct histogram latency; /* of whole transactions, from before begin to after commit */
 };
 

@@ -2,6 +2,7 @@
 #include "actor_roles.h"
 
 #include "files.h"
+#include "matrix.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -103,6 +104,66 @@ static void play_writer(const struct scene *scene, void *writer) {
     }
     before = after;
   }
+}
+
+/* Rows from `first` on in one transaction, begun anew until it goes through. */
+static void make_rows(const struct scene *scene, void *writer, uint64_t first, unsigned n) {
+  const struct engine *engine = scene->engine;
+  for (int result = ENGINE_RETRY; result != ENGINE_DONE;) {
+    result = engine->txn_begin(writer);
+    for (unsigned k = 0; k < n && result == ENGINE_DONE; k++) {
+      uint8_t id[MATRIX_ID_SIZE];
+      double matrix[8];
+      matrix_id((unsigned)scene->task->seed, first + k, id);
+      matrix_make((unsigned)scene->task->seed, first + k, matrix);
+      result = engine->put(writer, id, sizeof id, matrix, sizeof matrix, false);
+    }
+    if (result == ENGINE_DONE)
+      result = engine->txn_commit(writer);
+    scene->result->retries += result != ENGINE_DONE;
+  }
+}
+
+static void make_row_later(const struct scene *scene, void *writer, uint64_t n) {
+  uint8_t id[MATRIX_ID_SIZE];
+  double matrix[8];
+  matrix_id((unsigned)scene->task->seed, n, id);
+  matrix_make((unsigned)scene->task->seed, n, matrix);
+  scene->engine->put_later(writer, id, sizeof id, matrix, sizeof matrix);
+}
+
+static double compute_rows(const struct scene *scene, uint64_t first, unsigned n) {
+  double matrix[8], sum = 0;
+  for (unsigned k = 0; k < n; k++) {
+    matrix_make((unsigned)scene->task->seed, first + k, matrix);
+    sum += matrix[k % 8];
+  }
+  return sum;
+}
+
+static void play_maker(const struct scene *scene, void *writer) {
+  const struct actor_task *task = scene->task;
+  bool later = task->batch == 0 && scene->engine->put_later && !task->dry;
+  unsigned batch = task->batch ? task->batch : 1;
+  uint64_t deadline = atomic_load(&scene->stage->deadline_ns), before = now_ns(), rows = 0;
+  volatile double sink = 0;
+  while (before < deadline && rows < task->records / 4) {
+    if (task->dry)
+      sink += compute_rows(scene, rows, batch);
+    else if (later)
+      make_row_later(scene, writer, rows);
+    else
+      make_rows(scene, writer, rows, batch);
+    uint64_t after = now_ns();
+    histogram_add(&scene->result->latency, after - before);
+    rows += batch;
+    if (after <= deadline)
+      scene->result->ops = scene->result->commits = rows;
+    before = after;
+  }
+  if (later && rows > 0)
+    scene->engine->put_settle(writer);
+  scene->result->measured = rows;
 }
 
 static void play_reader(const struct scene *scene, void *reader) {
@@ -210,7 +271,7 @@ static void play_attach(struct scene *scene) {
 /* --- all of them -------------------------------------------------------------------------- */
 
 static bool writes(const struct actor_task *task) {
-  return task->role == ACTOR_WRITER || task->role == ACTOR_SHOWER;
+  return task->role == ACTOR_WRITER || task->role == ACTOR_SHOWER || task->role == ACTOR_MAKER;
 }
 
 /* Open, warm up, report ready, wait, play, report done. */
@@ -232,6 +293,7 @@ static void play_in_company(struct scene *scene, const struct actor_call *call) 
   case ACTOR_WRITER: play_writer(scene, self); break;
   case ACTOR_READER: play_reader(scene, self); break;
   case ACTOR_SHOWER: play_shower(scene, self); break;
+  case ACTOR_MAKER: play_maker(scene, self); break;
   default: play_watcher(scene, self); break;
   }
   ready(call);
@@ -255,6 +317,11 @@ void actor_perform(const struct actor_call *call) {
     ready(call);
     wait_for_go(call);
     play_attach(&scene);
+    ready(call);
+  } else if (scene.task->dry) {
+    ready(call);
+    wait_for_go(call);
+    play_maker(&scene, NULL);
     ready(call);
   } else {
     play_in_company(&scene, call);

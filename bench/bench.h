@@ -94,6 +94,7 @@ void workload_get(struct bench *bench, const char *name);
 void workload_scan(struct bench *bench, const char *name);
 void workload_put1(struct bench *bench, const char *name);
 void workload_writers(struct bench *bench, const char *name);
+void workload_matrices(struct bench *bench, const char *name);
 void workload_durable(struct bench *bench, const char *name);
 void workload_mixed(struct bench *bench, const char *name);
 void workload_readers(struct bench *bench, const char *name);

@@ -34,6 +34,7 @@ struct engine_config {
 enum engine_trait {
   ENGINE_PROCESSES = 1, /* several processes can have one store open; else threads only */
   ENGINE_DURABLE = 2,   /* heeds engine_config.durable */
+  ENGINE_KEY_SIZE = 4,  /* its keys have KEY_SIZE bytes */
 };
 
 enum engine_result {

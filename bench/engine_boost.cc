@@ -165,7 +165,7 @@ int txn_commit(void *writer) {
 engine make() {
   engine e = {};
   e.name = "boost";
-  e.traits = ENGINE_PROCESSES;
+  e.traits = ENGINE_PROCESSES | ENGINE_KEY_SIZE;
   e.size_factor = 1;
   e.size_extra = 64;
   e.describe = describe;

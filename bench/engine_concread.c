@@ -130,7 +130,7 @@ static int txn_commit(void *writer) {
 
 const struct engine engine_concread = {
     .name = "concread",
-    .traits = 0,
+    .traits = ENGINE_KEY_SIZE,
     .size_factor = 3.5,
     .size_extra = 100,
     .describe = describe,
