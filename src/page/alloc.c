@@ -20,8 +20,8 @@ const uint8_t page_units_class[65] = {
 #define REFILL 32u
 /* What the hot stack of a class holds at most: more of large pages would fill whole segments. */
 #define HOT_BYTES (128u * 1024)
-/* Up to so many segments in use, the hot stacks are emptied before there is one more. */
-#define SEGMENTS_FEW 512u
+/* The hot stacks are emptied before there is a segment more, if they hold such a part of the store. */
+#define HOT_SHARE 32u
 
 static unsigned hot_depth(unsigned class) {
   unsigned pages = HOT_BYTES / FORMAT_UNIT / page_class_units[class];
@@ -360,8 +360,17 @@ int release_page(struct pager *pager, uint64_t ref, uint64_t units) {
   return 0;
 }
 
+/* Units of all pages on the hot stacks. */
+static uint64_t hot_units(const struct pager *pager) {
+  uint64_t units = 0;
+  for (unsigned class = 0; class < PAGE_CLASSES; class ++)
+    units += books_word(pager, BOOK_HOT_TOP + class) * page_class_units[class];
+  return units;
+}
+
 int hot_thin(struct pager *pager) {
-  if (books_word(pager, BOOK_FREE_SEGMENTS) || books_word(pager, BOOK_SEGMENT_USED) > SEGMENTS_FEW)
+  uint64_t used = books_word(pager, BOOK_SEGMENT_USED) * (FORMAT_SEGMENT / FORMAT_UNIT);
+  if (books_word(pager, BOOK_FREE_SEGMENTS) || hot_units(pager) < used / HOT_SHARE)
     return COPSE_NONE;
   int result = hot_drain(pager);
   return result || books_word(pager, BOOK_FREE_SEGMENTS) ? result : COPSE_NONE;

@@ -58,8 +58,10 @@ static int leaf_write(struct edit *edit, struct items *items, int append, struct
                       holder);
   }
   struct node *left, *right;
-  int at_end = edit->rightmost && *at == n - 1;
-  uint32_t middle = at_end ? n - 1 : stranger_split(items, *at, split_point(items, shape), shape);
+  int at_end = edit->ascending && *at == n - 1;
+  uint32_t middle = at_end            ? n - 1
+                    : edit->ascending ? *at + 1
+                                      : stranger_split(items, *at, split_point(items, shape), shape);
   separator_make(edit, &items->items[middle - 1], &items->items[middle], &change->separator);
   int result = edit_build(edit, items, 0, middle, 0, 0, 0, &change->ref[0], &left);
   if (result)
@@ -153,6 +155,16 @@ static int value_replace(struct edit *edit, const struct item *item, struct chan
   return 0;
 }
 
+/* 1 when records seem to come in order: this one comes behind the one that the leaf got before, whose entry
+ * is the lowest. So a leaf is filled, instead of halved, also where other keys follow: when several
+ * writers have a range of keys each. */
+static int is_ascending(const struct edit *edit) {
+  const struct node *node = edit->path[0].node;
+  uint32_t at = edit->path[0].index;
+  return at > 0 && ((edit->rightmost && at == node->count) ||
+                    node_slots(node)[at - 1] == node->heap);
+}
+
 /* 1 when a record behind the last one should begin a new leaf: this one stays as it is. */
 static int leaf_is_full(const struct edit *edit, const struct item *item, uint32_t target) {
   const struct node *node = edit->path[0].node;
@@ -207,7 +219,8 @@ static int leaf_put(struct edit *edit, int exact, struct item *item, int append,
   struct node *holder;
   uint32_t at = step->index;
   uint32_t target = append ? TREE_APPEND_TARGET : TREE_TARGET;
-  if (!exact && edit->rightmost && at == step->node->count && leaf_is_full(edit, item, target))
+  edit->ascending = !exact && is_ascending(edit);
+  if (edit->ascending && at == step->node->count && leaf_is_full(edit, item, target))
     return leaf_begin(edit, item, target, change, place);
   if (!exact && !edit_is_dirty(edit, step->node)) {
     *change = (struct change){.old_count = 1, .new_count = 1};
@@ -308,6 +321,7 @@ int tree_put(struct pager *pager, struct tree *tree, const uint8_t *key, uint32_
   edit.pager = pager;
   edit.tree = tree;
   edit.depth = 0;
+  edit.ascending = 0;
   edit.made_count = edit.gone_count = 0;
   int append = !!(flags & TREE_APPEND), exact = place_find(&edit, key, size, flags);
   if (exact < 0 || exact == 2)
@@ -351,6 +365,7 @@ int tree_delete(struct pager *pager, struct tree *tree, const uint8_t *key, uint
   struct edit edit;
   edit.pager = pager;
   edit.tree = tree;
+  edit.ascending = 0;
   edit.made_count = edit.gone_count = 0;
   int exact = place_find(&edit, key, size, 0);
   if (exact <= 0)

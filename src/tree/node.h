@@ -133,10 +133,12 @@ static inline int entry_read(const struct node *node, const uint16_t *slots, int
   uint32_t at = slots[i], head = inner ? 2 : 4;
   if (__builtin_expect(at + head > node->heap_end, 0))
     return COPSE_E_CORRUPT;
-  uint16_t words[2];
-  memcpy(words, (const uint8_t *)node + at, inner ? 2 : 4);
-  entry->size = words[0];
-  entry->info = inner ? 0 : words[1];
+  uint16_t first, second = 0; /* of fixed sizes: no loop */
+  memcpy(&first, (const uint8_t *)node + at, sizeof first);
+  if (!inner)
+    memcpy(&second, (const uint8_t *)node + at + sizeof first, sizeof second);
+  entry->size = first;
+  entry->info = second;
   entry->rest = (const uint8_t *)node + at + head;
   entry->at = at;
   return __builtin_expect(at + head + entry_rest(entry->size) > node->heap_end, 0) ? COPSE_E_CORRUPT

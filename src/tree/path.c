@@ -255,7 +255,7 @@ int path_ascend(struct edit *edit, struct change *change) {
     int result = items_from_node(&items, step->node, &edit->tree->shape);
     if (result)
       return result;
-    int appended = edit->rightmost && change->new_count == 2;
+    int appended = edit->ascending && step->index == step->node->count && change->new_count == 2;
     if (items_change(&items, change) == COPSE_NONE) {
       edit->gone[edit->gone_count++] = step->ref;
       *change = (struct change){.old_count = 1, .new_count = 0};

@@ -23,6 +23,7 @@ struct edit {
   struct tree *tree;
   unsigned depth;
   int rightmost; /* the path is the last child at every level */
+  int ascending; /* the record comes next to the one that its leaf got before */
   struct step path[TREE_DEPTH_MAX];
   unsigned made_count, gone_count;
   uint64_t made[3 * TREE_DEPTH_MAX + 4]; /* pages built by this operation */
