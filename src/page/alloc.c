@@ -174,6 +174,7 @@ static int class_take(struct pager *pager, unsigned class, uint64_t *ref) {
   if (top > HOT_DEPTH)
     return error_set(COPSE_E_CORRUPT, "a free list in the writers' file is damaged");
   *ref = books_hot(pager, class)[top - 1];
+  pager->hot_lowered = 1;
   books_set_word(pager, BOOK_HOT_TOP + class, top - 1);
   books_add_word(pager, BOOK_USED_UNITS, page_class_units[class]);
   POINT(alloc_popped);
@@ -353,9 +354,12 @@ int release_page(struct pager *pager, uint64_t ref, uint64_t units) {
   if (class == PAGE_RUN)
     return release_run(pager, page_ref_offset(ref), units / (FORMAT_BLOCK / FORMAT_UNIT));
   uint64_t top = books_word(pager, BOOK_HOT_TOP + class);
-  if (top >= hot_depth(class))
+  if (top >= HOT_DEPTH || (top + 1) * units * FORMAT_UNIT > HOT_BYTES)
     return slot_release(pager, ref);
-  books_set(pager, &books_hot(pager, class)[top], ref);
+  if (pager->hot_lowered)
+    books_set(pager, &books_hot(pager, class)[top], ref);
+  else /* above all that undoing needs */
+    books_hot(pager, class)[top] = ref;
   books_set_word(pager, BOOK_HOT_TOP + class, top + 1);
   return 0;
 }
@@ -377,6 +381,7 @@ int hot_thin(struct pager *pager) {
 }
 
 int hot_drain(struct pager *pager) {
+  pager->hot_lowered = 1;
   for (unsigned class = 0; class < PAGE_CLASSES; class ++) {
     uint64_t top;
     while ((top = books_word(pager, BOOK_HOT_TOP + class)) > 0) {

@@ -11,11 +11,9 @@
 
 #include "base/grow.h"
 
-int books_undo_room(struct pager *pager, uint64_t entries) {
+int books_undo_extend(struct pager *pager, uint64_t entries) {
   struct books *books = pager->books;
   uint64_t need = books->undo_count + entries, limit = pager->reach[AREA_UNDO];
-  if (need <= limit)
-    return 0;
   if (need > UNDO_ENTRIES_MAX || limit == 0)
     return error_set(COPSE_E_LIMIT, "the transaction changes too much at once; commit in parts");
   while (limit < need)
@@ -53,8 +51,16 @@ void books_undo_to(struct pager *pager, uint64_t keep) {
 }
 
 static void loose_forget(struct pager *pager) {
-  for (unsigned class = 0; class < PAGE_CLASSES; class ++)
-    pager->loose[class].count = 0;
+  for (uint64_t left = pager->loose_classes; left; left &= left - 1)
+    pager->loose[__builtin_ctzll(left)].count = 0;
+  pager->loose_classes = 0;
+}
+
+/* What the books are now, undoing everything leads to. */
+static void undone_note(struct pager *pager) {
+  pager->tail = books_word(pager, BOOK_PENDING + QUEUE_TAIL_CHUNK);
+  pager->tail_pos = books_word(pager, BOOK_PENDING + QUEUE_TAIL_POS);
+  pager->hot_lowered = 0;
 }
 
 void pager_begin(struct pager *pager, uint64_t version, uint64_t published) {
@@ -74,6 +80,7 @@ void pager_begin(struct pager *pager, uint64_t version, uint64_t published) {
   pager->deferred = 0;
   pager->freed.count = 0;
   loose_forget(pager);
+  undone_note(pager);
   uint64_t limit = books->segment_limit, reach = pager->reach[AREA_SEGMENTS];
   pager->view.limit = (limit < reach ? limit : reach) * FORMAT_SEGMENT;
 }
@@ -86,6 +93,7 @@ void pager_rollback(struct pager *pager) {
   pager->leases_looked = 0;
   pager->freed.count = 0;
   loose_forget(pager);
+  undone_note(pager);
 }
 
 void pager_settle(struct pager *pager) {
@@ -94,6 +102,7 @@ void pager_settle(struct pager *pager) {
   books_order();
   pager->logged = 0;
   pager->deferred = 0;
+  undone_note(pager);
 }
 
 static void list_add(struct pager *pager, struct ref_list *list, uint64_t ref, uint64_t birth) {
@@ -107,9 +116,11 @@ static void list_add(struct pager *pager, struct ref_list *list, uint64_t ref, u
 void pager_savepoint(struct pager *pager, struct pager_mark *mark) {
   /* Pages that are loose now must not be overwritten after the savepoint: what the undo log
    * restores may not name them, but a rollback has to find them as they are listed. */
-  for (unsigned class = 0; class < PAGE_CLASSES; class ++)
-    for (size_t i = 0; i < pager->loose[class].count; i++)
-      list_add(pager, &pager->freed, pager->loose[class].items[i].ref, pager->version);
+  for (uint64_t left = pager->loose_classes; left; left &= left - 1) {
+    const struct ref_list *loose = &pager->loose[__builtin_ctzll(left)];
+    for (size_t i = 0; i < loose->count; i++)
+      list_add(pager, &pager->freed, loose->items[i].ref, pager->version);
+  }
   loose_forget(pager);
   mark->undo_count = pager->books->undo_count;
   mark->freed_count = pager->freed.count;
@@ -137,8 +148,12 @@ void pager_drop(struct pager *pager, uint64_t ref) {
         error_set(COPSE_E_CORRUPT, "reference %llx points nowhere", (unsigned long long)ref);
     return;
   }
-  int own = pager_is_dirty(pager, head) && page_ref_class(ref) != PAGE_RUN;
-  list_add(pager, own ? &pager->loose[page_ref_class(ref)] : &pager->freed, ref, head->birth);
+  if (!pager_is_dirty(pager, head) || page_ref_class(ref) == PAGE_RUN) {
+    list_add(pager, &pager->freed, ref, head->birth);
+    return;
+  }
+  list_add(pager, &pager->loose[page_ref_class(ref)], ref, head->birth);
+  pager->loose_classes |= UINT64_C(1) << page_ref_class(ref);
 }
 
 void pager_drop_subtree(struct pager *pager, uint64_t ref) {
@@ -208,6 +223,13 @@ void chunk_give(struct pager *pager, uint64_t index) {
   books_set_word(pager, BOOK_CHUNK_FREE, index);
 }
 
+static void entry_set(struct pager *pager, struct listed *entry, const struct listed *listed) {
+  books_set(pager, &entry->ref, listed->ref);
+  books_set(pager, &entry->birth, listed->birth);
+  books_set(pager, &entry->freed, listed->freed);
+  books_set(pager, &entry->units, listed->units);
+}
+
 int stack_push(struct pager *pager, uint64_t *top, uint64_t *pos, const struct listed *listed) {
   int result = books_undo_room(pager, 16);
   if (result)
@@ -225,10 +247,7 @@ int stack_push(struct pager *pager, uint64_t *top, uint64_t *pos, const struct l
     return COPSE_E_CORRUPT;
   struct listed *entry = &books_chunk(pager, *top - 1)->entries[*pos];
   /* The place may hold an entry that was popped since the last commit: undoing needs it. */
-  books_set(pager, &entry->ref, listed->ref);
-  books_set(pager, &entry->birth, listed->birth);
-  books_set(pager, &entry->freed, listed->freed);
-  books_set(pager, &entry->units, listed->units);
+  entry_set(pager, entry, listed);
   books_set(pager, pos, *pos + 1);
   return 0;
 }
@@ -259,7 +278,9 @@ uint64_t page_units(const struct pager *pager, uint64_t ref) {
   return page_locate(&pager->view, ref & ~LISTED_SUBTREE, &size) ? size / FORMAT_UNIT : 0;
 }
 
-int queue_append(struct pager *pager, unsigned queue, const struct listed *listed) {
+/* Finds the place for an entry more; *fresh: nothing was there when the transaction began. */
+static inline int queue_extend(struct pager *pager, unsigned queue, struct listed **entry,
+                               int *fresh) {
   uint64_t tail = books_word(pager, queue + QUEUE_TAIL_CHUNK);
   uint64_t pos = books_word(pager, queue + QUEUE_TAIL_POS);
   if (tail == 0 || pos >= CHUNK_ENTRIES) {
@@ -275,19 +296,38 @@ int queue_append(struct pager *pager, unsigned queue, const struct listed *liste
       books_set_word(pager, queue + QUEUE_HEAD_POS, 0);
     }
     books_set_word(pager, queue + QUEUE_TAIL_CHUNK, index);
+    books_set_word(pager, queue + QUEUE_TAIL_POS, 0);
     tail = index;
     pos = 0;
   }
   if (chunk_check(pager, tail))
     return COPSE_E_CORRUPT;
-  struct listed *entry = &books_chunk(pager, tail - 1)->entries[pos];
-  /* The chunk may have been emptied by this very transaction: undoing needs its old entries. */
-  books_set(pager, &entry->ref, listed->ref);
-  books_set(pager, &entry->birth, listed->birth);
-  books_set(pager, &entry->freed, listed->freed);
-  books_set(pager, &entry->units, listed->units);
-  books_set_word(pager, queue + QUEUE_TAIL_POS, pos + 1);
+  *entry = &books_chunk(pager, tail - 1)->entries[pos];
+  *fresh = queue == BOOK_PENDING && tail == pager->tail && pos >= pager->tail_pos;
   return 0;
+}
+
+/* Fills the place. The chunk may have been emptied by this very transaction: undoing needs its old
+ * entries, unless it is fresh. */
+static inline void queue_fill(struct pager *pager, unsigned queue, struct listed *entry, int fresh,
+                              struct listed listed) {
+  if (fresh) {
+    entry->ref = listed.ref;
+    entry->birth = listed.birth;
+    entry->freed = listed.freed;
+    entry->units = listed.units;
+  } else {
+    entry_set(pager, entry, &listed);
+  }
+  books_add_word(pager, queue + QUEUE_TAIL_POS, 1);
+}
+
+int queue_append(struct pager *pager, unsigned queue, const struct listed *listed) {
+  struct listed *entry;
+  int fresh, result = queue_extend(pager, queue, &entry, &fresh);
+  if (result == 0)
+    queue_fill(pager, queue, entry, fresh, *listed);
+  return result;
 }
 
 /* Appends a list of pages to the queue, and subtrees to what is to be taken apart; *count and
@@ -302,7 +342,11 @@ static int queue_list(struct pager *pager, const struct ref_list *list, uint64_t
       result = stack_push(pager, &pager->books->words[BOOK_CONDEMNED_CHUNK],
                           &pager->books->words[BOOK_CONDEMNED_POS], &listed);
     } else if (result == 0) {
-      result = queue_append(pager, BOOK_PENDING, &listed);
+      struct listed *entry;
+      int fresh;
+      result = queue_extend(pager, BOOK_PENDING, &entry, &fresh);
+      if (result == 0)
+        queue_fill(pager, BOOK_PENDING, entry, fresh, listed);
       ++*count;
       *units += listed.units;
     }
@@ -317,8 +361,8 @@ int pager_queue(struct pager *pager) {
     return pager->failure;
   uint64_t count = 0, units = 0;
   int result = queue_list(pager, &pager->freed, &count, &units);
-  for (unsigned class = 0; class < PAGE_CLASSES && result == 0; class ++)
-    result = queue_list(pager, &pager->loose[class], &count, &units);
+  for (uint64_t left = pager->loose_classes; left && result == 0; left &= left - 1)
+    result = queue_list(pager, &pager->loose[__builtin_ctzll(left)], &count, &units);
   if (result == 0)
     result = books_undo_room(pager, 4);
   if (result)

@@ -40,7 +40,11 @@ int area_grow(struct pager *pager, enum area area, uint64_t to);
 int areas_check(struct pager *pager);
 
 /* Makes room for `entries` more undo entries, so that books_set cannot fail until then. */
-int books_undo_room(struct pager *pager, uint64_t entries);
+int books_undo_extend(struct pager *pager, uint64_t entries);
+static inline int books_undo_room(struct pager *pager, uint64_t entries) {
+  int fits = pager->books->undo_count + entries <= pager->reach[AREA_UNDO];
+  return __builtin_expect(fits, 1) ? 0 : books_undo_extend(pager, entries);
+}
 
 /* Puts old values back, newest first, down to `keep` entries. */
 void books_undo_to(struct pager *pager, uint64_t keep);

@@ -1,9 +1,10 @@
 /* page/pager.h - allocation and reclamation of pages, for the holder of the writer lock.
  *
  * The books (page/format.h) are changed in place, each word's old value first written to
- * the undo log, which counts only while its version is unpublished: publishing a version
- * commits the books with it, and whoever finds an unpublished log (a death, an abort, a
- * savepoint) puts the old values back. Nothing else needs repair after a death.
+ * the undo log (but for places that hold nothing in the state that undoing leads to), which
+ * counts only while its version is unpublished: publishing a version commits the books with it,
+ * and whoever finds an unpublished log (a death, an abort, a savepoint) puts the old values
+ * back. Nothing else needs repair after a death.
  *
  *   begin -> alloc/free ... -> queue (freed pages join the pending queue) -> publish
  *         \-> rollback
@@ -55,19 +56,22 @@ struct pager {
   void *context; /* of both; both may be NULL */
 
   /* this transaction */
-  uint64_t version;       /* that it would commit */
-  uint32_t epoch;         /* rises with each savepoint */
-  uint64_t taken_units;   /* of the pages that it took */
-  int failure;            /* what went wrong in a drop: the commit fails with it */
-  uint64_t deferred;      /* entries at the end of the pending queue that it put there by itself */
-  int impatient;          /* 1: what is held up in the pending queue is parked at once */
-  int tight;              /* 1: the file could not grow when it was last asked to */
-  uint64_t leases_looked; /* one more than struct leased's `ended` when all that they keep was last
+  uint64_t version;        /* that it would commit */
+  uint32_t epoch;          /* rises with each savepoint */
+  uint64_t taken_units;    /* of the pages that it took */
+  int failure;             /* what went wrong in a drop: the commit fails with it */
+  uint64_t deferred;       /* entries at the end of the pending queue that it put there by itself */
+  int impatient;           /* 1: what is held up in the pending queue is parked at once */
+  int tight;               /* 1: the file could not grow when it was last asked to */
+  uint64_t leases_looked;  /* one more than struct leased's `ended` when all that they keep was last
                              begun to be looked at again; 0: not known */
-  int poison;             /* tests: pages are filled with a pattern as soon as they are reusable */
-  uint64_t logged;        /* book words already in the undo log since the last savepoint */
-  struct ref_list freed;  /* pages of older versions, or of this one before a savepoint */
+  int poison;              /* tests: pages are filled with a pattern as soon as they are reusable */
+  uint64_t logged;         /* book words already in the undo log since the last savepoint */
+  uint64_t tail, tail_pos; /* of the pending queue, to which undoing everything leads */
+  int hot_lowered;         /* 1: a hot stack may be lower than undoing everything makes it */
+  struct ref_list freed;   /* pages of older versions, or of this one before a savepoint */
   struct ref_list loose[PAGE_CLASSES]; /* its own pages that it dropped: free for itself */
+  uint64_t loose_classes;              /* a bit for each class that has had some */
 };
 
 /* Where a savepoint stands. */

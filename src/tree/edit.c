@@ -59,9 +59,10 @@ static int leaf_write(struct edit *edit, struct items *items, int append, struct
   }
   struct node *left, *right;
   int at_end = edit->ascending && *at == n - 1;
-  uint32_t middle = at_end            ? n - 1
-                    : edit->ascending ? *at + 1
-                                      : stranger_split(items, *at, split_point(items, shape), shape);
+  uint32_t middle = at_end ? n - 1
+                    : edit->ascending
+                        ? *at + 1
+                        : stranger_split(items, *at, split_point(items, shape), shape);
   separator_make(edit, &items->items[middle - 1], &items->items[middle], &change->separator);
   int result = edit_build(edit, items, 0, middle, 0, 0, 0, &change->ref[0], &left);
   if (result)
@@ -161,8 +162,8 @@ static int value_replace(struct edit *edit, const struct item *item, struct chan
 static int is_ascending(const struct edit *edit) {
   const struct node *node = edit->path[0].node;
   uint32_t at = edit->path[0].index;
-  return at > 0 && ((edit->rightmost && at == node->count) ||
-                    node_slots(node)[at - 1] == node->heap);
+  return at > 0 &&
+         ((edit->rightmost && at == node->count) || node_slots(node)[at - 1] == node->heap);
 }
 
 /* 1 when a record behind the last one should begin a new leaf: this one stays as it is. */

@@ -140,19 +140,26 @@ __attribute__((unused)) static void books_image_take(struct books_image *image,
     image->lists[i] = *books_chunk(pager, i);
 }
 
-/* The books are what they were; storage may have come on top. Frees the image. */
+/* The books are what they were; storage may have come on top, and what lies above the tops of the hot
+ * stacks and behind the end of the pending queue has no meaning. Frees the image. */
 __attribute__((unused)) static void books_image_check(struct books_image *image,
                                                       const struct pager *pager) {
   CHECK(memcmp(image->books.words, pager->books->words, sizeof image->books.words) == 0);
   CHECK(memcmp(image->books.partial, pager->books->partial, sizeof image->books.partial) == 0);
   CHECK(memcmp(image->books.buckets, pager->books->buckets, sizeof image->books.buckets) == 0);
-  CHECK(memcmp(image->hot, books_hot(pager, 0), sizeof image->hot) == 0);
+  for (unsigned class = 0; class < PAGE_CLASSES; class ++)
+    CHECK(memcmp(image->hot + class * HOT_DEPTH, books_hot(pager, class),
+                 books_word(pager, BOOK_HOT_TOP + class) * sizeof *image->hot) == 0);
   for (uint64_t i = 0; i < image->segments; i++) {
     CHECK_EQ(image->blocks[i], *books_blocks(pager, i));
     CHECK(memcmp(&image->table[i], books_segment(pager, i), sizeof *image->table) == 0);
   }
-  for (uint64_t i = 0; i < image->chunks; i++)
-    CHECK(memcmp(&image->lists[i], books_chunk(pager, i), sizeof *image->lists) == 0);
+  for (uint64_t i = 0; i < image->chunks; i++) {
+    int last = i + 1 == books_word(pager, BOOK_PENDING + QUEUE_TAIL_CHUNK);
+    uint64_t entries = last ? books_word(pager, BOOK_PENDING + QUEUE_TAIL_POS) : CHUNK_ENTRIES;
+    CHECK(memcmp(&image->lists[i], books_chunk(pager, i),
+                 offsetof(struct chunk, entries) + entries * sizeof(struct listed)) == 0);
+  }
   free(image->blocks);
   free(image->table);
   free(image->lists);
