@@ -440,7 +440,7 @@ TEST(slow_reader_ousted) {
   CHECK_OK(churn(store, map, 2000));
   text_is(copse_snapshot_view(slow), map, "a", "1"); /* it holds next to nothing, and may go on */
   CHECK_OK(copse_snapshot_refresh(slow));
-  CHECK_OK(churn(store, map, 2000));
+  CHECK_OK(churn(store, map, 6000));
   FAILS(copse_get(copse_snapshot_view(slow), map, "a", 1, &value), COPSE_E_OUSTED, "version");
   CHECK_OK(copse_stat(store, &stat));
   CHECK_LT(stat.high_water_bytes, 64 << 20);
