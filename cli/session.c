@@ -60,11 +60,12 @@ int session_open_with(struct session *s, const char *path, enum access access,
   if (access == ACCESS_READ && (result == COPSE_E_READ_ONLY || result == COPSE_E_COORDINATION)) {
     /* The first to open a store after a restart of the machine has coordination files to
      * make, which takes write permission. */
-    int first = result;
     options.flags &= ~(uint32_t)COPSE_READ_ONLY;
     result = copse_store_open(path, &options, &s->store);
-    if (result == COPSE_E_PERMISSION)
-      result = first;
+  }
+  if (access == ACCESS_READ && (result == COPSE_E_READ_ONLY || result == COPSE_E_PERMISSION)) {
+    options.flags = COPSE_SIGBUS_GUARD | COPSE_OBSERVE;
+    result = copse_store_open(path, &options, &s->store);
   }
   if (access == ACCESS_CHECK && (result == COPSE_E_READ_ONLY || result == COPSE_E_PERMISSION)) {
     options.flags |= COPSE_READ_ONLY;
@@ -96,7 +97,7 @@ int session_close(struct session *s, int status) {
 }
 
 int session_snapshot(struct session *s) {
-  int result = copse_snapshot_open(s->store, 0, &s->snapshot);
+  int result = copse_snapshot_open(s->store, COPSE_SNAPSHOT_KEPT, &s->snapshot);
 
   return result == COPSE_OK ? STATUS_OK : fail(result, "%s", s->path);
 }

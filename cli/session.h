@@ -11,7 +11,7 @@
 #include <copse/copse.h>
 
 enum access {
-  ACCESS_READ,   /* read-only, falls back to reading and writing where that is refused */
+  ACCESS_READ,   /* read-only; else, where that is refused, reading and writing; else observing */
   ACCESS_WRITE,  /* of a store that is there */
   ACCESS_CREATE, /* creates the store when there is none, as the creation options say */
   ACCESS_NEW,    /* creates it; a store that is there is an error */

@@ -66,7 +66,8 @@ extern "C" {
   X(LEASE, -41, "leases of this process hold too much or too long; release some, or copy")          \
   X(STALE, -42, "the slot that the handle names was removed; what lives there now is another")     \
   X(FOREIGN, -43, "the handle belongs to another arena")                                           \
-  X(NOT_YET, -44, "the handle is younger than this snapshot; refresh it")
+  X(NOT_YET, -44, "the handle is younger than this snapshot; refresh it")                          \
+  X(OVERRUN, -45, "writers went past this observer's snapshot; refresh it or open a new one")
 
 enum copse_result {
   COPSE_OK = 0,

@@ -40,6 +40,8 @@ enum copse_open_flag {
   COPSE_NO_SYNC_THREAD = 16, /* no thread in this process that keeps sync_interval_ms and
                                 sync_bytes: commits look at both, and wait for the disk when one
                                 has passed; nobody looks while nobody commits */
+  COPSE_OBSERVE = 32, /* as COPSE_READ_ONLY, and without write permission to any file, the readers' file
+                         too: see below */
 };
 
 enum copse_durability {
@@ -81,6 +83,16 @@ struct copse_store_options {
   uint64_t long_hold_ns;      /* who holds a write transaction for longer while this process waits for
                                  it is named in copse_stat(); 0: one second */
 };
+
+/* An observer (COPSE_OBSERVE) is seen by nobody and holds nobody up. It needs read permission for the data
+ * and the writers' file only, also on a read-only mount. Its snapshots copy pages out: lent memory is
+ * valid until the next call with the same snapshot. Writers may use pages of its version again: then
+ * reading gives OVERRUN, and refreshing the snapshot goes on with a newer version. With
+ * COPSE_SNAPSHOT_KEPT writers keep the version for it as long as that costs no more than half of the
+ * store or 16 MiB, whichever is more (less with slow_reader_bytes), and at most 16 such versions. It can
+ * neither multiget, diff, watch nor seal, and does not see who is attached. A store that was not open since the machine was started
+ * shows its newest durable state; once somebody then opens it for writing, the observer has to open
+ * it anew (COORDINATION). */
 
 /* Opens the store at path (NULL: creates an anonymous one). options may be NULL.
  * With COPSE_CREATE a symbolic link is not followed (NOT_A_STORE), and in a folder where everybody may

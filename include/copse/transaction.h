@@ -28,6 +28,9 @@ enum copse_snapshot_flag {
                                   next call with this snapshot. */
   COPSE_SNAPSHOT_LATEST = 2,   /* durability sync: shows the newest version, whether it is durable
                                   yet or not; a power cut may take it back */
+  COPSE_SNAPSHOT_KEPT = 4,     /* of an observer (else without effect): writers are asked to keep the
+                                  version. Opening and refreshing wait for a writer that is at work to
+                                  notice: some milliseconds, 50 at most */
 };
 
 /* Opens a snapshot of the newest version (durability sync: of the newest durable one, unless

@@ -27,12 +27,18 @@ struct arena_shape arena_shape_make(uint32_t size) {
   return (struct arena_shape){size, best, best * size, (UINT64_C(1) << 63) / best + 1};
 }
 
+/* A reference that leads to nothing: no fault where the view has lost its pages. */
+static int arena_missing(struct page_view *view, uint64_t ref, const char *what) {
+  int lost = page_lost(view);
+  return lost < 0 ? lost : arena_corrupt(ref, what);
+}
+
 int arena_node_open(struct page_view *view, uint64_t ref, unsigned level,
                     const struct arena_node **out, unsigned *places) {
   uint64_t size;
   const struct arena_node *node = page_locate(view, ref, &size);
   if (__builtin_expect(!node || size > PAGE_NODE_MAX, 0))
-    return page_ousted(view) ? COPSE_E_OUSTED : arena_corrupt(ref, "points to no node of an arena");
+    return arena_missing(view, ref, "points to no node of an arena");
   if (__builtin_expect(view->copy != NULL, 0)) {
     const void *copied;
     int result = view->copy(view, node, size, level ? level : COPY_ROOT, &copied);
@@ -58,7 +64,7 @@ int arena_slots_open(struct page_view *view, const struct arena_shape *shape, ui
   uint64_t size;
   const struct arena_slots *slots = page_locate(view, ref, &size);
   if (__builtin_expect(!slots || size > PAGE_NODE_MAX, 0))
-    return page_ousted(view) ? COPSE_E_OUSTED : arena_corrupt(ref, "points to no slot words");
+    return arena_missing(view, ref, "points to no slot words");
   if (__builtin_expect(view->copy != NULL, 0)) {
     const void *copied;
     int result = view->copy(view, slots, size, COPY_SLOTS, &copied);
@@ -107,7 +113,7 @@ static int data_open(struct page_view *view, const struct arena_shape *shape, ui
                      const uint8_t **out) {
   const uint8_t *records = arena_data(view, shape, data);
   if (__builtin_expect(!data || !records, 0))
-    return page_ousted(view) ? COPSE_E_OUSTED : arena_corrupt(data, "points to no records");
+    return arena_missing(view, data, "points to no records");
   if (__builtin_expect(view->copy != NULL, 0)) {
     /* Records begin where words do: extents are aligned, but leaves in shared ones need not be. */
     uint64_t skip = (uintptr_t)records % 8;

@@ -32,6 +32,8 @@
   X(area_placed)          /* writer: a piece of the books has a place, and is not in use yet */    \
   X(grow_done)            /* writer: the file has grown, the limit is not yet raised */            \
   X(array_moved)          /* an array of this process was moved, where to is not yet noted */      \
+  X(observe_probing)      /* writer: looking for observers' locks */                               \
+  X(observe_raised)       /* writer: pages are about to be taken, observers are told */            \
   X(reclaim_entry)        /* writer: a pending page was moved */                                   \
   X(reclaim_chunk)        /* writer: a chunk of the pending queue was emptied */                   \
   X(commit_begin)         /* writer: before the roots are written */                               \

@@ -22,12 +22,13 @@ static inline uint64_t page_ref_make(uint64_t offset, unsigned class) {
 }
 
 /* What is needed to read a version: where the data file is mapped, how far references may
- * point, and, for snapshots that may be ousted, how to copy pages out. */
+ * point, and, for snapshots that may lose their pages, how to copy them out. */
 struct page_view {
   const uint8_t *base;
   uint64_t limit; /* bytes */
   /* NULL, or: copies the page's bytes to memory of the view's own for this level and makes sure
-   * that the page was still protected afterwards. Of size 0: only that. Errors: OUSTED, MEMORY. */
+   * that the page was still protected afterwards. Of size 0: only that. Errors:
+   * OUSTED, OVERRUN, COORDINATION, MEMORY. */
   int (*copy)(struct page_view *view, const void *page, uint64_t size, unsigned level,
               const void **copied);
 };
@@ -53,10 +54,11 @@ static inline const void *page_locate(const struct page_view *view, uint64_t ref
   return view->base + offset;
 }
 
-/* 1 when a page that makes no sense is no fault: the view was ousted, and the page is in use anew. */
-static inline int page_ousted(struct page_view *view) {
+/* Why a page that makes no sense is no fault: the view has lost its pages, and this one is in use
+ * anew. 0: it has not. */
+static inline int page_lost(struct page_view *view) {
   const void *copied;
-  return view->copy && view->copy(view, view->base, 0, 0, &copied) == COPSE_E_OUSTED;
+  return view->copy ? view->copy(view, view->base, 0, 0, &copied) : 0;
 }
 
 /* Brings the beginning of a page towards the cache. A constant number of lines: reaching beyond a

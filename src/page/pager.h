@@ -49,6 +49,7 @@ struct pager {
   uint64_t segments;     /* bound: max_bytes / 256 KiB, or what the address space allows */
   uint64_t max_segments; /* max_bytes / 256 KiB */
   uint64_t prefault_bytes;
+  uint64_t released; /* the newest version that freed a page which is free again by our doing */
   /* Asked to reclaim pages when nothing free is left but growing. Errors end the allocation. */
   int (*reclaim)(void *context, int urgent); /* urgent: without it the allocation fails */
   /* Asked before the file grows: 0, or an error that refuses it. */

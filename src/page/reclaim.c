@@ -113,8 +113,11 @@ static int entry_settle(const struct reclaim *reclaim, const struct listed *list
   struct pager *pager = reclaim->pager;
   uint64_t holder = holder_find(reclaim, listed->birth, listed->freed);
   if (holder == UINT64_MAX) {
-    if (!is_leased(reclaim, listed))
+    if (!is_leased(reclaim, listed)) {
+      if (listed->freed > pager->released)
+        pager->released = listed->freed;
       return release_page(pager, listed->ref, listed->units);
+    }
     holder = BUCKET_LEASED;
   } else if (patient || holder == reclaim->open_from) {
     return COPSE_NONE;

@@ -531,13 +531,27 @@ int os_unlock_byte(int fd, const char *path, uint64_t byte) {
   return errnum ? fail(errnum, "unlock a byte of", path) : 0;
 }
 
-int os_byte_held(int fd, const char *path, uint64_t byte, int *held) {
-  int errnum = OS_HOOK(OS_CALL_LOCK, path, byte, 1);
-  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1};
+int os_lock_find(int fd, const char *path, uint64_t from, uint64_t to, uint64_t *start,
+                 uint64_t *end) {
+  int errnum = OS_HOOK(OS_CALL_LOCK, path, from, to - from);
+  struct flock lock = {
+      .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)from, .l_len = (off_t)(to - from)};
   if (!errnum && fcntl(fd, F_OFD_GETLK, &lock) < 0)
     errnum = errno;
   if (errnum)
     return fail(errnum, "look at a lock of", path);
-  *held = lock.l_type != F_UNLCK;
+  if (lock.l_type == F_UNLCK)
+    return COPSE_NONE;
+  *start = (uint64_t)lock.l_start;
+  *end = lock.l_len ? (uint64_t)lock.l_start + (uint64_t)lock.l_len : UINT64_MAX;
+  return 0;
+}
+
+int os_byte_held(int fd, const char *path, uint64_t byte, int *held) {
+  uint64_t start, end;
+  int result = os_lock_find(fd, path, byte, byte + 1, &start, &end);
+  if (result < 0)
+    return result;
+  *held = result == 0;
   return 0;
 }

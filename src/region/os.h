@@ -81,6 +81,10 @@ int os_lock_byte(int fd, const char *path, uint64_t byte, int exclusive, int *he
 /* The same, waiting. */
 int os_lock_byte_wait(int fd, const char *path, uint64_t byte, int exclusive);
 int os_unlock_byte(int fd, const char *path, uint64_t byte);
+/* Finds some locked range of other descriptions in [from, to); *end is UINT64_MAX for one without an
+ * end. COPSE_NONE: there is none. */
+int os_lock_find(int fd, const char *path, uint64_t from, uint64_t to, uint64_t *start,
+                 uint64_t *end);
 /* Whether another description holds the byte in any mode. For descriptors without write access too. */
 int os_byte_held(int fd, const char *path, uint64_t byte, int *held);
 

@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/points.h"
+#include "sync/observe.h"
 
 #define MAX_BYTES_NAMED (UINT64_C(1) << 40)
 #define MAX_BYTES_ANONYMOUS (UINT64_C(64) << 30)
@@ -184,6 +185,7 @@ static void root_install(struct copse_store *store, const struct root_slot *slot
                          const struct root *root) {
   struct commit_words *words = store_words(store);
   root_write(store->writers.rw, root, &(struct recent_map){0});
+  observe_raise(store->writers.rw, root->version); /* of the versions before nothing is known */
   root_publish(store->writers.rw, root->version);
   /* relaxed: nobody else is attached, and attaching takes a lock of the kernel's */
   atomic_store_explicit(&words->durable_sequence, slot->sequence, memory_order_relaxed);
@@ -226,12 +228,19 @@ static int log_install(struct copse_store *store, const struct root_slot *slot, 
   return result == COPSE_NONE ? log_create(store) : result;
 }
 
+static int readers_map(struct copse_store *store, int data_fd) {
+  int fd, anonymous = !store->readers_path, result = readers_make(store, data_fd, &fd);
+  if (result)
+    return result;
+  return region_open(&store->readers, fd, anonymous ? "(anonymous)" : store->readers_path,
+                     anonymous, REGION_RW, READERS_BYTES, READERS_SLOTS + FORMAT_BLOCK);
+}
+
+int coordination_readers_private(struct copse_store *store) { return readers_map(store, -1); }
+
 /* Makes and maps both files. size: of the data file. */
 static int coordination_make(struct copse_store *store, int data_fd, uint64_t size) {
-  int fd, anonymous = !store->readers_path, result = readers_make(store, data_fd, &fd);
-  if (result == 0)
-    result = region_open(&store->readers, fd, anonymous ? "(anonymous)" : store->readers_path,
-                         anonymous, REGION_RW, READERS_BYTES, READERS_SLOTS + FORMAT_BLOCK);
+  int fd, anonymous = !store->writers_path, result = readers_map(store, data_fd);
   if (result == 0)
     result = file_make(store->writers_path, data_fd, BOOKS_HOT + PAGE_CLASSES * HOT_DEPTH * 8, &fd);
   if (result == 0)
@@ -256,6 +265,8 @@ int coordination_create(struct copse_store *store, int data_fd) {
                      store->data.path, store->memory ? "its file -writers" : "the machine stopped");
   if (store->path)
     result = os_check_maker(store->writers_path, data_fd);
+  if (result == 0 && store->header.nonce) /* observers that go by the former files notice */
+    result = nonce_write(store, data_fd, 0);
   if (result == 0)
     result = nonce_make(&nonce);
   if (result == 0)
@@ -278,7 +289,7 @@ int coordination_create(struct copse_store *store, int data_fd) {
   return nonce_write(store, data_fd, nonce);
 }
 
-int coordination_create_sealed(struct copse_store *store, int data_fd) {
+int coordination_create_private(struct copse_store *store, int data_fd) {
   struct root_slot slot;
   uint64_t size, storage;
   int result = os_size(data_fd, store->path, &size);

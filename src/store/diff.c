@@ -52,7 +52,8 @@ int copse_diff_open(struct copse_view *before, struct copse_view *after, struct 
   if (result == 0 && (before->store != after->store || map->store != before->store))
     result = error_set(COPSE_E_ARGUMENT, "views and map belong to different stores");
   if (result == 0 && (before->pages.copy || after->pages.copy))
-    result = error_set(COPSE_E_ARGUMENT, "a diff needs snapshots that are not oustable");
+    result = error_set(COPSE_E_ARGUMENT,
+                       "a diff needs snapshots that are not oustable, and no observer's");
   if (result)
     return result;
   struct copse_diff *diff = calloc(1, sizeof *diff);

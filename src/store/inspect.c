@@ -120,6 +120,8 @@ int copse_stat(struct copse_store *store, struct copse_stat *out) {
     stat.writer_pid = readers_client(&store->readers, owner - 1)->pid;
     stat.writer_held_ns = now > since ? now - since : 0;
   }
+  if (store->flags & COPSE_OBSERVE) /* what was counted are our own */
+    stat.processes = stat.snapshots = stat.writer_pid = 0;
   *out = stat;
   return 0;
 }
@@ -161,6 +163,9 @@ int copse_readers(struct copse_store *store,
                   int (*visit)(void *context, const struct copse_reader *reader), void *context) {
   uint32_t clients, slots;
   int result = fork_check();
+  if (result == 0 && store->flags & COPSE_OBSERVE)
+    result = error_set(COPSE_E_PERMISSION, "an observer does not see who is attached: that takes "
+                                           "write permission to the readers' file");
   if (result == 0)
     store_tell(store);
   if (result == 0)

@@ -1,4 +1,4 @@
-/* store/oust.c - snapshots that a writer may end: every page is copied out, and only then is
+/* store/oust.c - snapshots that a writer may end, or pass: every page is copied out, and only then is
  * looked whether it was still protected, so that what is read from the copy is sound. A
  * page being reused meanwhile is copied as whatever it is, and never looked at. */
 #include "store/store.h"
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/grow.h"
+#include "sync/observe.h"
 
 #define OUST_LEVELS (TREE_DEPTH_MAX + 2 + TABLE_LEVELS_MAX)
 
@@ -17,11 +18,30 @@ struct oust_memory {
   } levels[OUST_LEVELS];
 };
 
-/* Copies word by word with relaxed atomic loads: a writer may be writing the same words. */
+/* Copies word by word: a writer may be writing the same words. What comes is looked at only when
+ * oust_check() says that nobody wrote. */
 __attribute__((noinline)) static void words_copy(uint64_t *to, const uint64_t *from, uint64_t n) {
   for (uint64_t i = 0; i < n; i++)
-    /* relaxed: what comes is looked at only when slot_ousted() says that nobody wrote */
-    to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+    /* Acquired for observers, which ask after what came before it was written.
+     * pairs: observe */
+    to[i] = __atomic_load_n(&from[i], __ATOMIC_ACQUIRE);
+}
+
+int oust_check(struct copse_snapshot *snapshot) {
+  struct copse_store *store = snapshot->view.store;
+  uint64_t version = snapshot->view.root.version;
+  if (!(store->flags & COPSE_OBSERVE)) {
+    if (!slot_ousted(readers_slot(&store->readers, snapshot->slot)))
+      return 0;
+    return error_set(COPSE_E_OUSTED, "version %llu held too much of the store; open a new snapshot",
+                     (unsigned long long)version);
+  }
+  int result = observe_check(store);
+  if (result == 0 && !observe_is_whole(store->writers.ro, version))
+    result =
+        error_set(COPSE_E_OVERRUN, "pages of version %llu are in use again; refresh the snapshot",
+                  (unsigned long long)version);
+  return result;
 }
 
 static int oust_copy(struct page_view *view, const void *page, uint64_t size, unsigned level,
@@ -39,21 +59,20 @@ static int oust_copy(struct page_view *view, const void *page, uint64_t size, un
     memory->levels[level].capacity = memory->levels[level].bytes ? capacity : 0;
     base_grow_unlock();
     if (!memory->levels[level].bytes)
-      return error_set(COPSE_E_MEMORY, "no memory to copy a page of an oustable snapshot");
+      return error_set(COPSE_E_MEMORY, "no memory to copy a page");
   }
   words_copy((uint64_t *)memory->levels[level].bytes, page, (size + 7) / 8);
-  if (slot_ousted(readers_slot(&snapshot->view.store->readers, snapshot->slot)))
-    return error_set(COPSE_E_OUSTED, "version %llu held too much of the store; open a new snapshot",
-                     (unsigned long long)snapshot->view.root.version);
-  *copied = size ? memory->levels[level].bytes : page;
-  return 0;
+  int result = oust_check(snapshot);
+  if (result == 0)
+    *copied = size ? memory->levels[level].bytes : page;
+  return result;
 }
 
 int oust_attach(struct copse_snapshot *snapshot) {
   if (!snapshot->oust)
     snapshot->oust = calloc(1, sizeof *snapshot->oust);
   if (!snapshot->oust)
-    return error_set(COPSE_E_MEMORY, "no memory for an oustable snapshot");
+    return error_set(COPSE_E_MEMORY, "no memory for a snapshot whose pages are copied");
   snapshot->view.pages.copy = oust_copy;
   return 0;
 }

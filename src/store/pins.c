@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/grow.h"
+#include "sync/observe.h"
 
 #define RECLAIM_BYTES 524288u  /* the same in bytes */
 #define RECLAIM_STEP 96u       /* freed pages that are worth a look at all readers */
@@ -55,7 +56,7 @@ static int dead_reap(struct copse_store *store) {
   return reaped > 0;
 }
 
-int pins_reclaim(struct copse_store *store, size_t budget) {
+static int reclaim(struct copse_store *store, size_t budget) {
   struct pager *pager = &store->pager;
   size_t count;
   uint64_t before = pager_pending(pager);
@@ -76,7 +77,13 @@ int pins_reclaim(struct copse_store *store, size_t budget) {
   uint64_t more = pager_has_parked(pager) ? 1 : RECLAIM_STEP;
   store->reclaim_at = (after < before ? 0 : after) + more;
   store->reclaim_bytes_at = pager_pending_bytes(pager) + RECLAIM_BYTES;
+  observe_raise(store->writers.rw, pager->released);
   return result;
+}
+
+int pins_reclaim(struct copse_store *store, size_t budget) {
+  observers_look(store);
+  return reclaim(store, budget);
 }
 
 int pins_reclaim_first(struct copse_store *store) {
@@ -104,8 +111,10 @@ int pins_reclaim_first(struct copse_store *store) {
 int pins_reclaim_hook(void *context, int urgent) {
   struct copse_store *store = context;
   uint64_t pending = pager_pending(&store->pager);
-  if (urgent)
-    return pins_reclaim(store, URGENT_BUDGET);
+  if (urgent) {
+    observers_drop(store);
+    return reclaim(store, URGENT_BUDGET);
+  }
   if (pending < store->reclaim_at && !pager_has_parked(&store->pager) &&
       !pager_leased_bytes(store->pager.books) &&
       pager_pending_bytes(&store->pager) < store->reclaim_bytes_at)
@@ -146,7 +155,7 @@ static int holder_oust(struct copse_store *store, uint64_t bound) {
 
 static int held_park(struct copse_store *store) {
   store->pager.impatient = 1;
-  int result = pins_reclaim(store, GROW_BUDGET * 16);
+  int result = reclaim(store, GROW_BUDGET * 16);
   store->pager.impatient = 0;
   return result;
 }
@@ -160,6 +169,10 @@ int pins_may_grow(void *context) {
     return 0;
   /* The queue waits behind its first entry that is held: what is held itself is known by parking. */
   int result = held_park(store);
+  if (result == 0 && pager_parked_bytes(&store->pager) > bound) {
+    observers_drop(store);
+    result = held_park(store);
+  }
   while (result == 0 && pager_parked_bytes(&store->pager) > bound) {
     if (dead_reap(store) == 0) {
       if (store->header.slow_reader != COPSE_SLOW_OUST || !holder_oust(store, bound))

@@ -89,7 +89,8 @@ int copse_snapshot_seal(struct copse_snapshot *snapshot, const char *path, uint3
   struct seal seal = {.view = view->pages, .path = path};
   int result = view_check(view);
   if (result == 0 && seal.view.copy)
-    result = error_set(COPSE_E_STATE, "sealing needs a snapshot that is not oustable");
+    result = error_set(COPSE_E_STATE,
+                       "sealing needs a snapshot that is not oustable, and no observer's");
   if (result == 0)
     result = os_open(path, OS_WRITE | OS_CREATE | OS_EXCLUSIVE, mode ? mode : 0666, &seal.fd);
   if (result)

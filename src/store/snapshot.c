@@ -12,13 +12,21 @@ static int is_logged(const struct copse_snapshot *snapshot) {
          !(snapshot->flags & COPSE_SNAPSHOT_LATEST);
 }
 
+static int is_observer(const struct copse_snapshot *snapshot) {
+  return (snapshot->view.store->flags & COPSE_OBSERVE) != 0;
+}
+
+/* Whether its pages are copied out. */
+static int is_copied(const struct copse_snapshot *snapshot) {
+  return is_observer(snapshot) || snapshot->flags & COPSE_SNAPSHOT_OUSTABLE;
+}
+
 static uint64_t newest_version(const struct copse_snapshot *snapshot) {
   const uint8_t *writers = snapshot->view.store->writers.ro;
   return is_logged(snapshot) ? root_visible(writers) : root_published(writers);
 }
 
-/* Announces the newest version in the snapshot's slot and takes its root over. */
-static int announce(struct copse_snapshot *snapshot) {
+int snapshot_announce(struct copse_snapshot *snapshot) {
   struct copse_store *store = snapshot->view.store;
   struct root root;
   struct recent_map recent;
@@ -51,6 +59,10 @@ static int announce(struct copse_snapshot *snapshot) {
   snapshot->view.recent = recent;
   snapshot->view.last_tag = 0;
   return 0;
+}
+
+static int announce(struct copse_snapshot *snapshot) {
+  return is_observer(snapshot) ? observe_announce(snapshot) : snapshot_announce(snapshot);
 }
 
 /* A handle from the cache, or a new one, with a slot. */
@@ -106,10 +118,12 @@ int copse_snapshot_open(struct copse_store *store, uint32_t flags, struct copse_
   snapshot->flags = flags;
   snapshot->view.pages.copy = NULL;
   result = announce(snapshot);
-  if (result == 0 && flags & COPSE_SNAPSHOT_OUSTABLE) {
+  if (result == 0 && is_copied(snapshot)) {
     result = oust_attach(snapshot);
-    if (result)
+    if (result) {
+      observe_release(snapshot);
       slot_withdraw(slot);
+    }
   }
   if (result) {
     handle_cache(snapshot);
@@ -138,7 +152,7 @@ int copse_snapshot_refresh(struct copse_snapshot *snapshot) {
   uint64_t before = snapshot->view.root.version;
   int was_open = view_is_open(&snapshot->view);
   if (was_open && newest_version(snapshot) == before &&
-      !(snapshot->flags & COPSE_SNAPSHOT_OUSTABLE))
+      (!is_copied(snapshot) || oust_check(snapshot) == 0))
     return COPSE_NONE;
   view_open_set(&snapshot->view, 0); /* a fork in the middle of it must not take it for announced */
   result = announce(snapshot);
@@ -157,6 +171,7 @@ void copse_snapshot_close(struct copse_snapshot *snapshot) {
   int keep = snapshot->slot != SLOT_NONE;
   if (keep)
     slot_withdraw(readers_slot(&store->readers, snapshot->slot));
+  observe_release(snapshot);
   view_open_set(&snapshot->view, 0);
   pthread_mutex_lock(&store->mutex);
   if (snapshot->previous)

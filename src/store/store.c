@@ -20,7 +20,6 @@
 #define ATTACH_BYTE (UINT64_C(1) << 41)
 #define LONG_HOLD_NS UINT64_C(1000000000)
 #define ATTEMPTS_MAX 100 /* to open what others keep removing */
-#define PRESENCE_BYTE ((UINT64_C(1) << 41) + 1)
 
 static const char *name_of(const struct copse_store *store) {
   return store->path ? store->path : "(anonymous)";
@@ -108,10 +107,8 @@ static int boot_check(const struct copse_store *store, int data_fd, const uint8_
   return result ? result : others ? 0 : COPSE_NONE;
 }
 
-/* Opens one coordination file and maps it. COPSE_NONE: missing, or not this store's. */
-static int coordination_map(struct copse_store *store, int data_fd, const char *path, int write,
-                            uint64_t reserve, uint64_t minimum, uint64_t magic,
-                            struct region *region) {
+int coordination_map(struct copse_store *store, int data_fd, const char *path, int write,
+                     uint64_t reserve, uint64_t minimum, uint64_t magic, struct region *region) {
   int fd, result = os_open(path, OS_NOFOLLOW | (write ? OS_WRITE : 0), 0, &fd);
   if (result == COPSE_E_NO_STORE)
     return COPSE_NONE;
@@ -226,7 +223,7 @@ static int attach_sealed(struct copse_store *store, int fd) {
   store->readers_path = store->writers_path = NULL;
   int result = region_open(&store->data, fd, store->path, 0, REGION_RO | REGION_WHOLE, 0, 0);
   if (result == 0)
-    result = coordination_create_sealed(store, fd);
+    result = coordination_create_private(store, fd);
   if (result == 0)
     result = client_attach(&store->readers, store->writers.ro, &store->client);
   if (result == 0)
@@ -405,6 +402,7 @@ static int data_lock(struct copse_store *store, const char *path,
     store->memory = 1;
     result = header_read(store, fd);
     if (data_header_is_half(&store->header) || (result == 0 && store_is_sealed(store))) {
+      store->flags &= ~(uint32_t)COPSE_OBSERVE; /* like any reader of it */
       result = sealed_hold(store, fd);
       *out = fd;
       if (result)
@@ -414,6 +412,10 @@ static int data_lock(struct copse_store *store, const char *path,
     if (path && (result == 0 || result == COPSE_E_NO_STORE)) {
       int fit = os_check_file_system(fd, path, &store->memory);
       result = fit ? fit : result;
+    }
+    if (result == 0 && store->flags & COPSE_OBSERVE) {
+      *out = fd;
+      return 0;
     }
     if (result == 0)
       result =
@@ -437,12 +439,28 @@ static int data_lock(struct copse_store *store, const char *path,
   return error_set(COPSE_E_NO_STORE, "%s keeps being removed by somebody", path);
 }
 
+static int files_attach(struct copse_store *store, const char *path,
+                        const struct copse_store_options *options) {
+  int fd, attempt = 0, result;
+  do {
+    result = data_lock(store, path, options, &fd);
+    if (result)
+      return result;
+    if (store_is_sealed(store))
+      return attach_sealed(store, fd);
+    if (!(store->flags & COPSE_OBSERVE))
+      return attach_locked(store, fd, options->reserve_bytes);
+    result = observe_attach(store, fd, options->reserve_bytes);
+  } while (observe_retries(result, &attempt));
+  return result;
+}
+
 static int options_check(const struct copse_store_options *options) {
   if (options->durability > COPSE_DURABILITY_SYNC)
     return error_set(COPSE_E_ARGUMENT, "durability %u is not known", options->durability);
   if (options->slow_reader > COPSE_SLOW_OUST)
     return error_set(COPSE_E_ARGUMENT, "slow_reader %u is not known", options->slow_reader);
-  if (options->flags & COPSE_CREATE && options->flags & COPSE_READ_ONLY)
+  if (options->flags & COPSE_CREATE && options->flags & (COPSE_READ_ONLY | COPSE_OBSERVE))
     return error_set(COPSE_E_ARGUMENT, "a store cannot be created read-only");
   if (options->mode & ~0777u)
     return error_set(COPSE_E_ARGUMENT, "mode %o has more than permission bits (777)",
@@ -454,15 +472,19 @@ int copse_store_open(const char *path, const struct copse_store_options *options
                      struct copse_store **out) {
   static const struct copse_store_options defaults;
   options = options ? options : &defaults;
-  int fd, result = fork_check();
+  int result = fork_check();
   if (result == 0)
     result = options_check(options);
+  if (result == 0 && !path && options->flags & COPSE_OBSERVE)
+    result = error_set(COPSE_E_ARGUMENT, "an anonymous store has no file that could be observed");
   if (result)
     return result;
   struct copse_store *store = calloc(1, sizeof *store);
   if (!store)
     return error_set(COPSE_E_MEMORY, "no memory for a store handle");
   store->flags = options->flags;
+  if (store->flags & COPSE_OBSERVE)
+    store->flags |= COPSE_READ_ONLY;
   pthread_mutex_init(&store->mutex, NULL);
   leases_init(store);
   syncer_init(store);
@@ -470,11 +492,7 @@ int copse_store_open(const char *path, const struct copse_store_options *options
   if (path)
     result = paths_make(store, path);
   if (result == 0)
-    result = data_lock(store, path, options, &fd);
-  if (result)
-    goto fail;
-  result = store_is_sealed(store) ? attach_sealed(store, fd)
-                                  : attach_locked(store, fd, options->reserve_bytes);
+    result = files_attach(store, path, options);
   if (result)
     goto fail;
   store->pager.prefault_bytes = options->prefault_bytes;

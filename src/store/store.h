@@ -55,7 +55,7 @@ struct copse_view {
   uint64_t last_tag; /* 0: none */
   struct tree last_tree;
   struct arena_cache arena; /* the arena that was looked into last */
-  const void *copied_for;   /* oustable: the cursor whose pages lie in the copies; NULL: others' */
+  const void *copied_for;   /* pages copied: the cursor whose pages lie in the copies; NULL: others' */
   _Atomic int open;         /* 0: announces nothing (cached handle, refresh failed) */
 };
 
@@ -64,7 +64,8 @@ struct copse_snapshot {
   uint32_t slot;
   uint32_t child_slot; /* while forking: the slot that the child will own */
   uint32_t flags;
-  struct oust_memory *oust;               /* oustable: copies of pages */
+  struct oust_memory *oust; /* oustable, and of observers: copies of pages */
+  void *kept; /* of observers: a mapping that keeps the lock by which the version is kept */
   struct copse_snapshot *next, *previous; /* in the store's list of open ones, or its cache */
 };
 
@@ -170,6 +171,8 @@ static inline void view_open_set(struct copse_view *view, int open) {
   atomic_store_explicit(&view->open, open, memory_order_release);
 }
 
+#define PRESENCE_BYTE ((UINT64_C(1) << 41) + 1) /* of the data file; see store.c */
+
 static inline int store_is_sealed(const struct copse_store *store) {
   return (store->header.read_compat & FORMAT_SEALED) != 0;
 }
@@ -213,6 +216,9 @@ static inline int data_header_is_half(const struct data_header *header) {
 int data_header_half(const char *path);
 /* The end of a store that is closed, and stayed for its leases. */
 void store_end(struct copse_store *store);
+/* Opens one coordination file and maps it. COPSE_NONE: missing, or not this store's. */
+int coordination_map(struct copse_store *store, int data_fd, const char *path, int write,
+                     uint64_t reserve, uint64_t minimum, uint64_t magic, struct region *region);
 /* Looks at the file's size now and then; TRUNCATED when somebody shortened it. */
 int store_size_check(struct copse_store *store, const struct root *root);
 
@@ -228,8 +234,28 @@ int nonce_write(struct copse_store *store, int data_fd, uint64_t nonce);
 /* Makes coordination files for a data file that nobody else has open, from its durable root. */
 int coordination_create(struct copse_store *store, int data_fd);
 
-/* The same for a sealed copy: without names, and only to read. */
-int coordination_create_sealed(struct copse_store *store, int data_fd);
+/* The same for what nobody writes to, a sealed copy for one: without names, and only to read. */
+int coordination_create_private(struct copse_store *store, int data_fd);
+/* A readers' file without a name alone. */
+int coordination_readers_private(struct copse_store *store);
+
+/* observe.c: opening as an observer, once the header is read. Takes over fd. */
+int observe_attach(struct copse_store *store, int fd, uint64_t reserve);
+/* Whether to try again, after a pause: somebody may be making coordination files. */
+int observe_retries(int result, int *attempt);
+/* COORDINATION when the store's files are no longer those that were opened. */
+int observe_check(const struct copse_store *store);
+/* In the place of snapshot_announce(): takes the newest version's root over, and has it kept if the
+ * snapshot asks for it. */
+int observe_announce(struct copse_snapshot *snapshot);
+void observe_release(struct copse_snapshot *snapshot);
+/* For writers, with the lock: looks now and then what observers want to be kept, and gives up what is too
+ * much; gives up all. */
+void observers_look(struct copse_store *store);
+void observers_drop(struct copse_store *store);
+
+/* snapshot.c: announces the newest version in the snapshot's slot and takes its root over. */
+int snapshot_announce(struct copse_snapshot *snapshot);
 
 /* durable.c */
 /* The newest valid root slot. Errors: CORRUPT. */
@@ -474,6 +500,8 @@ int pins_may_grow(void *context);
 void pins_forget(struct copse_store *store);
 
 /* oust.c: snapshots whose pages are copied out. */
+/* 0: what was copied before the call is of the snapshot's version. Errors: OUSTED, OVERRUN, COORDINATION. */
+int oust_check(struct copse_snapshot *snapshot);
 int oust_attach(struct copse_snapshot *snapshot);
 void oust_free(struct copse_snapshot *snapshot);
 

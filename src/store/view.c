@@ -144,7 +144,8 @@ static int multiget_batch(struct copse_view *view, struct copse_map *map, const 
 /* Snapshots that copy pages out hand out memory until the next call only: one get at a time cannot serve many. */
 static int multiget_copied(const struct copse_view *view) {
   return view->pages.copy
-             ? error_set(COPSE_E_STATE, "multiget needs a snapshot that is not oustable")
+             ? error_set(COPSE_E_STATE,
+                         "multiget needs a snapshot that is not oustable, and no observer's")
              : 0;
 }
 

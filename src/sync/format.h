@@ -162,6 +162,11 @@ struct logged_root {
 };
 #define LOG_PLACE_HALF (UINT64_C(1) << 63)
 
+/* Locked bytes of the writers' file, by observers, shared. */
+#define OBSERVE_JOIN (UINT64_C(1) << 61)    /* is about to choose a version */
+#define OBSERVE_VERSION (UINT64_C(1) << 62) /* plus a version: wants it kept */
+#define OBSERVED_MAX 16u
+
 struct commit_words {
   /* 0: the newest committed version. Written by the holder of the lock; read by all.
    * tag: root-publish. The word after it is kept for an entry log in front of the tree. */
@@ -220,7 +225,18 @@ struct commit_words {
   uint32_t zero8[15];
   /* 1600: batches applied, those refused, and rounds that applied some; by the holder of the lock */
   _Atomic uint64_t batches, batches_refused, rounds;
-  uint64_t zero9[4096 / 8 - 200 - 3];
+  uint64_t zero9[5];
+  /* 1664: for observers, by the holder of the lock. The newest version that freed a page which may
+   * have been written again: versions before it are not whole any more, but for those in
+   * `observed`. tag: observe */
+  _Atomic uint64_t retained;
+  _Atomic uint64_t probes;    /* looks at the observers' locks, times two; odd while one is made */
+  _Atomic uint64_t probed_ns; /* CLOCK_MONOTONIC_COARSE at the last one */
+  _Atomic uint64_t joining;   /* what versions from this one on see is kept until the next one; 0:
+                                 nothing is */
+  uint64_t zero10[4];
+  _Atomic uint64_t observed[OBSERVED_MAX]; /* 1728: versions kept for observers; 0: none */
+  uint64_t zero11[4096 / 8 - 216 - OBSERVED_MAX];
 };
 _Static_assert(offsetof(struct commit_words, lock) == 64, "own line");
 _Static_assert(offsetof(struct commit_words, commit_wake) == 128, "own line");
@@ -231,6 +247,8 @@ _Static_assert(offsetof(struct commit_words, logged) == 576, "own lines");
 _Static_assert(offsetof(struct commit_words, logged_count) == 832, "own line");
 _Static_assert(offsetof(struct commit_words, staged) == 1536, "own line");
 _Static_assert(offsetof(struct commit_words, batches) == 1600, "own line");
+_Static_assert(offsetof(struct commit_words, retained) == 1664, "own line");
+_Static_assert(offsetof(struct commit_words, observed) == 1728, "own lines");
 _Static_assert(sizeof(struct commit_words) == 4096, "one page");
 
 /* A committed root. The writer marks it odd, writes the words, marks it even; a reader that

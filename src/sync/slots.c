@@ -296,6 +296,25 @@ static int list_durable(const struct commit_words *commit, struct announced **li
   return 0;
 }
 
+/* What is kept for observers: by the holder of the writer lock for itself. */
+static int list_observed(const struct commit_words *commit, struct announced **list,
+                         size_t *capacity, size_t *n) {
+  for (unsigned i = 0; i <= OBSERVED_MAX; i++) {
+    int joining = i == OBSERVED_MAX;
+    /* relaxed: under the lock */
+    uint64_t version = atomic_load_explicit(joining ? &commit->joining : &commit->observed[i],
+                                            memory_order_relaxed); /* relaxed: likewise */
+    if (!version)
+      continue;
+    int code = make_room(list, capacity, *n);
+    if (code)
+      return code;
+    (*list)[(*n)++] =
+        (struct announced){.version = version, .slot = UINT32_MAX, .pending = (uint32_t)joining};
+  }
+  return 0;
+}
+
 /* The version that the log has made durable; before: what it was before the slots were looked at. If
  * another took its place meanwhile, a reader may hold one that came and went in between: then
  * everything from the first on is protected. */
@@ -360,6 +379,8 @@ int slots_announced(struct region *readers, uint8_t *writers, struct announced *
     code = list_logged(writers, logged.version, list, capacity, &n);
   if (!code)
     code = list_durable(commit, list, capacity, &n);
+  if (!code)
+    code = list_observed(commit, list, capacity, &n);
   if (code)
     return code;
   sort(*list, n);

@@ -61,9 +61,9 @@ int slot_oust(struct reader_slot *slot, uint64_t seen);
 /* One announced version, for the reclaimer. */
 struct announced {
   uint64_t version;
-  uint32_t slot;    /* UINT32_MAX: a durable root, not a slot */
+  uint32_t slot;    /* UINT32_MAX: a durable root or an observer's version, not a slot */
   uint32_t pending; /* 1: everything from version on; 0: exactly version */
-  uint64_t word;    /* of the slot, as it was found; 0: a durable root */
+  uint64_t word;    /* of the slot, as it was found; 0: not of a slot */
 };
 /* B1 and B2: all announced versions, sorted by version, duplicates kept. *list is (re)allocated: free() it; *capacity is its room.
  * Errors: MEMORY. */

@@ -89,7 +89,7 @@ int extent_open(struct page_view *view, const struct extent_place *place,
   uint64_t size;
   const struct extent_head *extent = page_locate(view, place->ref, &size);
   if (!extent || size < sizeof *extent || place->size > size - sizeof *extent)
-    return page_ousted(view) ? COPSE_E_OUSTED : node_corrupt(place->ref, "points to no value");
+    return node_missing(view, place->ref, "points to no value");
   if (view->copy) {
     const void *copied;
     int result =

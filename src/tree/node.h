@@ -77,6 +77,12 @@ static inline void node_child_set(struct node *node, uint32_t i, uint64_t ref) {
 #define node_corrupt(ref, what)                                                                    \
   error_set(COPSE_E_CORRUPT, "reference %llx %s", (unsigned long long)(ref), (what))
 
+/* A reference that leads to nothing: no fault where the view has lost its pages. */
+static inline int node_missing(struct page_view *view, uint64_t ref, const char *what) {
+  int lost = page_lost(view);
+  return lost < 0 ? lost : node_corrupt(ref, what);
+}
+
 /* Kind, level and units of a node at once. */
 static inline uint32_t node_tag(const struct node *node) {
   uint32_t tag;
@@ -93,7 +99,7 @@ static inline int node_open(struct page_view *view, uint64_t ref, int level,
   uint64_t size;
   const struct node *node = page_locate(view, ref, &size);
   if (__builtin_expect(!node || size > PAGE_NODE_MAX, 0))
-    return page_ousted(view) ? COPSE_E_OUSTED : node_corrupt(ref, "points to no node");
+    return node_missing(view, ref, "points to no node");
   if (__builtin_expect(view->copy != NULL, 0)) {
     const void *copied;
     int result =

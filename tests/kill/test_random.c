@@ -9,7 +9,7 @@
 
 #define ACTORS_MAX 8
 
-enum role { ROLE_WRITER, ROLE_READER, ROLE_VISITOR, ROLE_AUDITOR, ROLES };
+enum role { ROLE_WRITER, ROLE_READER, ROLE_VISITOR, ROLE_AUDITOR, ROLE_OBSERVER, ROLES };
 
 struct actor {
   enum role role;
@@ -47,19 +47,42 @@ static void snapshots_read(struct run *run, struct ledger *ledger, uint64_t *new
   copse_snapshot_close(snapshot);
 }
 
+/* Who is passed by writers goes on with a newer version; kept or not, never with a mixture. */
+static void versions_observe(struct run *run, struct ledger *ledger, uint64_t *newest) {
+  struct copse_snapshot *snapshot;
+  struct ledger_head head;
+  CHECK_OK(copse_snapshot_open(
+      ledger->store, test_random_one_in(&ledger->random, 2) ? COPSE_SNAPSHOT_KEPT : 0, &snapshot));
+  for (int i = 0; i < 5; i++) {
+    uint64_t version = copse_snapshot_version(snapshot);
+    CHECK_GE(version, *newest);
+    *newest = version;
+    int result = ledger_read(ledger, copse_snapshot_view(snapshot), &head);
+    CHECK_MSG(result == 0 || result == COPSE_E_OVERRUN, "%s", copse_error_detail());
+    if (result == 0)
+      CHECK_EQ(head.version, version);
+    run->board->snapshots += result == 0;
+    CHECK(copse_snapshot_refresh(snapshot) >= 0);
+  }
+  copse_snapshot_close(snapshot);
+}
+
 static _Noreturn void act(struct run *run, enum role role, uint64_t seed) {
   struct ledger ledger;
   struct copse_store *store = NULL;
   uint64_t newest = 0;
   for (;;) {
     if (!store) {
-      CHECK_OK(copse_store_open(run->path, &run->options, &store));
+      static const struct copse_store_options observing = {.flags = COPSE_OBSERVE};
+      CHECK_OK(
+          copse_store_open(run->path, role == ROLE_OBSERVER ? &observing : &run->options, &store));
       ledger_open(&ledger, store, seed);
     }
     switch (role) {
     case ROLE_WRITER: board_change(run->board, &ledger); break;
     case ROLE_READER: snapshots_read(run, &ledger, &newest); break;
     case ROLE_AUDITOR: ledger_check(store); break;
+    case ROLE_OBSERVER: versions_observe(run, &ledger, &newest); break;
     default: board_change(run->board, &ledger); snapshots_read(run, &ledger, &newest);
     }
     if (role == ROLE_VISITOR || test_random_one_in(&ledger.random, 200)) {
@@ -115,12 +138,23 @@ static void look(struct run *run) {
   CHECK_OK(copse_store_close(store));
 }
 
+/* The ledger's maps, which not every role can make. By a child: this process stays free of handles. */
+static void found(struct run *run) {
+  pid_t pid = test_fork();
+  if (pid == 0) {
+    look(run);
+    exit(0);
+  }
+  CHECK_CHILD_OK(pid);
+}
+
 static void kill_for(struct run *run, const enum role *roles, unsigned count, uint64_t kills) {
   test_watchdog();
   run->board = board_new();
   run->random.state = test_seed();
   run->options.flags |= COPSE_CREATE;
   run->count = count;
+  found(run);
   for (unsigned i = 0; i < count; i++) {
     run->actors[i].role = roles[i];
     actor_start(run, &run->actors[i]);
@@ -148,6 +182,12 @@ TEST(writers_and_readers) {
   static const enum role roles[] = {ROLE_WRITER, ROLE_WRITER, ROLE_READER, ROLE_READER};
   struct run run = {.path = test_shm_path("mixed")};
   kill_for(&run, roles, 4, 300 * (uint64_t)test_scale());
+}
+
+TEST(observers_beside_writers) {
+  static const enum role roles[] = {ROLE_WRITER, ROLE_VISITOR, ROLE_OBSERVER, ROLE_OBSERVER};
+  struct run run = {.path = test_shm_path("observed")};
+  kill_for(&run, roles, 4, 150 * (uint64_t)test_scale());
 }
 
 TEST(who_comes_and_goes) {
