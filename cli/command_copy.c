@@ -110,10 +110,10 @@ static void summarise(const struct copy_run *run) {
     json_line_end(&w);
   } else if (!common.quiet) {
     text_printf(&out, "version %" PRIu64 ": ", copse_snapshot_version(run->source.snapshot));
-    units_count(&out, run->after.maps);
-    text_string(&out, " maps, ");
-    units_count(&out, run->loader.committed);
-    text_string(&out, " records; ");
+    units_counted(&out, run->after.maps, "map");
+    text_string(&out, ", ");
+    units_counted(&out, run->loader.committed, "record");
+    text_string(&out, "; ");
     units_bytes(&out, run->before.high_water_bytes);
     text_string(&out, " became ");
     units_bytes(&out, run->after.high_water_bytes);

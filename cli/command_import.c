@@ -59,8 +59,8 @@ static void summarise(const struct import_job *job, int status) {
     json_object_end(&w);
     json_line_end(&w);
   } else {
-    units_count(&out, l->committed - l->kept);
-    text_string(&out, " records imported");
+    units_counted(&out, l->committed - l->kept, "record");
+    text_string(&out, " imported");
     if (l->kept != 0) {
       text_string(&out, ", ");
       units_count(&out, l->kept);

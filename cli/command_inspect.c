@@ -44,7 +44,7 @@ static void map_to_line(struct text *out, const struct open_map *map) {
     text_printf(out, "%" PRIu32 " bytes", map->info.value_size);
   else
     text_string(out, "bytes");
-  text_printf(out, "\t%" PRIu64 " records\n", map->info.count);
+  text_printf(out, "\t%" PRIu64 " record%s\n", map->info.count, map->info.count == 1 ? "" : "s");
 }
 
 static int print_map(void *context, struct open_map *map) {

@@ -122,8 +122,7 @@ static void summarise(const struct load_job *job, int status) {
   } else if (status == STATUS_OK && common.quiet) {
     return;
   } else {
-    units_count(&out, l->committed - l->kept);
-    text_string(&out, l->committed - l->kept == 1 ? " record" : " records");
+    units_counted(&out, l->committed - l->kept, "record");
     text_string(&out, " loaded");
     if (l->kept != 0) {
       text_string(&out, ", ");
@@ -132,8 +131,8 @@ static void summarise(const struct load_job *job, int status) {
     }
     if (job->bad != 0 && job->skip_bad) {
       text_string(&out, ", ");
-      units_count(&out, job->bad);
-      text_string(&out, " bad lines passed over");
+      units_counted(&out, job->bad, "bad line");
+      text_string(&out, " passed over");
     }
     text_byte(&out, '\n');
   }

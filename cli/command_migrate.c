@@ -106,8 +106,8 @@ static void summarise(const struct migration *m, bool changed) {
     json_object_end(&w);
     json_line_end(&w);
   } else if (!common.quiet) {
-    units_count(&out, changed ? m->records : m->old.info.count);
-    text_printf(&out, " records %s\n", changed ? "rewritten" : "as they were");
+    units_counted(&out, changed ? m->records : m->old.info.count, "record");
+    text_string(&out, changed ? " rewritten\n" : " unchanged\n");
     conversion_describe(&m->conversion, &out);
   }
   text_output(&out);

@@ -283,8 +283,8 @@ static int delete_from(struct session *s, struct open_map *map, char **keys) {
     json_object_end(&w);
     json_line_end(&w);
   } else if (!common.quiet) {
-    units_count(&out, deleted);
-    text_string(&out, deleted == 1 ? " record deleted\n" : " records deleted\n");
+    units_counted(&out, deleted, "record");
+    text_string(&out, " deleted\n");
   }
   text_output(&out);
   text_free(&out);

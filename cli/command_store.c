@@ -221,15 +221,15 @@ static void print_check(struct check_run *run, const struct copse_check *check) 
   } else if (!common.quiet || check->errors != 0) {
     text_printf(&out, "%s: ", check->errors == 0 ? "sound" : "DAMAGED");
     if (check->errors != 0) {
-      units_count(&out, check->errors);
-      text_string(&out, check->errors == 1 ? " fault; " : " faults; ");
+      units_counted(&out, check->errors, "fault");
+      text_string(&out, "; ");
     }
-    units_count(&out, check->maps);
-    text_string(&out, " maps, ");
-    units_count(&out, check->records);
-    text_string(&out, " records, ");
-    units_count(&out, check->pages);
-    text_string(&out, " pages, ");
+    units_counted(&out, check->maps, "map");
+    text_string(&out, ", ");
+    units_counted(&out, check->records, "record");
+    text_string(&out, ", ");
+    units_counted(&out, check->pages, "page");
+    text_string(&out, ", ");
     units_bytes(&out, check->page_bytes);
     text_byte(&out, '\n');
   }

@@ -117,10 +117,11 @@ static void show_text(struct text *out, const char *path, const struct sample *b
   const struct copse_stat *st = &now->stat;
 
   text_add_escaped(out, path, strlen(path));
-  text_printf(out,
-              ": version %" PRIu64 ", %" PRIu64 " maps, %" PRIu32 " processes, %" PRIu32
-              " snapshots, durability %s",
-              st->version, st->maps, st->processes, st->snapshots, durability_name(st->durability));
+  text_printf(out, ": version %" PRIu64 ", ", st->version);
+  units_counted(out, st->maps, "map");
+  text_printf(out, ", %" PRIu32 " process%s, ", st->processes, st->processes == 1 ? "" : "es");
+  units_counted(out, st->snapshots, "snapshot");
+  text_printf(out, ", durability %s", durability_name(st->durability));
   if (st->durability == COPSE_DURABILITY_LAZY || st->durability == COPSE_DURABILITY_SYNC)
     text_printf(out, " (%" PRIu64 " commits behind)", st->version - st->durable_version);
   text_byte(out, '\n');

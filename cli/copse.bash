@@ -35,10 +35,12 @@ _copse_commands() { # TOOL WORD
     awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on { print $1 }')
 }
 
-_copse_files() { # WORD
+_copse_files() { # WORD: but those that only belong to a store beside them
   local file
   compopt -o filenames 2>/dev/null
-  while IFS= read -r file; do COMPREPLY+=("$file"); done < <(compgen -f -- "$1")
+  while IFS= read -r file; do
+    [[ $file == *-@(readers|writers|log) && -e ${file%-*} ]] || COMPREPLY+=("$file")
+  done < <(compgen -f -- "$1")
 }
 
 # The path that a typed word means, without running anything that may stand in it.

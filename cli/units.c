@@ -33,6 +33,11 @@ void units_count(struct text *t, uint64_t count) {
   }
 }
 
+void units_counted(struct text *t, uint64_t count, const char *noun) {
+  units_count(t, count);
+  text_printf(t, " %s%s", noun, count == 1 ? "" : "s");
+}
+
 void units_rate(struct text *t, double per_second) {
   if (per_second >= 999500)
     text_printf(t, "%.2f M/s", per_second / 1e6);

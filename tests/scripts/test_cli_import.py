@@ -111,7 +111,7 @@ def rows_that_do_not_fit():
     run("import", store, "tb", "t", "--sqlite", path, "--key", "bytes")
     assert [row["key"] for row in scanned(store, "tb")] == ["-1", "0", "1"]
     wrong = run("import", store, "n", "n", "--sqlite", path, "--skip-bad", code=2)
-    assert "NULL" in wrong.err and "1025 bytes" in wrong.err and "1 records" in wrong.out, wrong
+    assert "NULL" in wrong.err and "1025 bytes" in wrong.err and "1 record" in wrong.out, wrong
     for arguments in (["nothing"], ["t", "--key-column", "nothing"]):
         assert "no such" in run("import", store, "x", "--sqlite", path, *arguments, code=3).err
     run("import", store, "x", "t", "--sqlite", path + "-nothing", code=3)

@@ -401,7 +401,7 @@ def migrate_rewrites():
     text = out("migrate", store, "q", "--layout", "p { i64 z; f64 y; }", "--rename", "x=z")
     assert re.search(r"z\s+kept, from x", text) and re.search(r"venue\s+dropped", text), text
     assert json.loads(out("get", store, "q", 1)) == {"z": -49, "y": 0.5}
-    assert "as they were" in out("migrate", store, "q", "--layout", "p { i64 z; f64 y; }")
+    assert "unchanged" in out("migrate", store, "q", "--layout", "p { i64 z; f64 y; }")
     assert out("maps", store) == "q\tu64\tp { i64 z; f64 y; }\t3 records\n"
     check_sound(store)
 
@@ -437,7 +437,7 @@ def check_finds_damage():
     run("load", store, "m", data="".join(f"{i:08}\t{'v' * 100}\n" for i in range(5000)))
     report = json.loads(out("check", "--json", store))
     assert report["sound"] and report["faults"] == [] and report["records"] == 5000, report
-    assert out("check", store).startswith("sound: 1 maps, 5,000 records, ")
+    assert out("check", store).startswith("sound: 1 map, 5,000 records, ")
     with open(store, "r+b") as file:
         data = file.read()
         at = data.find(b"v" * 100, 20000)

@@ -123,7 +123,7 @@ def bad_lines_are_named():
         assert out("maps", "--names", store) == "m\n"
         wrong = run("load", store, "skip", "--format", style, "--skip-bad", data=data, code=2)
         assert "standard input:7: " in wrong.err, wrong
-        assert "10 records loaded, 1 bad lines passed over" in wrong.out, wrong
+        assert "10 records loaded, 1 bad line passed over" in wrong.out, wrong
         assert out("scan", store, "skip").count("\n") == 10
 
 
