@@ -99,9 +99,10 @@ void observe_drop(uint8_t *writers, uint64_t version) {
 
 void observe_raise(uint8_t *writers, uint64_t freed) {
   _Atomic uint64_t *retained = &sync_commit(writers)->retained;
-  /* relaxed: under the lock; the fence orders it before what is written to pages */
+  /* relaxed: under the lock */
   if (atomic_load_explicit(retained, memory_order_relaxed) < freed)
-    atomic_store_explicit(retained, freed, memory_order_relaxed); /* relaxed: likewise */
+    /* Released for who then looks for its version in `observed`. pairs: observe */
+    atomic_store_explicit(retained, freed, memory_order_release);
 #if !SANITIZE_THREAD /* which does not see fences, and runs where none is needed */
   /* Pages are written plainly, so that only a fence can say it. pairs: observe */
   atomic_thread_fence(memory_order_release);
