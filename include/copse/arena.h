@@ -143,6 +143,43 @@ COPSE_CHECKED int copse_arena_update(struct copse_txn *txn, struct copse_arena *
 COPSE_CHECKED int copse_arena_remove(struct copse_txn *txn, struct copse_arena *arena,
                                      const struct copse_handle *handle);
 
+/* --- parallel bulk --------------------------------------------------------------------- */
+
+/* Room for records that several processes fill at once, each its own, with no lock held: reserve,
+ * fill, publish. Only the first and the last take the lock, for a moment.
+ *
+ *   copse_arena_reserve(arena, 10000, -1, &reservation);
+ *   while (copse_reservation_piece(reservation, done, &records, &count) == 0) ... done += count;
+ *   copse_txn_begin(...); copse_reservation_publish(txn, reservation, 10000, &first); copse_txn_commit(...);
+ *   copse_reservation_close(reservation);
+ *
+ * A reservation belongs to the process. When it dies, or closes the reservation, what was not published
+ * becomes free again. */
+struct copse_reservation;
+
+/* Takes room for n records, in a transaction of its own: this thread has none open. timeout_ns as for
+ * copse_txn_begin(). The arena's handle is not to be closed before the reservation.
+ * Errors: ARGUMENT, and those of copse_txn_begin() and copse_txn_commit(). */
+COPSE_CHECKED int copse_arena_reserve(struct copse_arena *arena, uint64_t n, int64_t timeout_ns,
+                                      struct copse_reservation **reservation);
+
+/* Where the records from number from on are to be written: *count of them, one after the other. Their
+ * content is not defined before. Threads may write at once. COPSE_NONE: from is not less than n. */
+COPSE_CHECKED int copse_reservation_piece(struct copse_reservation *reservation, uint64_t from,
+                                          void **records, uint64_t *count);
+
+/* Makes the first n of the records part of the arena; nothing may be written to them any more. Their
+ * indexes are *first (may be NULL) and those that follow, their generations 1; they begin at a leaf, and the
+ * slots that were left out are free. If the transaction is aborted, the reservation is as it was before.
+ * Errors: ARGUMENT, STATE (it was published before), FORKED, NO_MAP, TOO_MANY, and as copse_put(). */
+COPSE_CHECKED int copse_reservation_publish(struct copse_txn *txn,
+                                            struct copse_reservation *reservation, uint64_t n,
+                                            uint64_t *first);
+
+/* Ends it; what was not published goes back now, or with this process's next transaction. NULL is
+ * allowed. */
+COPSE_API void copse_reservation_close(struct copse_reservation *reservation);
+
 #ifdef __cplusplus
 }
 #endif

@@ -97,6 +97,7 @@ COPSE_CHECKED int copse_readers(struct copse_store *store,
 struct copse_check {
   uint64_t maps, records, pages, page_bytes;
   uint64_t free_pages, pending_pages; /* of the allocator, pages of every size */
+  uint64_t reserved_pages;            /* being filled by some process: see arena.h */
   uint64_t errors;                    /* 0: sound */
 };
 

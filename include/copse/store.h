@@ -104,7 +104,7 @@ struct copse_store_options {
 COPSE_CHECKED int copse_store_open(const char *path, const struct copse_store_options *options,
                                    struct copse_store **store);
 
-/* Ends the process's use of the store. Its snapshots, cursors, watches and maps must be
+/* Ends the process's use of the store. Its snapshots, cursors, watches, reservations, maps and arenas must be
  * closed and its transaction ended before (else STATE, and the store stays open). When the
  * last process that may write closes it, the file is complete and cleanly marked, also while others
  * have it open read-only. Errors: STATE, IO, SYNC_FAILED

@@ -86,6 +86,12 @@ int arena_remove(struct pager *pager, struct arena *arena, uint64_t index);
 /* Puts n records behind the end. A failure may leave some of them. */
 int arena_append(struct pager *pager, struct arena *arena, uint64_t n, const uint8_t *records);
 
+/* Puts n records behind the end that lie in extents of ARENA_FANOUT leaves each, the last one of as many as are
+ * left: at the next leaf from which on they have consecutive indexes. *first receives the first one. A
+ * failure may leave some of them. */
+int arena_link(struct pager *pager, struct arena *arena, uint64_t n, const uint64_t *refs,
+               uint64_t *first);
+
 /* --- whole arenas ---------------------------------------------------------------------- */
 
 /* What hangs on a node, for taking arenas apart: see pager_children. */

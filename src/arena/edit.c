@@ -493,3 +493,51 @@ int arena_append(struct pager *pager, struct arena *arena, uint64_t n, const uin
   }
   return result;
 }
+
+/* Checks an extent that was filled elsewhere, and makes it one of this transaction. */
+static int extent_adopt(struct pager *pager, uint64_t ref, uint64_t bytes) {
+  uint64_t size;
+  struct extent_head *extent =
+      (struct extent_head *)(uintptr_t)page_locate(&pager->view, ref, &size);
+  if (!extent || extent->head.kind != PAGE_EXTENT || size < sizeof *extent + bytes ||
+      extent->value_size < bytes)
+    return arena_corrupt(ref, "points to no extent that was reserved");
+  extent->head.birth = pager->version;
+  extent->head.epoch = pager->epoch;
+  return 0;
+}
+
+int arena_link(struct pager *pager, struct arena *arena, uint64_t n, const uint64_t *refs,
+               uint64_t *first) {
+  const struct arena_shape *shape = &arena->shape;
+  uint64_t end, piece = (uint64_t)ARENA_FANOUT * shape->slots;
+  int result = arena_end(&pager->view, arena, &end);
+  if (result)
+    return result;
+  uint64_t leaf = (end + shape->slots - 1) / shape->slots;
+  uint64_t leaves = (n + shape->slots - 1) / shape->slots;
+  if ((leaf & (ARENA_FANOUT - 1)) + leaves > ARENA_FANOUT)
+    leaf = (leaf + ARENA_FANOUT - 1) & ~(uint64_t)(ARENA_FANOUT - 1);
+  if (leaf * shape->slots > ARENA_INDEX_END || n > ARENA_INDEX_END - leaf * shape->slots)
+    return error_set(COPSE_E_TOO_MANY, "an arena has no room for %llu records more",
+                     (unsigned long long)n);
+  end = *first = leaf * shape->slots;
+  result = end ? arena_skip(pager, arena, end) : 0;
+  for (; n && result == 0; refs++) {
+    struct arena_path path;
+    uint64_t part = n < piece ? n : piece;
+    unsigned count = (unsigned)((part + shape->slots - 1) / shape->slots);
+    result = extent_adopt(pager, *refs, (uint64_t)count * shape->leaf_bytes);
+    if (result == 0)
+      result = arena_path_own(pager, arena, leaf, count, &path);
+    if (result)
+      return result;
+    arena_leaves_link(&path, count, *refs);
+    path.top->end = end += part;
+    arena_path_settle(&path);
+    arena->count += part;
+    leaf += count;
+    n -= part;
+  }
+  return result;
+}

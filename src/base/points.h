@@ -67,6 +67,9 @@
   X(combine_applied)      /* combiner: all are applied, nothing is noted in the rings */           \
   X(combine_outcomes)     /* combiner: outcomes are written, the version is not published */       \
   X(combine_published)    /* combiner: published, those who wait for room were not woken */        \
+  X(reserve_booked)       /* arena: pages are booked for us, which is not published */             \
+  X(reserve_made)         /* arena: it is, the lock still held; nothing is written in them */      \
+  X(reserve_linked)       /* arena: they are linked into a version that is not published */        \
   X(create_header)        /* create: the data file has a header, no coordination files yet */      \
   X(create_coordination)  /* create: coordination files written, not yet named by the header */
 

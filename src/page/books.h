@@ -126,6 +126,7 @@ int stack_pop(struct pager *pager, uint64_t *top, uint64_t *pos, struct listed *
 /* Calls visit for every entry of a queue; for every one that is parked: in the buckets and in the
  * crowd. */
 typedef int entry_visit(void *context, const struct listed *listed);
+int stack_each(struct pager *pager, uint64_t top, uint64_t pos, entry_visit *visit, void *context);
 int queue_each(struct pager *pager, unsigned queue, entry_visit *visit, void *context);
 int parked_each(struct pager *pager, entry_visit *visit, void *context);
 

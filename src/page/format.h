@@ -104,6 +104,8 @@ enum book_word {
   BOOK_CONDEMNED_CHUNK,
   BOOK_CONDEMNED_POS,
   BOOK_CROWD, /* a queue: pages that are held, and have no bucket */
+  BOOK_RESERVED_CHUNK = BOOK_CROWD + QUEUE_WORDS, /* a stack: pages that processes fill */
+  BOOK_RESERVED_POS,
   BOOK_WORDS = 64,
 };
 
@@ -148,7 +150,7 @@ struct books {
 };
 _Static_assert(offsetof(struct books, words) == 64, "offset");
 _Static_assert(offsetof(struct books, pieces) == 3136, "offset");
-_Static_assert(BOOK_CROWD + QUEUE_WORDS <= BOOK_WORDS, "a bit for each word");
+_Static_assert(BOOK_RESERVED_POS < BOOK_WORDS, "a bit for each word");
 
 struct undo_entry {
   uint64_t offset; /* of the word in the writers' file */
@@ -167,9 +169,10 @@ _Static_assert(sizeof(struct segment) == 272, "segment");
 
 /* A page in some list of the books. */
 struct listed {
-  uint64_t ref; /* bit 63: a whole subtree, to be taken apart (its pages' births stand in them) */
-  uint64_t birth;
-  uint64_t freed; /* versions from this one on do not hold it */
+  uint64_t ref;   /* bit 63: a whole subtree, to be taken apart (its pages' births stand in them) */
+  uint64_t birth; /* of reserved pages: who fills them */
+  uint64_t freed; /* versions from this one on do not hold it. Of reserved pages: the number of the
+                     reservation */
   uint64_t units; /* its size. Not to be asked of the page again: a transaction that was undone
                      may have taken the page and written over it */
 };

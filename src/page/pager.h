@@ -135,6 +135,17 @@ static inline void *pager_page(const struct pager *pager, uint64_t ref) {
   return pager->data + page_ref_offset(ref);
 }
 
+/* --- reserved pages: taken by one transaction, filled by their owner without the lock, and linked
+ * into a version by another. owner and number are the caller's. */
+int pager_reserve(struct pager *pager, uint64_t owner, uint64_t number, uint64_t ref);
+int pager_has_reserved(const struct pager *pager);
+/* Asks about each of them: to be left, to be made free again, or only to be taken off the list. */
+enum pager_sift { PAGER_LEAVE, PAGER_RELEASE, PAGER_TAKE };
+int pager_reserved_sift(struct pager *pager,
+                        enum pager_sift (*ask)(void *context, uint64_t owner, uint64_t number,
+                                               uint64_t ref),
+                        void *context);
+
 /* What a page refers to, for taking subtrees apart: calls visit for each child page or extent, with
  * subtree 1 if it has children of its own. Provided by the layers above. */
 typedef int pager_children(struct page_view *view, uint64_t ref,
@@ -164,9 +175,9 @@ uint64_t pager_held_bytes(const struct books *books, uint64_t version);
 uint64_t pager_leased_bytes(const struct books *books);
 
 /* Calls visit for every page that the books list as not in use, with its size: the page itself
- * may have been written over. Kinds: free or pending (freed and waiting, ref may carry
- * LISTED_SUBTREE). For the checker. */
-enum pager_listed_kind { PAGER_FREE, PAGER_PENDING };
+ * may have been written over. Kinds: free, pending (freed and waiting, ref may carry
+ * LISTED_SUBTREE), or reserved. For the checker. */
+enum pager_listed_kind { PAGER_FREE, PAGER_PENDING, PAGER_RESERVED };
 int pager_each_listed(struct pager *pager,
                       int (*visit)(void *context, enum pager_listed_kind kind, uint64_t ref,
                                    uint64_t units),

@@ -142,8 +142,7 @@ void pager_books_finish(struct pager *pager) {
   books->words[BOOK_FREE_BLOCKS] = free_blocks;
 }
 
-static int each_in_stack(struct pager *pager, uint64_t top, uint64_t pos, entry_visit *visit,
-                         void *context) {
+int stack_each(struct pager *pager, uint64_t top, uint64_t pos, entry_visit *visit, void *context) {
   uint64_t bound = pager->books->chunk_limit;
   while (top) {
     if (chunk_check(pager, top) || pos > CHUNK_ENTRIES || bound-- == 0)
@@ -181,8 +180,8 @@ int queue_each(struct pager *pager, unsigned queue, entry_visit *visit, void *co
 int parked_each(struct pager *pager, entry_visit *visit, void *context) {
   int result = queue_each(pager, BOOK_CROWD, visit, context);
   for (unsigned i = 0; i < BUCKETS && result == 0; i++)
-    result = each_in_stack(pager, pager->books->buckets[i].top, pager->books->buckets[i].pos, visit,
-                           context);
+    result = stack_each(pager, pager->books->buckets[i].top, pager->books->buckets[i].pos, visit,
+                        context);
   return result;
 }
 
@@ -192,6 +191,11 @@ struct listing {
   listed_visit *visit;
   void *context;
 };
+
+static int reserved_visit(void *context, const struct listed *listed) {
+  const struct listing *listing = context;
+  return listing->visit(listing->context, PAGER_RESERVED, listed->ref, listed->units);
+}
 
 static int pending_visit(void *context, const struct listed *listed) {
   const struct listing *listing = context;
@@ -228,10 +232,13 @@ int pager_each_listed(struct pager *pager, listed_visit *visit, void *context) {
   if (result == 0)
     result = queue_each(pager, BOOK_PENDING, pending_visit, &listing);
   if (result == 0)
-    result = each_in_stack(pager, books_word(pager, BOOK_CONDEMNED_CHUNK),
-                           books_word(pager, BOOK_CONDEMNED_POS), pending_visit, &listing);
+    result = stack_each(pager, books_word(pager, BOOK_CONDEMNED_CHUNK),
+                        books_word(pager, BOOK_CONDEMNED_POS), pending_visit, &listing);
   if (result == 0)
     result = parked_each(pager, pending_visit, &listing);
+  if (result == 0)
+    result = stack_each(pager, books_word(pager, BOOK_RESERVED_CHUNK),
+                        books_word(pager, BOOK_RESERVED_POS), reserved_visit, &listing);
   return result;
 }
 

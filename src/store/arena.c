@@ -1,5 +1,5 @@
 /* store/arena.c - arenas in views and transactions: handles, reading, writing. */
-#include "store/store.h"
+#include "store/arena.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -226,14 +226,8 @@ int copse_arena_info(struct copse_view *view, struct copse_arena *arena,
 
 /* --- writing --------------------------------------------------------------------------- */
 
-/* An arena while a call changes it. */
-struct change {
-  struct copse_txn *txn;
-  struct txn_map *own;
-  struct arena arena;
-};
-
-static int change_begin(struct change *change, struct copse_txn *txn, struct copse_arena *arena) {
+int arena_change_begin(struct arena_change *change, struct copse_txn *txn,
+                       struct copse_arena *arena) {
   int result = txn_check(txn);
   if (result)
     return result;
@@ -251,8 +245,7 @@ static int change_begin(struct change *change, struct copse_txn *txn, struct cop
   return 0;
 }
 
-/* Takes over what has become of it, of a call that failed as well. */
-static int change_end(struct change *change, int result) {
+int arena_change_end(struct arena_change *change, int result) {
   struct copse_txn *txn = change->txn;
   if (result == 0 || change->own->tree.root != change->arena.root)
     change->own->dirty = 1;
@@ -263,8 +256,7 @@ static int change_end(struct change *change, int result) {
   return store_fault(txn->view.store, result);
 }
 
-/* Of a call that goes in steps, after a savepoint: undoes what it has done, if it fails. */
-static int steps_end(struct copse_txn *txn, int result) {
+int arena_steps_end(struct copse_txn *txn, int result) {
   int undone = result ? copse_savepoint_rollback(txn) : 0;
   int released = copse_savepoint_release(txn);
   return undone ? undone : result ? result : released;
@@ -272,13 +264,13 @@ static int steps_end(struct copse_txn *txn, int result) {
 
 static int insert(struct copse_txn *txn, struct copse_arena *arena, uint64_t index,
                   const void *record, struct copse_handle *handle, void **memory) {
-  struct change change;
+  struct arena_change change;
   uint32_t generation;
   uint64_t end;
   uint8_t *place;
   if (!record && !memory)
     return error_set(COPSE_E_ARGUMENT, "the record is NULL");
-  int result = change_begin(&change, txn, arena);
+  int result = arena_change_begin(&change, txn, arena);
   if (result == 0)
     result = arena_end(&txn->view.store->pager.view, &change.arena, &end);
   int in_steps = result == 0 && index != ARENA_ANY && index > end;
@@ -287,9 +279,9 @@ static int insert(struct copse_txn *txn, struct copse_arena *arena, uint64_t ind
   if (result)
     return store_fault(txn->view.store, result);
   result = arena_insert(&txn->view.store->pager, &change.arena, &index, &generation, &place);
-  result = change_end(&change, result);
+  result = arena_change_end(&change, result);
   if (in_steps)
-    result = steps_end(txn, result);
+    result = arena_steps_end(txn, result);
   if (result)
     return result;
   if (record)
@@ -316,11 +308,11 @@ int copse_arena_insert_at(struct copse_txn *txn, struct copse_arena *arena, uint
 
 int copse_arena_append(struct copse_txn *txn, struct copse_arena *arena, uint64_t n,
                        const void *records, uint64_t *first) {
-  struct change change;
+  struct arena_change change;
   uint64_t end;
   if (!records && n)
     return error_set(COPSE_E_ARGUMENT, "the records are NULL");
-  int result = change_begin(&change, txn, arena);
+  int result = arena_change_begin(&change, txn, arena);
   if (result == 0)
     result = arena_end(&txn->view.store->pager.view, &change.arena, &end);
   int in_steps = result == 0 && end % arena->shape.slots + n > arena->shape.slots;
@@ -329,9 +321,9 @@ int copse_arena_append(struct copse_txn *txn, struct copse_arena *arena, uint64_
   if (result)
     return store_fault(txn->view.store, result);
   result = arena_append(&txn->view.store->pager, &change.arena, n, records);
-  result = change_end(&change, result);
+  result = arena_change_end(&change, result);
   if (in_steps)
-    result = steps_end(txn, result);
+    result = arena_steps_end(txn, result);
   if (result)
     return result;
   if (first)
@@ -341,10 +333,10 @@ int copse_arena_append(struct copse_txn *txn, struct copse_arena *arena, uint64_
 }
 
 /* Begins a change of a live record. */
-static int live_begin(struct change *change, struct copse_txn *txn, struct copse_arena *arena,
+static int live_begin(struct arena_change *change, struct copse_txn *txn, struct copse_arena *arena,
                       const struct copse_handle *handle) {
   struct arena_slot slot;
-  int result = change_begin(change, txn, arena);
+  int result = arena_change_begin(change, txn, arena);
   if (result)
     return result;
   if (handle->arena != arena->map.tag)
@@ -357,7 +349,7 @@ static int live_begin(struct change *change, struct copse_txn *txn, struct copse
 
 int copse_arena_update(struct copse_txn *txn, struct copse_arena *arena,
                        const struct copse_handle *handle, const void *record, void **memory) {
-  struct change change;
+  struct arena_change change;
   uint8_t *place;
   if (!record && !memory)
     return error_set(COPSE_E_ARGUMENT, "the record is NULL");
@@ -365,7 +357,7 @@ int copse_arena_update(struct copse_txn *txn, struct copse_arena *arena,
   if (result)
     return result;
   result = arena_edit(&txn->view.store->pager, &change.arena, handle->index, &place);
-  result = change_end(&change, result);
+  result = arena_change_end(&change, result);
   if (result)
     return result;
   if (record)
@@ -378,12 +370,12 @@ int copse_arena_update(struct copse_txn *txn, struct copse_arena *arena,
 
 int copse_arena_remove(struct copse_txn *txn, struct copse_arena *arena,
                        const struct copse_handle *handle) {
-  struct change change;
+  struct arena_change change;
   int result = live_begin(&change, txn, arena, handle);
   if (result)
     return result;
   result = arena_remove(&txn->view.store->pager, &change.arena, handle->index);
-  result = change_end(&change, result);
+  result = arena_change_end(&change, result);
   if (result == 0)
     txn->deletes++;
   return result;

@@ -183,9 +183,12 @@ static int listed_visit(void *context, enum pager_listed_kind kind, uint64_t ref
     return condemned_visit(checker, ref & ~LISTED_SUBTREE, 1);
   if (step(checker))
     return COPSE_E_CANCELLED;
-  *(kind == PAGER_FREE ? &checker->found.free_pages : &checker->found.pending_pages) += 1;
+  static const char *const names[] = {"free", "waiting", "reserved"};
+  uint64_t *counts[] = {&checker->found.free_pages, &checker->found.pending_pages,
+                        &checker->found.reserved_pages};
+  ++*counts[kind];
   checker->units_taken += kind == PAGER_FREE ? 0 : units;
-  units_mark(checker, ref, units, kind == PAGER_FREE ? "free" : "waiting");
+  units_mark(checker, ref, units, names[kind]);
   return 0;
 }
 

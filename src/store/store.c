@@ -548,6 +548,7 @@ int copse_store_close(struct copse_store *store) {
   const char *left = store->snapshots                          ? "a snapshot"
                      : store->cursors_open                     ? "a cursor or diff"
                      : store->watches_open                     ? "a watch"
+                     : store->reservations                     ? "a reservation"
                      : store->maps_open                        ? "a map"
                      : store->txn.active && !store->txn.forked ? "the write transaction"
                                                                : NULL;

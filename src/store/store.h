@@ -133,9 +133,11 @@ struct copse_store {
   _Atomic int truncated;            /* an outsider shortened the file: nothing works any more */
   _Atomic uint64_t size_checked_ns; /* when the file's size was last looked at */
 
-  pthread_mutex_t mutex;            /* protects the lists below */
-  struct copse_snapshot *snapshots; /* open */
-  struct copse_snapshot *cache;     /* closed, each with a slot of its own */
+  pthread_mutex_t mutex;                  /* protects the lists below */
+  struct copse_snapshot *snapshots;       /* open */
+  struct copse_snapshot *cache;           /* closed, each with a slot of its own */
+  struct copse_reservation *reservations; /* open */
+  uint64_t reservation_number;            /* of the last one */
   uint32_t maps_open, watches_open, cursors_open;
   uint32_t slot_hint;
 
@@ -146,11 +148,13 @@ struct copse_store {
   size_t pin_capacity;
   struct announced *announced;
   size_t announced_capacity;
-  struct lease_seen leases_seen; /* what others have leased, as it was last seen, ... */
-  struct leased leased;          /* and as the pager needs it */
-  uint64_t reclaim_at;           /* pending pages from which on reclaiming is worth a look */
-  uint64_t reclaim_bytes_at;     /* or bytes in them */
-  uint64_t probed_ns;            /* when dead readers were last looked for */
+  struct lease_seen leases_seen;   /* what others have leased, as it was last seen, ... */
+  struct leased leased;            /* and as the pager needs it */
+  uint64_t reclaim_at;             /* pending pages from which on reclaiming is worth a look */
+  uint64_t reclaim_bytes_at;       /* or bytes in them */
+  uint64_t probed_ns;              /* when dead readers were last looked for */
+  uint64_t reserved_probed_ns;     /* or dead owners of reserved pages */
+  _Atomic int reservations_closed; /* some pages of ours may have to go back */
 
   struct leases leases;
   struct syncer syncer;
@@ -498,6 +502,9 @@ int pins_reclaim_hook(void *context, int urgent);
 int pins_may_grow(void *context);
 /* In a forked child: what it knows of leases may be half changed. */
 void pins_forget(struct copse_store *store);
+
+/* reserve.c: when a transaction begins, makes reserved pages free that nobody will link any more. */
+int reservations_reap(struct copse_store *store);
 
 /* oust.c: snapshots whose pages are copied out. */
 /* 0: what was copied before the call is of the snapshot's version. Errors: OUSTED, OVERRUN, COORDINATION. */

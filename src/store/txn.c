@@ -168,7 +168,9 @@ int txn_open(struct copse_store *store) {
   int result = base_load(store);
   if (result) /* nothing was begun: the undo log is still that of the last commit */
     return result;
-  result = pins_reclaim_first(store);
+  result = reservations_reap(store);
+  if (result == 0)
+    result = pins_reclaim_first(store);
   if (result) {
     pager_rollback(&store->pager);
     return result;

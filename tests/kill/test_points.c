@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 
 #include "../multi/batches.h"
+#include "../multi/blocks.h"
 #include "store/store.h"
 #include "stream.h"
 
@@ -430,6 +431,24 @@ static void lease_after(const char *path) {
   store_survives(path, &creating, NULL);
 }
 
+/* --- filling what was reserved ----------------------------------------------------------- */
+
+static void blocks_child(const char *path) {
+  struct copse_store *store = open_at(path);
+  struct blocks blocks;
+  blocks_open(&blocks, store, 1);
+  for (int i = 0; i < 20; i++)
+    blocks_step(&blocks);
+  blocks_close(&blocks);
+  CHECK_OK(copse_store_close(store));
+}
+
+static void blocks_after(const char *path) {
+  struct copse_store *store = open_at(path);
+  blocks_end(store);
+  CHECK_OK(copse_store_close(store));
+}
+
 /* --- removing ---------------------------------------------------------------------------- */
 
 static struct test_random remove_random;
@@ -564,6 +583,7 @@ static const struct scenario scenarios[] = {
     {"log", false, create_before, log_child, survives},
     {"apply", false, apply_before, apply_child, apply_after},
     {"lease", false, lease_before, lease_child, lease_after},
+    {"blocks", false, create_before, blocks_child, blocks_after},
 };
 #define SCENARIOS (sizeof scenarios / sizeof *scenarios)
 
@@ -654,6 +674,8 @@ TEST(leasing) {
   scenario_run(&scenarios[12]);
 }
 
+TEST(reserving) { scenario_run(&scenarios[13]); }
+
 /* After all of the above. */
 TEST(every_point_was_reached) {
   unsigned missing = 0, any = 0;
@@ -667,5 +689,5 @@ TEST(every_point_was_reached) {
       missing++;
     }
   CHECK_EQ(missing, 0);
-  CHECK_EQ(SCENARIOS, 13);
+  CHECK_EQ(SCENARIOS, 14);
 }

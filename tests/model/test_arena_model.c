@@ -97,8 +97,8 @@ static void record_fill(const struct run *run, uint64_t value, uint8_t *record) 
 }
 
 static void handle_keep(struct run *run, const struct copse_handle *handle) {
-  size_t at = run->handle_count < HANDLES ? run->handle_count++
-                                          : test_random_below(&run->random, HANDLES);
+  size_t at =
+      run->handle_count < HANDLES ? run->handle_count++ : test_random_below(&run->random, HANDLES);
   run->handles[at] = *handle;
 }
 
@@ -110,8 +110,8 @@ static uint64_t index_anywhere(struct run *run) {
   case 0: return test_random_below(random, 20000);
   case 1: return run->now.end + test_random_below(random, 300);
   case 2: return test_random_next(random) >> (16 + test_random_below(random, 40));
-  default: return run->now.count ? run->now.slots[test_random_below(random, run->now.count)].index
-                                 : 0;
+  default:
+    return run->now.count ? run->now.slots[test_random_below(random, run->now.count)].index : 0;
   }
 }
 

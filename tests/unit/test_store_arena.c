@@ -305,3 +305,101 @@ TEST(a_full_store_keeps_what_it_has) {
   copse_arena_close(arena);
   CHECK_OK(copse_store_close(store));
 }
+
+/* --- reservations ---------------------------------------------------------------------- */
+
+static struct copse_reservation *reserve(struct copse_arena *arena, uint64_t n) {
+  struct copse_reservation *reservation;
+  CHECK_OK(copse_arena_reserve(arena, n, -1, &reservation));
+  return reservation;
+}
+
+/* Fills it with numbers from value on. */
+static void fill(struct copse_reservation *reservation, uint64_t value) {
+  void *records;
+  uint64_t done = 0, count;
+  int result;
+  while ((result = copse_reservation_piece(reservation, done, &records, &count)) == 0) {
+    for (uint64_t i = 0; i < count; i++)
+      memcpy((uint8_t *)records + 64 * i, &(uint64_t){value + done + i}, 8);
+    done += count;
+  }
+  CHECK_EQ(result, COPSE_NONE);
+}
+
+static void filled(struct copse_view *view, struct copse_arena *arena, uint64_t first, uint64_t n,
+                   uint64_t value) {
+  for (uint64_t i = 0; i < n; i++) {
+    const void *record;
+    CHECK_OK(copse_arena_at(view, arena, first + i, NULL, &record));
+    CHECK_BYTES(record, 8, &(uint64_t){value + i}, 8);
+  }
+}
+
+static uint64_t reserved_pages(struct copse_store *store) {
+  struct copse_check check;
+  CHECK_OK(copse_check_store(store, -1, fault_print, NULL, NULL, &check));
+  CHECK_EQ(check.errors, 0);
+  return check.reserved_pages;
+}
+
+TEST(reserved_filled_published) {
+  struct copse_store *store = store_new(NULL, 0);
+  struct copse_arena *arena = arena_new(store, "a", 64);
+  struct copse_reservation *one = reserve(arena, 1000), *two = reserve(arena, 10000);
+  CHECK_EQ(reserved_pages(store), 4);
+  fill(two, 50000);
+  fill(one, 10);
+  struct copse_txn *txn = begin(store);
+  uint64_t first[3], chunks;
+  insert(txn, arena, 1);
+  CHECK_OK(copse_reservation_publish(txn, one, 1000, &first[0]));
+  CHECK_OK(copse_reservation_publish(txn, two, 9000, &first[1]));
+  FAILS(copse_reservation_publish(txn, one, 1000, NULL), COPSE_E_STATE, "before");
+  CHECK_EQ(count_of(copse_txn_view(txn), arena), 10001);
+  copse_txn_abort(txn); /* both are as they were */
+  CHECK_EQ(reserved_pages(store), 4);
+  txn = begin(store);
+  struct copse_handle single = insert(txn, arena, 1), free_one;
+  CHECK_OK(copse_reservation_publish(txn, one, 1000, &first[0]));
+  CHECK_OK(copse_reservation_publish(txn, two, 9000, &first[1]));
+  free_one = insert(txn, arena, 2); /* among those that were stepped over */
+  CHECK_LT(free_one.index, first[0]);
+  CHECK_EQ(get(copse_txn_view(txn), arena, &single), 1);
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  copse_reservation_close(one);
+  copse_reservation_close(two);
+  struct copse_snapshot *snapshot = snapshot_new(store);
+  filled(copse_snapshot_view(snapshot), arena, first[0], 1000, 10);
+  filled(copse_snapshot_view(snapshot), arena, first[1], 9000, 50000);
+  CHECK_EQ(walk(copse_snapshot_view(snapshot), arena, &chunks), 10002);
+  CHECK_EQ(reserved_pages(store), 0);
+  copse_snapshot_close(snapshot);
+  copse_arena_close(arena);
+  CHECK_OK(copse_store_close(store));
+}
+
+TEST(what_is_not_published_goes_back) {
+  struct copse_store *store = store_new(NULL, UINT64_C(16) << 20);
+  struct copse_arena *arena = arena_new(store, "a", 64);
+  struct copse_reservation *reservation, *again;
+  for (int i = 0; i < 100; i++) { /* 300 MB in all */
+    reservation = reserve(arena, 50000);
+    fill(reservation, 1);
+    copse_reservation_close(reservation);
+    CHECK_EQ(reserved_pages(store), 0);
+  }
+  reservation = reserve(arena, 100000);
+  FAILS(copse_store_close(store), COPSE_E_STATE, "a reservation");
+  CHECK_RESULT(copse_arena_reserve(arena, 300000, -1, &again), COPSE_E_LIMIT);
+  FAILS(copse_arena_reserve(arena, 0, -1, &again), COPSE_E_ARGUMENT, "0 records");
+  struct copse_txn *txn = begin(store);
+  FAILS(copse_arena_reserve(arena, 10, -1, &again), COPSE_E_DEADLOCK, "transaction");
+  FAILS(copse_reservation_publish(txn, reservation, 100001, NULL), COPSE_E_ARGUMENT, "100001");
+  CHECK_OK(copse_reservation_publish(txn, reservation, 100000, NULL));
+  copse_reservation_close(reservation); /* before the transaction is undone */
+  copse_txn_abort(txn);
+  CHECK_EQ(reserved_pages(store), 0);
+  copse_arena_close(arena);
+  CHECK_OK(copse_store_close(store));
+}
