@@ -91,6 +91,13 @@ struct engine {
   void (*put_settle)(void *writer);
 };
 
+/* What every adapter has, by the names that adapters in C give these functions. */
+#define ENGINE_CALLS                                                                               \
+  .describe = describe, .open = db_open, .close = db_close, .footprint = footprint,                \
+  .reader_open = reader_open, .reader_close = reader_close, .view_begin = view_begin,              \
+  .view_end = view_end, .get = get, .scan = scan, .writer_open = writer_open,                      \
+  .writer_close = writer_close, .txn_begin = txn_begin, .put = put, .txn_commit = txn_commit
+
 /* Those compiled in, in order of appearance; engine_find gives NULL for an unknown name. */
 enum { ENGINES_MAX = 8 };
 extern const struct engine *const engines[];

@@ -14,7 +14,7 @@
 #include "program.h"
 
 static const char usage[] =
-    "usage: auditor [--store PATH] [--seconds N] [--once] [--quiet]\n"
+    "usage: stream-auditor [--store PATH] [--seconds N] [--once] [--quiet]\n"
     "Audits the stream: sums, histograms, top lists, fingerprints, the order of versions.\n"
     "  --store PATH  the store (" STREAM_DEFAULT_STORE "); waits until it is there\n"
     "  --seconds N   ends after N seconds; otherwise on Ctrl-C\n"

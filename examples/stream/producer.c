@@ -13,7 +13,7 @@
 #include "program.h"
 
 static const char usage[] =
-    "usage: producer [--store PATH] [--rate HZ] [--seconds N] [--burst] [--quiet]\n"
+    "usage: stream-producer [--store PATH] [--rate HZ] [--seconds N] [--burst] [--quiet]\n"
     "Samples this machine into a store, HZ times a second (50), each sample one commit.\n"
     "  --store PATH  the store (" STREAM_DEFAULT_STORE "); created when there is none\n"
     "  --seconds N   ends after N seconds; otherwise on Ctrl-C\n"

@@ -14,7 +14,7 @@
 #include "program.h"
 
 static const char usage[] =
-    "usage: table [--store PATH] [--seconds N] [--once]\n"
+    "usage: stream-table [--store PATH] [--seconds N] [--once]\n"
     "Shows the stream: CPUs, memory, disks, networks and the busiest processes.\n"
     "  --store PATH  the store (" STREAM_DEFAULT_STORE "); waits until it is there\n"
     "  --seconds N   ends after N seconds; otherwise on Ctrl-C\n"

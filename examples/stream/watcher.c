@@ -12,8 +12,8 @@
 #include "program.h"
 
 static const char usage[] =
-    "usage: watcher [--store PATH] [--seconds N] [--once] [--quiet] [PID | FROM-TO]\n"
-    "       watcher [...] --program NAME\n"
+    "usage: stream-watcher [--store PATH] [--seconds N] [--once] [--quiet] [PID | FROM-TO]\n"
+    "       stream-watcher [...] --program NAME\n"
     "Prints the processes that change: all of them, one, those of a range of pids, or the sum\n"
     "over the processes of one name.\n"
     "  --store PATH    the store (" STREAM_DEFAULT_STORE "); waits until it is there\n"

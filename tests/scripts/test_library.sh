@@ -71,6 +71,8 @@ folder=$(dirname "${pc%/*}")
 ${CC:-cc} "$place/user.c" -o "$place/user" $(pkg-config --cflags --libs copse) &&
   [ "$(LD_LIBRARY_PATH=$folder "$place/user")" = "$(pkg-config --modversion copse)" ]
 result $? "a program builds with pkg-config and runs (prefix $prefix)"
+objdump -p "$place/root$prefix/bin/copse" | grep -q "RUNPATH *${folder#"$place/root"}\$"
+result $? "the tool looks for the library where it was installed"
 ${CC:-cc} "$place/user.c" -o "$place/user-static" -I"$place/root$prefix/include" \
   "$folder/libcopse.a" && "$place/user-static" >"$place/log"
 result $? "a program builds with the static library and runs"
