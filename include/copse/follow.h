@@ -30,7 +30,7 @@ struct copse_change {
 
 struct copse_diff;
 
-/* Compares a map in two views of one store, in time proportional to what changed: subtrees
+/* Compares a map, or an arena (copse_arena_map()), in two views of one store, in time proportional to what changed: subtrees
  * that both share are skipped. before and after may be any two snapshots, in any order of
  * age; a map that is in one only counts as empty in the other. Both must stay open.
  * Errors: NO_MAP (in neither), ARGUMENT, CORRUPT, MEMORY. */

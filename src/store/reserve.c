@@ -19,8 +19,8 @@
 struct copse_reservation {
   struct copse_arena *arena;
   uint64_t owner, number;
-  uint64_t count; /* records */
-  int published;  /* by a transaction, which may yet be undone */
+  uint64_t count;                            /* records */
+  int published;                             /* by a transaction, which may yet be undone */
   struct copse_reservation *previous, *next; /* in the store's list */
   uint64_t pieces;
   uint64_t refs[]; /* extents of ARENA_FANOUT leaves, the last one of as many as are left */
@@ -124,8 +124,7 @@ static int pieces_take(struct copse_store *store, struct copse_reservation *rese
     uint64_t leaves = (part + shape->slots - 1) / shape->slots;
     result = pager_alloc_extent(pager, leaves * shape->leaf_bytes, &reservation->refs[i], &extent);
     if (result == 0)
-      result =
-          pager_reserve(pager, reservation->owner, reservation->number, reservation->refs[i]);
+      result = pager_reserve(pager, reservation->owner, reservation->number, reservation->refs[i]);
   }
   POINT(reserve_booked);
   return result;

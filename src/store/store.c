@@ -28,10 +28,11 @@ static const char *name_of(const struct copse_store *store) {
 /* --- the header ------------------------------------------------------------------------ */
 
 int data_header_half(const char *path) {
-  return error_set(COPSE_E_STATE,
-                   "changes were being applied to %s, and that was cut short: 'copse apply --finish "
-                   "%s' completes it",
-                   path, path);
+  return error_set(
+      COPSE_E_STATE,
+      "changes were being applied to %s, and that was cut short: 'copse apply --finish "
+      "%s' completes it",
+      path, path);
 }
 
 int data_header_check(const struct data_header *header, const char *path) {

@@ -55,8 +55,9 @@ struct copse_view {
   uint64_t last_tag; /* 0: none */
   struct tree last_tree;
   struct arena_cache arena; /* the arena that was looked into last */
-  const void *copied_for;   /* pages copied: the cursor whose pages lie in the copies; NULL: others' */
-  _Atomic int open;         /* 0: announces nothing (cached handle, refresh failed) */
+  const void
+      *copied_for;  /* pages copied: the cursor whose pages lie in the copies; NULL: others' */
+  _Atomic int open; /* 0: announces nothing (cached handle, refresh failed) */
 };
 
 struct copse_snapshot {

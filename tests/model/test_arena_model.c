@@ -1,6 +1,6 @@
 /* test_arena_model.c - random operations on an arena beside a sorted list that does the same:
  * inserting at the lowest free slot and anywhere, bulk, updating, removing, savepoints, aborts; handles of
- * all times; snapshots compared record by record; the checker now and then. */
+ * all times; snapshots compared record by record, and with one another; the checker now and then. */
 #include <stdlib.h>
 
 #include "copse/copse.h"
@@ -86,6 +86,7 @@ struct run {
   struct model now, base, saved; /* in the transaction, before it, at its savepoint */
   struct copse_snapshot *snapshots[SNAPSHOTS];
   struct model pictures[SNAPSHOTS];
+  unsigned oustable;                    /* a bit for each */
   struct copse_handle handles[HANDLES]; /* some of all that there ever were */
   size_t handle_count;
   uint8_t *record;
@@ -258,12 +259,78 @@ static void whole_compare(struct run *run, struct copse_view *view, struct model
     handle_check(run, view, model);
 }
 
+/* All differences of two versions, found by going through both models. */
+static void differences_compare(struct run *run, struct copse_view *before, struct model *old,
+                                struct copse_view *after, struct model *new) {
+  struct copse_diff *diff;
+  struct copse_change change;
+  size_t i = 0, k = 0;
+  CHECK_OK(copse_diff_open(before, after, copse_arena_map(run->arena), NULL, &diff));
+  while (i < old->count || k < new->count) {
+    uint64_t a = i < old->count ? old->slots[i].index : UINT64_MAX;
+    uint64_t b = k < new->count ? new->slots[k].index : UINT64_MAX, index = a < b ? a : b;
+    const struct slot *x = a == index ? &old->slots[i++] : NULL;
+    const struct slot *y = b == index ? &new->slots[k++] : NULL;
+    x = x && x->live ? x : NULL;
+    y = y && y->live ? y : NULL;
+    if ((!x && !y) || (x && y && x->generation == y->generation && x->value == y->value))
+      continue;
+    int result = copse_diff_next(diff, &change);
+    if (x && y && x->generation == y->generation) { /* of small records, perhaps the same bytes */
+      record_fill(run, x->value, run->record);
+      uint8_t *other = malloc(run->size);
+      CHECK(other);
+      record_fill(run, y->value, other);
+      int same = memcmp(other, run->record, run->size) == 0;
+      free(other);
+      CHECK(!same || run->size < 8);
+      if (same) { /* then this change was another slot's: begin again behind this one */
+        copse_diff_close(diff);
+        uint8_t key[8];
+        copse_key_u64(index, key);
+        struct copse_range range = {.from = {key, 8}, .from_exclusive = 1};
+        CHECK_OK(copse_diff_open(before, after, copse_arena_map(run->arena), &range, &diff));
+        continue;
+      }
+    }
+    CHECK_OK(result);
+    CHECK_EQ(copse_key_to_u64(change.key.data), index);
+    CHECK_EQ((int)change.kind, x && y ? COPSE_CHANGED : x ? COPSE_REMOVED : COPSE_ADDED);
+    if (x)
+      record_is(run, x, change.before.data);
+    if (y)
+      record_is(run, y, change.after.data);
+  }
+  CHECK_RESULT(copse_diff_next(diff, &change), COPSE_NONE);
+  copse_diff_close(diff);
+}
+
+static int is_oustable(const struct run *run, unsigned i) { return run->oustable >> i & 1; }
+
+/* Some snapshot with the transaction, or the other way round, or with another snapshot. */
+static void some_diff(struct run *run, struct copse_view *now) {
+  unsigned i = (unsigned)test_random_below(&run->random, SNAPSHOTS);
+  unsigned k = (unsigned)test_random_below(&run->random, SNAPSHOTS);
+  if (!run->snapshots[i] || is_oustable(run, i))
+    return;
+  struct copse_view *view = copse_snapshot_view(run->snapshots[i]);
+  if (test_random_one_in(&run->random, 2))
+    differences_compare(run, view, &run->pictures[i], now, &run->now);
+  else if (run->snapshots[k] && !is_oustable(run, k))
+    differences_compare(run, view, &run->pictures[i], copse_snapshot_view(run->snapshots[k]),
+                        &run->pictures[k]);
+  else
+    differences_compare(run, now, &run->now, view, &run->pictures[i]);
+}
+
 static void snapshot_renew(struct run *run, unsigned i) {
   if (run->snapshots[i]) {
     whole_compare(run, copse_snapshot_view(run->snapshots[i]), &run->pictures[i]);
     copse_snapshot_close(run->snapshots[i]);
   }
   uint32_t flags = test_random_one_in(&run->random, 4) ? COPSE_SNAPSHOT_OUSTABLE : 0;
+  run->oustable &= ~(1u << i);
+  run->oustable |= flags ? 1u << i : 0;
   CHECK_OK(copse_snapshot_open(run->store, flags, &run->snapshots[i]));
   model_copy(&run->pictures[i], &run->now);
 }
@@ -314,6 +381,8 @@ static void transaction(struct run *run) {
   }
   if (test_random_one_in(random, 10))
     whole_compare(run, copse_txn_view(txn), &run->now);
+  if (test_random_one_in(random, 4))
+    some_diff(run, copse_txn_view(txn));
   if (test_random_one_in(random, 6)) {
     copse_txn_abort(txn);
     model_copy(&run->now, &run->base);

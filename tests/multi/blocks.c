@@ -39,9 +39,8 @@ void blocks_step(struct blocks *blocks) {
   struct copse_txn *txn;
   uint64_t most = test_random_one_in(&blocks->random, 4) ? BLOCK_MAX : 200;
   uint64_t room = test_random_range(&blocks->random, 1, most);
-  uint64_t size = test_random_one_in(&blocks->random, 3)
-                      ? test_random_range(&blocks->random, 1, room)
-                      : room;
+  uint64_t size =
+      test_random_one_in(&blocks->random, 3) ? test_random_range(&blocks->random, 1, room) : room;
   blocks->number++;
   CHECK_OK(copse_arena_reserve(blocks->arena, room, -1, &reservation));
   fill(blocks, reservation, size);

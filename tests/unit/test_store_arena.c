@@ -1,6 +1,8 @@
 /* test_store_arena.c - arenas through the public interface: handles, indexes, bulk, snapshots, what
  * maps' functions say. Random operations are in tests/model/. */
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "test_store_fixture.h"
 
@@ -400,6 +402,156 @@ TEST(what_is_not_published_goes_back) {
   copse_reservation_close(reservation); /* before the transaction is undone */
   copse_txn_abort(txn);
   CHECK_EQ(reserved_pages(store), 0);
+  copse_arena_close(arena);
+  CHECK_OK(copse_store_close(store));
+}
+
+TEST(a_watch_tells_of_slots) {
+  struct copse_store *store = store_new(NULL, 0);
+  struct copse_arena *arena = arena_new(store, "a", 8);
+  struct copse_watch *watch;
+  struct copse_watch_event event;
+  struct copse_change change;
+  uint8_t key[8];
+  copse_key_u64(1, key);
+  struct copse_range range = {.from = {key, 8}}; /* from slot 1 on */
+  CHECK_OK(copse_watch_open(store, copse_arena_map(arena), &range, &watch));
+  struct copse_txn *txn = begin(store);
+  insert(txn, arena, 1);
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  CHECK_RESULT(copse_watch_next(watch, 0, &event), COPSE_E_TIMEOUT);
+  txn = begin(store);
+  struct copse_handle handle = insert(txn, arena, 2);
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  CHECK_OK(copse_watch_next(watch, 0, &event));
+  CHECK_OK(copse_watch_change(watch, &change));
+  CHECK_EQ((int)change.kind, COPSE_ADDED);
+  CHECK_EQ(copse_key_to_u64(change.key.data), 1);
+  CHECK_BYTES(change.after.data, change.after.size, &(uint64_t){2}, 8);
+  CHECK_RESULT(copse_watch_change(watch, &change), COPSE_NONE);
+  txn = begin(store);
+  CHECK_OK(copse_arena_remove(txn, arena, &handle));
+  insert(txn, arena, 2); /* the same bytes, another record */
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  CHECK_OK(copse_watch_next(watch, 0, &event));
+  CHECK_OK(copse_watch_change(watch, &change));
+  CHECK_EQ((int)change.kind, COPSE_CHANGED);
+  copse_watch_close(watch);
+  copse_arena_close(arena);
+  CHECK_OK(copse_store_close(store));
+}
+
+/* --- damage ---------------------------------------------------------------------------- */
+
+/* Offsets of pages of arenas in the file: nodes and slot words. */
+static size_t pages_find(int fd, uint64_t *offsets, size_t most) {
+  uint8_t head[16];
+  size_t n = 0;
+  for (uint64_t at = 12288; n < most && pread(fd, head, sizeof head, (off_t)at) == sizeof head;
+       at += 128)
+    if ((head[12] == 6 || head[12] == 7) && head[13] <= 8 && head[14] && head[15] == 0)
+      offsets[n++] = at;
+  return n;
+}
+
+static uint64_t hostile_word(struct test_random *random, uint64_t word, const uint64_t *pages,
+                             size_t n) {
+  switch (test_random_below(random, 6)) {
+  case 0: return 0;
+  case 1: return ~UINT64_C(0);
+  case 2: return test_random_next(random);
+  case 3: return pages[test_random_below(random, n)] / 128 | UINT64_C(28) << 48; /* an inner page */
+  case 4: return word ^ UINT64_C(1) << test_random_below(random, 64);
+  default: return word + test_random_below(random, 16) - 8;
+  }
+}
+
+/* Everything that reads or writes; nothing is expected but an end. */
+static void use(struct copse_store *store, struct copse_arena *arena, struct copse_view *old,
+                struct test_random *random) {
+  struct copse_check check;
+  struct copse_chunk chunk;
+  struct copse_diff *diff;
+  struct copse_change change;
+  struct copse_map_stat stat;
+  struct copse_snapshot *snapshot = snapshot_new(store);
+  struct copse_view *view = copse_snapshot_view(snapshot);
+  struct copse_txn *txn;
+  uint64_t from = 0, sum = 0;
+  const void *record;
+  static uint8_t records[200 * 64];
+  int result = copse_check_store(store, -1, NULL, NULL, NULL, &check);
+  for (int i = 0; i < 1000 && copse_arena_chunk(view, arena, from, &chunk) == 0; i++) {
+    CHECK_GE(chunk.first, from);
+    sum += ((const uint8_t *)chunk.records)[0] +
+           ((const uint8_t *)chunk.records)[chunk.count * 64 - 1];
+    from = chunk.first + chunk.count;
+  }
+  result |= copse_map_stat(view, copse_arena_map(arena), &stat);
+  if (copse_diff_open(old, view, copse_arena_map(arena), NULL, &diff) == 0) {
+    for (int i = 0; i < 1000 && copse_diff_next(diff, &change) == 0; i++)
+      sum += change.after.data ? *(const uint8_t *)change.after.data : 0;
+    copse_diff_close(diff);
+  }
+  copse_snapshot_close(snapshot);
+  if (copse_txn_begin(store, -1, &txn))
+    return;
+  for (int i = 0; i < 20; i++) {
+    struct copse_handle handle;
+    uint64_t index = test_random_below(random, 9000);
+    result |= copse_arena_insert(txn, arena, records, &handle, NULL);
+    result |= copse_arena_insert_at(txn, arena, index * 977, records, &handle, NULL);
+    if (copse_arena_at(copse_txn_view(txn), arena, index, &handle, &record) == 0) {
+      sum += *(const uint8_t *)record;
+      result |= copse_arena_update(txn, arena, &handle, records, NULL);
+      result |= copse_arena_remove(txn, arena, &handle);
+    }
+  }
+  result |= copse_arena_append(txn, arena, 200, records, NULL);
+  copse_txn_abort(txn);
+  CHECK(result <= 0 || sum < UINT64_MAX);
+}
+
+TEST(damaged_pages_do_no_harm) {
+  const char *path = test_shm_path("damaged");
+  struct copse_store *store = store_new(path, UINT64_C(64) << 20);
+  struct copse_arena *arena = arena_new(store, "a", 64);
+  struct test_random random = {test_seed()};
+  static uint8_t records[8000 * 64];
+  uint64_t pages[500];
+  struct copse_txn *txn = begin(store);
+  CHECK_OK(copse_arena_append(txn, arena, 8000, records, NULL));
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  struct copse_snapshot *old = snapshot_new(store);
+  txn = begin(store);
+  for (uint64_t i = 0; i < 300; i++) {
+    struct copse_handle handle = {0};
+    const void *record;
+    CHECK_OK(copse_arena_insert_at(txn, arena, (i * i) << 20 | 8000, records, &handle, NULL));
+    CHECK_OK(copse_arena_at(copse_txn_view(txn), arena, i * 23, &handle, &record));
+    CHECK_OK(copse_arena_remove(txn, arena, &handle));
+  }
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  int fd = CHECK_SYS(open(path, O_RDWR));
+  size_t n = pages_find(fd, pages, sizeof pages / sizeof *pages);
+  CHECK_GT(n, 50);
+  for (int round = 0; round < 400 * test_scale(); round++) {
+    off_t at[3];
+    uint64_t before[3];
+    for (int i = 0; i < 3; i++) {
+      uint64_t reach = test_random_one_in(&random, 3) ? 128 : 8;
+      at[i] = (off_t)(pages[test_random_below(&random, n)] + 8 * test_random_below(&random, reach));
+      CHECK_EQ(pread(fd, &before[i], 8, at[i]), 8);
+      uint64_t word = hostile_word(&random, before[i], pages, n);
+      CHECK_EQ(pwrite(fd, &word, 8, at[i]), 8);
+    }
+    use(store, arena, copse_snapshot_view(old), &random);
+    for (int i = 3; i-- > 0;)
+      CHECK_EQ(pwrite(fd, &before[i], 8, at[i]), 8);
+  }
+  close(fd);
+  copse_snapshot_close(old);
+  store_sound(store);
   copse_arena_close(arena);
   CHECK_OK(copse_store_close(store));
 }
