@@ -117,6 +117,54 @@ const struct command command_sync = {
     .run = run_sync,
 };
 
+/* --- shrink ---------------------------------------------------------------------------- */
+
+static int run_shrink(char **operands, size_t count) {
+  struct session s;
+  struct copse_shrunk shrunk = {0};
+  struct text out = {0};
+  struct json_writer w = {.out = &out};
+  int result, status = session_open(&s, operands[0], ACCESS_WRITE);
+
+  (void)count;
+  if (status == STATUS_OK && (result = copse_store_shrink(s.store, &shrunk)) != COPSE_OK)
+    status = fail(result, "%s", operands[0]);
+  status = session_close(&s, status);
+  if (status != STATUS_OK)
+    return status;
+  if (common.json) {
+    json_object(&w, NULL);
+    json_u64(&w, "before_bytes", shrunk.before_bytes);
+    json_u64(&w, "after_bytes", shrunk.after_bytes);
+    json_u64(&w, "held_bytes", shrunk.held_bytes);
+    json_object_end(&w);
+    json_line_end(&w);
+  } else if (!common.quiet) {
+    units_bytes(&out, shrunk.before_bytes);
+    text_string(&out, " of storage became ");
+    units_bytes(&out, shrunk.after_bytes);
+    text_string(&out, "; older snapshots and leases hold ");
+    units_bytes(&out, shrunk.held_bytes);
+    text_byte(&out, '\n');
+  }
+  text_output(&out);
+  text_free(&out);
+  return STATUS_OK;
+}
+
+const struct command command_shrink = {
+    .name = "shrink",
+    .operands = "STORE",
+    .summary = "Give storage back that a store does not need, while programs use it",
+    .text = "The file keeps its length, with holes; they get storage again before they are\n"
+            "used. Done in many short transactions: writers wait for some milliseconds at\n"
+            "most. What older snapshots and leases hold stays ('copse readers' names them).\n"
+            "The smallest file is that of 'copse compact'.\n",
+    .examples = "  copse shrink /dev/shm/market\n",
+    .groups = {json_options, quiet_options, common_options},
+    .run = run_shrink,
+};
+
 /* --- rm ------------------------------------------------------------------------------ */
 
 static bool rm_if_there;

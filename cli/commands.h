@@ -23,6 +23,7 @@ extern const struct command command_put;
 extern const struct command command_readers;
 extern const struct command command_rm;
 extern const struct command command_scan;
+extern const struct command command_shrink;
 extern const struct command command_stat;
 extern const struct command command_sync;
 extern const struct command command_top;

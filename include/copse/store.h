@@ -116,6 +116,18 @@ COPSE_API int copse_store_close(struct copse_store *store);
  * STATE (in use by some process), PERMISSION, IO. */
 COPSE_CHECKED int copse_store_remove(const char *path);
 
+/* Gives storage back that the store does not need, while programs use it: of what is wholly free, in
+ * pieces of 256 KiB. The file keeps its length, with holes, which get storage again before they are
+ * used: NO_SPACE comes where it would without. Done in many short write transactions, so that
+ * other writers wait for a few milliseconds at most. What older
+ * snapshots and leases need stays. shrunk (may be NULL) receives what came of it.
+ * Errors: READ_ONLY, FORKED, DEADLOCK, and those of copse_txn_begin(), copse_txn_commit() and copse_store_sync(). */
+struct copse_shrunk {
+  uint64_t before_bytes, after_bytes; /* storage of the data file */
+  uint64_t held_bytes;                /* freed, but kept by snapshots, leases, or durable roots */
+};
+COPSE_CHECKED int copse_store_shrink(struct copse_store *store, struct copse_shrunk *shrunk);
+
 /* Makes everything committed so far durable (file-backed stores; nothing to do in memory).
  * version (may be NULL) receives the version that is durable. Waits for the disk.
  * Errors: READ_ONLY, IO, SYNC_FAILED, DESCRIPTOR, and those of copse_snapshot_open(). */

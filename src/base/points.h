@@ -34,6 +34,8 @@
   X(array_moved)          /* an array of this process was moved, where to is not yet noted */      \
   X(observe_probing)      /* writer: looking for observers' locks */                               \
   X(observe_raised)       /* writer: pages are about to be taken, observers are told */            \
+  X(hole_said)            /* writer: free segments say that they have no storage, and have it */   \
+  X(hole_stored)          /* writer: a segment has storage, and says that it has none */           \
   X(reclaim_entry)        /* writer: a pending page was moved */                                   \
   X(reclaim_chunk)        /* writer: a chunk of the pending queue was emptied */                   \
   X(commit_begin)         /* writer: before the roots are written */                               \

@@ -380,6 +380,8 @@ int hot_thin(struct pager *pager) {
   return result || books_word(pager, BOOK_FREE_SEGMENTS) ? result : COPSE_NONE;
 }
 
+int pager_drain(struct pager *pager) { return hot_drain(pager); }
+
 int hot_drain(struct pager *pager) {
   pager->hot_lowered = 1;
   for (unsigned class = 0; class < PAGE_CLASSES; class ++) {

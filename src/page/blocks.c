@@ -50,20 +50,44 @@ int segments_grow(struct pager *pager, uint64_t segments) {
   }
 }
 
+/* Finds a free segment among the used ones that has storage, or gets it. The first that does not get it
+ * speaks for all the others that have none. */
+static int free_find(struct pager *pager, uint64_t used, uint64_t *segment) {
+  uint64_t first = UINT64_MAX; /* free */
+  int refused = 0;
+  for (uint64_t i = books_word(pager, BOOK_SEGMENT_HINT); i < used; i++) {
+    if (*books_blocks(pager, i) || (refused && books_segment(pager, i)->links == SEGMENT_HOLE))
+      continue;
+    first = first < i ? first : i;
+    int result = segment_store(pager, i);
+    if (result && result != COPSE_E_NO_SPACE)
+      return result;
+    refused = result ? result : refused;
+    if (result)
+      continue;
+    if (i == first)
+      books_set_word(pager, BOOK_SEGMENT_HINT, i + 1);
+    *segment = i;
+    return 0;
+  }
+  return refused ? refused
+                 : error_set(COPSE_E_CORRUPT,
+                             "the writers' file counts free segments that are not there");
+}
+
 int segment_take(struct pager *pager, uint64_t *segment) {
   uint64_t used = books_segments_used(pager);
   if (books_word(pager, BOOK_FREE_SEGMENTS)) {
-    for (uint64_t i = books_word(pager, BOOK_SEGMENT_HINT); i < used; i++)
-      if (*books_blocks(pager, i) == 0) {
-        books_add_word(pager, BOOK_FREE_SEGMENTS, (uint64_t)-1);
-        books_set_word(pager, BOOK_SEGMENT_HINT, i + 1);
-        *segment = i;
-        return 0;
-      }
-    return error_set(COPSE_E_CORRUPT, "the writers' file counts free segments that are not there");
+    int result = free_find(pager, used, segment);
+    if (result == 0)
+      books_add_word(pager, BOOK_FREE_SEGMENTS, (uint64_t)-1);
+    return result;
   }
   if (used >= pager->books->segment_limit)
     return COPSE_NONE;
+  int result = segment_store(pager, used);
+  if (result)
+    return result;
   books_set_word(pager, BOOK_SEGMENT_USED, used + 1);
   *segment = used;
   return 0;
@@ -187,6 +211,9 @@ int run_take(struct pager *pager, uint64_t blocks, uint64_t *offset) {
     result = books_undo_room(pager, log);
   if (result)
     return result;
+  for (uint64_t i = block / 64; i <= (block + blocks - 1) / 64; i++)
+    if (*books_blocks(pager, i) == 0 && (result = segment_store(pager, i)) != 0)
+      return result;
   *offset = block * FORMAT_BLOCK;
   while (blocks) {
     uint64_t first = block % 64, take = blocks < 64 - first ? blocks : 64 - first;

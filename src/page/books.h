@@ -136,6 +136,9 @@ int release_page(struct pager *pager, uint64_t ref, uint64_t units);
  * must have been made. */
 int queue_append(struct pager *pager, unsigned queue, const struct listed *listed);
 int release_run(struct pager *pager, uint64_t offset, uint64_t blocks);
+/* Sees to it that a segment which is to be taken has storage. Errors: NO_SPACE, DESCRIPTOR. */
+int segment_store(struct pager *pager, uint64_t segment);
+int segment_is_free(const struct pager *pager, uint64_t segment);
 /* Takes a wholly free segment. COPSE_NONE when there is none without growing. */
 int segment_take(struct pager *pager, uint64_t *segment);
 /* Makes the file longer by at least `segments`. Errors: NO_SPACE, LIMIT, PINNED. */

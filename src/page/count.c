@@ -29,6 +29,8 @@ static void segments_count(struct pager *pager, struct found *found, pager_misco
     uint64_t word = *books_blocks(pager, i);
     if (s->info && slots_free(s) != SEGMENT_FREE(s->info))
       report(context, "free pages of a segment", SEGMENT_FREE(s->info), slots_free(s));
+    if (!segment_is_free(pager, i) && s->links == SEGMENT_HOLE)
+      report(context, "segments in use that have no storage", 0, 1);
     if (~word)
       found->first_block = i;
     if (word == 0) {

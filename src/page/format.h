@@ -158,6 +158,8 @@ struct undo_entry {
 };
 
 /* A segment of small pages: which of its slots are free and not on the hot stack. */
+#define SEGMENT_HOLE                                                                               \
+  UINT64_MAX /* `links` of a wholly free segment that has no storage, as far as is known */
 struct segment {
   uint64_t
       info; /* class + 1 in bits 0-7 (0: not a segment of small pages), free slots above bit 32 */

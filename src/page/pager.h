@@ -160,6 +160,12 @@ int pager_reclaim(struct pager *pager, const struct pager_pin *pins, size_t coun
 int pager_yield(struct pager *pager, const struct pager_pin *pins, size_t count,
                 const struct pager_pin *firm, size_t firm_count, const struct leased *leased,
                 uint64_t *bytes, uint64_t *oldest);
+/* Gives the storage of wholly free segments back, of at most `budget` of them, from *segment on, which is
+ * moved on. COPSE_NONE: that was the last, or the file system cannot. Nothing may have been changed
+ * since the last commit. Errors: IO, DESCRIPTOR, PERMISSION. */
+int pager_punch(struct pager *pager, uint64_t *segment, unsigned budget);
+/* Gives the free pages on hot stacks back to their segments, some of which become free. Errors: CORRUPT. */
+int pager_drain(struct pager *pager);
 /* How many freed pages wait in the pending queue, and whether any are parked (for versions, not for
  * leases) or condemned. */
 uint64_t pager_pending(const struct pager *pager);

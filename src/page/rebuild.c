@@ -140,6 +140,9 @@ void pager_books_finish(struct pager *pager) {
   }
   books->words[BOOK_FREE_SEGMENTS] = free_segments;
   books->words[BOOK_FREE_BLOCKS] = free_blocks;
+  for (uint64_t i = 0; i < books->segment_limit; i++)
+    if (segment_is_free(pager, i))
+      books_segment(pager, i)->links = SEGMENT_HOLE;
 }
 
 int stack_each(struct pager *pager, uint64_t top, uint64_t pos, entry_visit *visit, void *context) {

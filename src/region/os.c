@@ -379,6 +379,18 @@ int os_allocate(int fd, const char *path, uint64_t offset, uint64_t size) {
   return 0;
 }
 
+int os_punch(int fd, const char *path, uint64_t offset, uint64_t size) {
+  int result, errnum = OS_HOOK(OS_CALL_PUNCH, path, offset, size);
+  if (errnum)
+    return fail(errnum, "give storage back of", path);
+  do
+    result = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size);
+  while (result < 0 && errno == EINTR);
+  if (result == 0)
+    return 0;
+  return errno == EOPNOTSUPP ? COPSE_NONE : fail(errno, "give storage back of", path);
+}
+
 int os_pread(int fd, const char *path, void *data, size_t size, uint64_t offset) {
   int errnum = OS_HOOK(OS_CALL_READ, path, offset, size);
   if (errnum)

@@ -51,6 +51,9 @@ int os_check_file_system(int fd, const char *path, int *memory);
 /* Allocates storage for [offset, offset + size) and extends the file to hold it, so that
  * touching it cannot fault. NO_SPACE when the disk, the tmpfs or RLIMIT_FSIZE is exhausted. */
 int os_allocate(int fd, const char *path, uint64_t offset, uint64_t size);
+/* Gives storage back; the file stays as long as it is, and reads as zeros there. COPSE_NONE: the file system
+ * cannot. */
+int os_punch(int fd, const char *path, uint64_t offset, uint64_t size);
 int os_pread(int fd, const char *path, void *data, size_t size,
              uint64_t offset); /* short: TRUNCATED */
 int os_pwrite(int fd, const char *path, const void *data, size_t size, uint64_t offset);
@@ -120,6 +123,7 @@ enum os_call {
   OS_CALL_UNLINK,
   OS_CALL_LINK,
   OS_CALL_LOCK,
+  OS_CALL_PUNCH,
 };
 extern int (*os_hook)(enum os_call call, const char *path, uint64_t offset, uint64_t size);
 /* Sees a sync, or a write that syncs, when it has returned well. */

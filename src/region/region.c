@@ -236,6 +236,12 @@ int region_allocate(struct region *region, uint64_t offset, uint64_t size) {
   return code;
 }
 
+int region_punch(struct region *region, uint64_t offset, uint64_t size) {
+  int fd;
+  int code = region_descriptor(region, &fd);
+  return code ? code : os_punch(fd, region->path, offset, size);
+}
+
 int region_verify_size(struct region *region, uint64_t size) {
   int fd;
   uint64_t found;

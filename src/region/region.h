@@ -50,6 +50,10 @@ int region_fresh_descriptor(struct region *region, int *fd);
 /* Makes sure that storage exists for [offset, offset + size); idempotent. */
 int region_allocate(struct region *region, uint64_t offset, uint64_t size);
 
+/* Gives the storage of [offset, offset + size) back: nobody may touch it before it has storage again.
+ * COPSE_NONE: the file system cannot. */
+int region_punch(struct region *region, uint64_t offset, uint64_t size);
+
 /* TRUNCATED when the file is now shorter than size bytes. One system call. */
 int region_verify_size(struct region *region, uint64_t size);
 

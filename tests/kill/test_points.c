@@ -10,6 +10,7 @@
 
 #include "../multi/batches.h"
 #include "../multi/blocks.h"
+#include "counted.h"
 #include "store/store.h"
 #include "stream.h"
 
@@ -474,6 +475,38 @@ static void remove_after(const char *path) {
   store_survives(path, &creating, board);
 }
 
+/* --- shrinking ----------------------------------------------------------------------------- */
+
+static void shrink_before(const char *path) {
+  remove_at(path);
+  memset(&board->intended, 0, sizeof board->intended);
+  memset(&board->acked, 0, sizeof board->acked);
+}
+
+static void shrink_child(const char *path) {
+  struct copse_store *store = open_at(path);
+  for (uint64_t n = 1; n <= 300; n++) {
+    board->intended.version = n;
+    CHECK_OK(counted_change(store, n));
+    board->acked.version = n;
+    if (n % 60 == 0)
+      CHECK_OK(copse_store_shrink(store, NULL));
+  }
+  CHECK_OK(copse_store_close(store));
+}
+
+static void shrink_after(const char *path) {
+  struct copse_store *store = open_at(path);
+  ledger_check(store);
+  uint64_t n = counted_check(store);
+  CHECK(n >= board->acked.version && n <= board->intended.version);
+  CHECK_OK(copse_store_shrink(store, NULL));
+  CHECK_OK(counted_change(store, n + 1));
+  CHECK_EQ(counted_check(store), n + 1);
+  ledger_check(store);
+  CHECK_OK(copse_store_close(store));
+}
+
 /* --- bringing a copy up to date ------------------------------------------------------------ */
 
 #define COPY_STREAMS 2
@@ -584,6 +617,7 @@ static const struct scenario scenarios[] = {
     {"apply", false, apply_before, apply_child, apply_after},
     {"lease", false, lease_before, lease_child, lease_after},
     {"blocks", false, create_before, blocks_child, blocks_after},
+    {"shrink", false, shrink_before, shrink_child, shrink_after},
 };
 #define SCENARIOS (sizeof scenarios / sizeof *scenarios)
 
@@ -675,6 +709,7 @@ TEST(leasing) {
 }
 
 TEST(reserving) { scenario_run(&scenarios[13]); }
+TEST(shrinking) { scenario_run(&scenarios[14]); }
 
 /* After all of the above. */
 TEST(every_point_was_reached) {
@@ -689,5 +724,5 @@ TEST(every_point_was_reached) {
       missing++;
     }
   CHECK_EQ(missing, 0);
-  CHECK_EQ(SCENARIOS, 14);
+  CHECK_EQ(SCENARIOS, 15);
 }

@@ -529,6 +529,10 @@ static void world_run(struct world *world, double seconds) {
         batches(world);
         snapshots(world);
       }
+      if (one_in(world, 20)) {
+        CHECK_OK(copse_store_shrink(world->store, NULL));
+        world->committed.version = copse_store_version(world->store);
+      }
     }
     check_sound(world->store, &world->committed);
     if (world->path && one_in(world, 3)) {

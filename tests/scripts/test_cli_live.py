@@ -339,6 +339,22 @@ def sealed_copies_are_read_like_stores():
 
 
 @test
+def shrink_gives_storage_back():
+    store = new_store("m")
+    run("load", store, "m", data="".join(f"{i}\t{'v' * 5000}\n" for i in range(3000)))
+    run("del", store, "m", "--from", "2")
+    before = stat(store)
+    done = json.loads(out("shrink", "--json", store))
+    after = stat(store)
+    assert done["after_bytes"] == after["storage_bytes"] < before["storage_bytes"] == done["before_bytes"]
+    assert after["storage_bytes"] < after["file_bytes"] == before["file_bytes"], after
+    assert out("get", store, "m", "1") == "v" * 5000 + "\n"
+    run("load", store, "m", data="".join(f"{i}\t{'w' * 5000}\n" for i in range(3000)))
+    check_sound(store)
+    assert "became" in out("shrink", store) and out("shrink", "--quiet", store) == ""
+
+
+@test
 def changes_bring_copies_up_to_date():
     store = new_store("m", ("u", "--key", "u64"))
     run("load", store, "m", data="".join(f"{i}\tvalue {i}\n" for i in range(3000)))
