@@ -12,6 +12,9 @@ SECONDS ?= 60
 build:         ; scripts/build release $(BUILD)
 python:        ; scripts/python-environment $(BUILD)/python-env
 demo: build    ; examples/stream/demo.sh
+demo-circuits: python
+	$(BUILD)/python-env/bin/python3 examples/circuits/circuits.py --kill
+	$(BUILD)/python-env/bin/python3 examples/circuits/today.py
 check: build   ; scripts/run-tests --tier check $(BUILD)
 test: build    ; scripts/run-tests --tier test $(BUILD)
 test-full: build ; scripts/run-tests --tier full $(BUILD)
@@ -37,4 +40,4 @@ fuzz:          ; scripts/build fuzz $(BUILD)-fuzz && scripts/fuzz $(BUILD)-fuzz
 install: build ; meson configure $(BUILD) -Dprefix=$(PREFIX) && meson install -C $(BUILD) && { ldconfig 2>/dev/null || true; }
 format:        ; scripts/format
 clean:         ; rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang $(BUILD)-aarch64 $(BUILD)-valgrind $(BUILD)-fuzz $(BUILD)-bench $(BUILD)-quick
-.PHONY: build python demo check test test-full torture asan asan-python tsan sanitize check-aarch64 valgrind bench bench-quick fuzz install format clean
+.PHONY: build python demo demo-circuits check test test-full torture asan asan-python tsan sanitize check-aarch64 valgrind bench bench-quick fuzz install format clean

@@ -15,18 +15,21 @@
 copse.save(path, key, array) and copse.load(path, key) keep arrays in one line each.
 """
 from . import _copse, errors
-from ._copse import Cursor, pack, remove, unpack
+from ._arenas import Arena, Handle, Reservation
 from ._arrays import load, save, saved
+from ._copse import Cursor, Value, pack, remove, unpack
 from ._follow import Batch, Change, Event, Kind, Outcome, Ticket, Watch
 from ._maps import Map
 from ._store import Snapshot, Store, Txn, open
 from .errors import *  # noqa: F401,F403
 from .errors import Closed, Error
 
-_copse._register(Error, Closed, errors.BY_CODE, Snapshot, Txn, Map, Batch, Watch)
+_copse._register(Error, Closed, errors.BY_CODE, Snapshot, Txn, Map,
+                 Arena, Handle, Batch, Watch, Reservation)
 
 __version__ = _copse.version()
 __all__ = [
-    "Batch", "Change", "Cursor", "Event", "Kind", "Map", "Outcome", "Snapshot", "Store", "Ticket",
-    "Txn", "Watch", "load", "open", "pack", "remove", "save", "saved", "unpack", *errors.__all__,
+    "Arena", "Batch", "Change", "Cursor", "Event", "Handle", "Kind", "Map", "Outcome",
+    "Reservation", "Snapshot", "Store", "Ticket",
+    "Txn", "Value", "Watch", "load", "open", "pack", "remove", "save", "saved", "unpack", *errors.__all__,
 ]

@@ -74,14 +74,9 @@ static void batch_dealloc(PyObject *object) {
 
 /* --- changes ------------------------------------------------------------------------- */
 
-static struct handle *handle_of(struct batch *self, PyObject *map) {
-  int is_map = PyObject_IsInstance(map, self->store->state->map_type);
-  if (is_map == 1 && ((struct map *)map)->handle->store == self->store)
-    return ((struct map *)map)->handle;
-  if (is_map >= 0)
-    PyErr_SetString(PyExc_TypeError, is_map ? "the map is of another store (or of another handle)"
-                                            : "a map is expected");
-  return NULL;
+static struct handle *handle_of(struct batch *self, PyObject *container) {
+  struct map *map = container_check(self->store, container);
+  return map ? map->handle : NULL;
 }
 
 static PyObject *batch_put(PyObject *object, PyObject *args) {
@@ -197,8 +192,8 @@ static int commit(struct batch *self, int what, int64_t timeout, struct copse_ti
   struct waiting wait = waiting_begin(self->store, timeout);
   int result;
   do {
-    Py_BEGIN_ALLOW_THREADS result =
-        copse_batch_commit(self->batch, (enum copse_batch_wait)what, wait.slice, ticket);
+    Py_BEGIN_ALLOW_THREADS
+    result = copse_batch_commit(self->batch, (enum copse_batch_wait)what, wait.slice, ticket);
     Py_END_ALLOW_THREADS
   } while (waiting_again(&wait, &result));
   return result;
@@ -243,8 +238,9 @@ PyObject *store_outcome(PyObject *object, PyObject *args) {
     return raise_result(self->state, result);
   struct waiting slices = waiting_begin(self, ns);
   do {
-    Py_BEGIN_ALLOW_THREADS result = copse_batch_outcome(
-        self->store, &ticket, (enum copse_batch_wait)wait, slices.slice, &outcome);
+    Py_BEGIN_ALLOW_THREADS
+    result = copse_batch_outcome(self->store, &ticket, (enum copse_batch_wait)wait, slices.slice,
+                                 &outcome);
     Py_END_ALLOW_THREADS
   } while (waiting_again(&slices, &result));
   store_leave(self);
@@ -266,8 +262,10 @@ PyObject *store_combine(PyObject *object, PyObject *args) {
   uint64_t applied = 0;
   int result = ns == -2 ? RAISED : store_enter(self);
   if (!result) {
-    Py_BEGIN_ALLOW_THREADS result = copse_combine(self->store, ns, budget, &applied);
-    Py_END_ALLOW_THREADS store_leave(self);
+    Py_BEGIN_ALLOW_THREADS
+    result = copse_combine(self->store, ns, budget, &applied);
+    Py_END_ALLOW_THREADS
+    store_leave(self);
   }
   return result ? raise_result(self->state, result) : PyLong_FromUnsignedLongLong(applied);
 }

@@ -40,8 +40,9 @@ struct state {
   PyObject *module;               /* borrowed: the module owns this */
   PyObject *error_type, *by_code; /* copse.Error; a dict from codes to exception types */
   PyObject *closed_type;
-  PyObject *snapshot_type, *txn_type, *map_type, *cursor_type; /* the package's classes */
-  PyObject *batch_type, *watch_type;
+  PyObject *store_type, *snapshot_type, *txn_type, *map_type, *cursor_type, *arena_type;
+  PyObject *value_type, *handle_type; /* the package's classes */
+  PyObject *batch_type, *watch_type, *reservation_type;
   PyObject *empty_tuple;
   PyObject *uuid_type, *datetime_type, *epoch, *microsecond; /* 1970 UTC, timedelta: _tuple.c */
   _Atomic(void *) numpy; /* numpy's table of functions, once somebody needed it */
@@ -63,8 +64,9 @@ struct store {
   struct node all;           /* in the list of all stores, for forks */
   atomic_int inside;         /* calls, and objects being freed */
   atomic_bool closing, closed;
-  struct node users; /* struct user: views, watches, batches */
-  struct node maps;  /* struct handle */
+  atomic_bool leases_full; /* and nobody was warned yet */
+  struct node users;       /* struct user: views, watches, batches */
+  struct node maps;        /* struct handle */
 };
 
 /* What rests on a store or a view, and is ended by its end. */
@@ -78,7 +80,8 @@ void store_leave(struct store *self);
 /* Before an object of the store is freed: true when it is still to be ended (then store_leave), false
  * when the store's close has ended it. Takes it off its list. */
 bool store_enter_last(struct store *self, struct node *node);
-void store_at_fork(void); /* once */
+void store_at_fork(void);                /* once */
+PyObject *module_of(PyTypeObject *type); /* borrowed; NULL without an exception: none of ours */
 int store_types(struct state *state, PyObject *module);
 void list_add(struct node *list, struct node *node);
 void list_remove(struct node *node);
@@ -185,19 +188,21 @@ int argument_bytes(PyObject *object, struct argument *argument, const char *what
 void argument_clear(struct argument *argument);
 int64_t timeout_ns(PyObject *seconds); /* None: -1; -2: RAISED */
 
-/* --- maps ---------------------------------------------------------------------------- */
+/* --- maps and arenas ---------------------------------------------------------------------------- */
 
-/* A handle, shared by the map and its bound forms. */
+/* A handle, shared by a container and its bound forms. */
 struct handle {
   atomic_int references;
   struct node node; /* in the store's maps */
   struct store *store;
-  struct copse_map *map; /* NULL: the store was closed */
+  struct copse_map *map;     /* NULL: the store was closed */
+  struct copse_arena *arena; /* which lends the map; NULL: this is one of a map */
   enum { KEYS_BYTES, KEYS_U64, KEYS_TUPLE } keys;
   struct codec codec;
   PyObject *about; /* what the package keeps: (key, Spec) */
 };
 
+/* A map or an arena. */
 struct map {
   PyObject_HEAD
   struct handle *handle;
@@ -214,6 +219,29 @@ struct access {
   struct copse_view *reads;
 };
 
+/* What is to be opened. */
+struct opening {
+  PyObject *name;
+  bool arena, checked, create; /* checked: against the options, else what is there is taken */
+  int64_t timeout;
+  struct copse_map_options map;
+  struct copse_arena_options records;
+};
+
+PyObject *container_open(PyTypeObject *type, PyObject *store, struct opening *opening,
+                         const char *layout);
+void container_dealloc(PyObject *object);
+struct map *container_check(struct store *store, PyObject *object);
+PyObject *container_bind(PyObject *object, struct view *view);
+void handle_close(struct handle *handle);
+/* Methods and attributes of both types. */
+PyObject *container_set_codec(PyObject *object, PyObject *args);
+PyObject *container_about(PyObject *object, void *unused);
+PyObject *container_info(PyObject *object, PyObject *unused);
+PyObject *container_bound_to(PyObject *object, void *unused);
+PyObject *container_store(PyObject *object, void *unused);
+PyObject *container_alter(PyObject *object, PyObject *args);
+
 int access_read(struct map *map, struct access *access);
 int access_write(struct map *map, struct access *access);
 /* Ends it; a transaction of its own is committed when result is 0, else aborted. Returns result, or
@@ -221,7 +249,6 @@ int access_write(struct map *map, struct access *access);
 int access_end(struct access *access, int result);
 void handle_release(struct handle *handle);
 int map_types(struct state *state, PyObject *module);
-PyObject *map_bind(struct state *state, PyObject *map, struct view *view);
 
 /* --- cursors, diffs, watches, batches ------------------------------------------------ */
 
@@ -266,6 +293,25 @@ PyObject *store_outcome(PyObject *self, PyObject *args);
 
 PyObject *numpy_array(struct state *state, PyObject *type, int dimensions, const Py_ssize_t *shape,
                       void **data);
+/* A read-only array over memory that base keeps: one record (count < 0), or an array of them. */
+PyObject *numpy_view(const struct handle *handle, const void *data, Py_ssize_t count,
+                     PyObject *base);
+
+/* --- leases -------------------------------------------------------------------------- */
+
+int lease_types(struct state *state, PyObject *module);
+void lease_init(struct store *store);
+/* Warns when leases went beyond the bounds meanwhile; -1: the warning was made an exception. */
+int lease_warn(struct store *store);
+int value_lease(struct store *store, struct copse_view *view, uint32_t policy,
+                struct copse_bytes bytes, PyObject **out);
+/* What programs see of a Value, whose reference it takes: itself, a number, or an array on it. */
+PyObject *value_export(const struct handle *handle, PyObject *value, Py_ssize_t count);
+PyObject *store_lease_bounds(PyObject *self, PyObject *args);
+PyObject *store_leases(PyObject *self, PyObject *unused);
+int arena_types(struct state *state, PyObject *module);
+PyObject *arena_reserve(PyObject *self, PyObject *args);
+int reservation_types(struct state *state, PyObject *module);
 
 /* --- helpers ------------------------------------------------------------------------- */
 

@@ -74,10 +74,11 @@ PyObject *map_diff(PyObject *object, PyObject *args) {
   if (!PyArg_ParseTuple(args, "OOOOpp", &other_object, &start, &stop, &prefix, &start_open,
                         &stop_closed))
     return NULL;
-  other = (struct map *)other_object;
   struct state *state = self->handle->store->state;
-  if (!PyObject_IsInstance(other_object, state->map_type) || !self->view || !other->view ||
-      other->handle != self->handle || other->view == self->view) {
+  other = container_check(self->handle->store, other_object);
+  if (!other)
+    return NULL;
+  if (!self->view || !other->view || other->handle != self->handle || other->view == self->view) {
     PyErr_SetString(PyExc_TypeError, "two different snapshots of one store are expected");
     return NULL;
   }
@@ -211,7 +212,8 @@ static PyObject *watch_next(PyObject *object, PyObject *timeout) {
   if (!result) {
     struct waiting wait = waiting_begin(self->store, ns);
     do {
-      Py_BEGIN_ALLOW_THREADS result = copse_watch_next(self->watch, wait.slice, &event);
+      Py_BEGIN_ALLOW_THREADS
+      result = copse_watch_next(self->watch, wait.slice, &event);
       Py_END_ALLOW_THREADS
     } while (waiting_again(&wait, &result));
     watch_leave(self);

@@ -87,8 +87,10 @@ PyObject *store_readers(PyObject *object, PyObject *unused) {
   struct readers readers = {0};
   int result = store_enter(self);
   if (!result) {
-    Py_BEGIN_ALLOW_THREADS result = copse_readers(self->store, visit, &readers);
-    Py_END_ALLOW_THREADS store_leave(self);
+    Py_BEGIN_ALLOW_THREADS
+    result = copse_readers(self->store, visit, &readers);
+    Py_END_ALLOW_THREADS
+    store_leave(self);
   }
   PyObject *list = result ? raise_result(self->state, result) : PyList_New(0);
   for (size_t i = 0; list && i < readers.count; i++) {
@@ -174,7 +176,9 @@ PyObject *store_wait(PyObject *object, PyObject *args) {
   int durable;
   if (!PyArg_ParseTuple(args, "OKOp", &map, &after, &timeout, &durable))
     return NULL;
-  struct copse_map *handle = map == Py_None ? NULL : ((struct map *)map)->handle->map;
+  struct map *container = map == Py_None ? NULL : container_check(self, map);
+  if (!container && map != Py_None)
+    return NULL;
   int64_t ns = timeout_ns(timeout);
   uint64_t version = after;
   int result = ns == -2 ? RAISED : store_enter(self);
@@ -182,9 +186,10 @@ PyObject *store_wait(PyObject *object, PyObject *args) {
     return raise_result(self->state, result);
   struct waiting wait = waiting_begin(self, ns);
   do {
-    Py_BEGIN_ALLOW_THREADS result =
-        durable ? copse_wait_durable(self->store, after, wait.slice)
-                : copse_wait(self->store, handle, after, wait.slice, &version);
+    Py_BEGIN_ALLOW_THREADS
+    result = durable ? copse_wait_durable(self->store, after, wait.slice)
+                     : copse_wait(self->store, container ? container->handle->map : NULL, after,
+                                  wait.slice, &version);
     Py_END_ALLOW_THREADS
   } while (waiting_again(&wait, &result));
   store_leave(self);

@@ -67,9 +67,12 @@ static int column_init(struct column *column, PyObject *rows, const struct handl
     column->count = column->buffer.len / stride;
     return 0;
   }
-  column->count = PyList_Size(rows);
-  if (PyErr_Occurred())
+  if (!PyList_Check(rows)) {
+    if (!PyErr_Occurred())
+      PyErr_SetString(PyExc_TypeError, "a list is expected, or (buffer, bytes of a row)");
     return RAISED;
+  }
+  column->count = PyList_Size(rows);
   column->room = 64;
   column->packed = PyMem_Malloc(column->room);
   column->ends = PyMem_Malloc(((size_t)column->count + 1) * sizeof *column->ends);
@@ -105,12 +108,15 @@ static int put_rows(struct map *self, struct access *access, const struct column
     Py_ssize_t end = i + ROWS_BETWEEN_SIGNALS;
     if (end > keys->count)
       end = keys->count;
-    Py_BEGIN_ALLOW_THREADS for (; i < end && result >= 0; i++) {
+    Py_BEGIN_ALLOW_THREADS
+    for (; i < end && result >= 0; i++) {
       struct copse_bytes key = row(keys, i), value = row(values, i);
       result = copse_put(access->txn, self->handle->map, key.data, key.size, value.data, value.size,
                          flags);
     }
-    Py_END_ALLOW_THREADS if (result >= 0 && PyErr_CheckSignals()) result = RAISED;
+    Py_END_ALLOW_THREADS
+    if (result >= 0 && PyErr_CheckSignals())
+      result = RAISED;
   }
   return result > 0 ? 0 : result;
 }
@@ -162,10 +168,13 @@ static int look_up(struct map *self, struct access *access, const struct column 
     return RAISED;
   }
   int result;
-  Py_BEGIN_ALLOW_THREADS for (Py_ssize_t i = 0; i < keys->count; i++) wanted[i] = row(keys, i);
+  Py_BEGIN_ALLOW_THREADS
+  for (Py_ssize_t i = 0; i < keys->count; i++)
+    wanted[i] = row(keys, i);
   result =
       copse_multiget(access->reads, self->handle->map, (size_t)keys->count, wanted, found, NULL);
-  Py_END_ALLOW_THREADS PyMem_Free(wanted);
+  Py_END_ALLOW_THREADS
+  PyMem_Free(wanted);
   return result;
 }
 
@@ -257,7 +266,8 @@ PyObject *map_gather(PyObject *object, PyObject *args) {
   else if (!(result = access_read(self, &access))) {
     result = look_up(self, &access, &keys, found);
     if (!result) {
-      Py_BEGIN_ALLOW_THREADS for (Py_ssize_t i = 0; i < keys.count && missing < 0; i++) {
+      Py_BEGIN_ALLOW_THREADS
+      for (Py_ssize_t i = 0; i < keys.count && missing < 0; i++) {
         if (!found[i].data || found[i].size != size)
           missing = i;
         else

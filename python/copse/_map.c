@@ -1,199 +1,29 @@
-/* _map.c - Map: a handle, bound to a snapshot or a transaction or to neither; get, put, delete.
- *
- * A map that is bound to nothing reads in a momentary snapshot, and writes in a transaction of its
- * own per call. */
+/* _map.c - Map: get, put, delete, conditions. */
 #include "_copse.h"
 
 #include <string.h>
 
-/* --- handles ------------------------------------------------------------------------- */
-
-void handle_release(struct handle *handle) {
-  if (atomic_fetch_sub(&handle->references, 1) > 1)
-    return;
-  struct store *store = handle->store;
-  if (store_enter_last(store, &handle->node)) {
-    copse_map_close(handle->map);
-    store_leave(store);
-  }
-  codec_clear(&handle->codec);
-  Py_XDECREF(handle->about);
-  PyMem_Free(handle);
-  Py_DECREF(OBJECT(store));
-}
-
-static int open_handle(struct handle *handle, const char *name,
-                       const struct copse_map_options *options, bool create, int64_t timeout) {
-  struct copse_store *store = handle->store->store;
-  struct copse_snapshot *snapshot = NULL;
-  struct copse_map_info info;
-  int result = copse_snapshot_open(store, 0, &snapshot);
-  if (result)
-    return result;
-  result = copse_map_open(copse_snapshot_view(snapshot), name, options, &handle->map);
-  if (result == COPSE_E_NO_MAP && create) {
-    Py_BEGIN_ALLOW_THREADS result = copse_map_ensure(store, name, options, timeout, &handle->map);
-    Py_END_ALLOW_THREADS if (!result) result =
-        copse_snapshot_refresh(snapshot) < 0 ? COPSE_E_STATE : 0;
-  }
-  if (!result)
-    result = copse_map_info(copse_snapshot_view(snapshot), handle->map, &info);
-  copse_snapshot_close(snapshot);
-  if (!result)
-    handle->keys = info.key_encoding == COPSE_KEYS_TUPLE ? KEYS_TUPLE
-                   : info.key_kind == COPSE_KEY_U64      ? KEYS_U64
-                                                         : KEYS_BYTES;
-  return result;
-}
-
-/* Map(store, name, key kind or None, value size, layout as text or None, create, timeout) */
+/* Map(store, name, keys or None, value size, layout as text or None, create, timeout) */
 static PyObject *map_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
   (void)kwargs;
-  struct store *store;
-  PyObject *store_object, *name, *key, *timeout;
+  PyObject *store, *keys, *timeout;
   const char *layout;
   unsigned size;
   int create;
-  if (!PyArg_ParseTuple(args, "OUOIzpO", &store_object, &name, &key, &size, &layout, &create,
+  struct opening opening = {0};
+  if (!PyArg_ParseTuple(args, "OUOIzpO", &store, &opening.name, &keys, &size, &layout, &create,
                         &timeout))
     return NULL;
-  store = (struct store *)store_object;
-  int64_t ns = timeout_ns(timeout);
-  const char *text = PyUnicode_AsUTF8AndSize(name, NULL);
-  if (ns == -2 || !text)
+  unsigned long kind = keys == Py_None ? 0 : PyLong_AsUnsignedLong(keys);
+  if (PyErr_Occurred() || !PyUnicode_AsUTF8AndSize(opening.name, NULL) ||
+      (opening.timeout = timeout_ns(timeout)) == -2)
     return NULL;
-  struct copse_map_options options = {0};
-  options.value_size = size;
-  unsigned long keys = key == Py_None ? 0 : PyLong_AsUnsignedLong(key);
-  if (PyErr_Occurred())
-    return NULL;
-  options.key_kind = keys == KEYS_U64 ? COPSE_KEY_U64 : COPSE_KEY_BYTES;
-  options.key_encoding = keys == KEYS_TUPLE ? COPSE_KEYS_TUPLE : COPSE_KEYS_RAW;
-  allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-  struct map *self = (struct map *)alloc(type, 0);
-  struct handle *handle = self ? PyMem_Calloc(1, sizeof *handle) : NULL;
-  if (!handle) {
-    Py_XDECREF(OBJECT(self));
-    return self ? PyErr_NoMemory() : NULL;
-  }
-  self->handle = handle;
-  self->name = Py_NewRef(name);
-  atomic_init(&handle->references, 1);
-  Py_INCREF(OBJECT(store));
-  handle->store = store;
-  list_add(&store->maps, &handle->node);
-  struct copse_layout *parsed = NULL;
-  int result = store_enter(store);
-  if (!result) {
-    result = layout ? copse_layout_parse(layout, &parsed) : 0;
-    options.layout = parsed;
-    if (!result)
-      result = open_handle(handle, text, key == Py_None ? NULL : &options, create, ns);
-    copse_layout_free(parsed);
-    store_leave(store);
-  }
-  if (!result)
-    return (PyObject *)self;
-  raise_result(store->state, result);
-  Py_DECREF(OBJECT(self));
-  return NULL;
-}
-
-static void map_dealloc(PyObject *object) {
-  struct map *self = (struct map *)object;
-  if (self->handle)
-    handle_release(self->handle);
-  Py_XDECREF(OBJECT(self->view));
-  Py_XDECREF(self->name);
-  free_object(self);
-}
-
-PyObject *map_bind(struct state *state, PyObject *object, struct view *view) {
-  int is_map = PyObject_IsInstance(object, state->map_type);
-  if (is_map < 0)
-    return NULL;
-  struct map *map = (struct map *)object;
-  if (!is_map || map->handle->store != view->store) {
-    PyErr_SetString(PyExc_TypeError, is_map ? "the map is of another store (or of another handle)"
-                                            : "a map is expected");
-    return NULL;
-  }
-  PyTypeObject *type = Py_TYPE(object);
-  allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-  struct map *self = (struct map *)alloc(type, 0);
-  if (!self)
-    return NULL;
-  atomic_fetch_add(&map->handle->references, 1);
-  self->handle = map->handle;
-  self->name = Py_NewRef(map->name);
-  self->view = (struct view *)Py_NewRef(OBJECT(view));
-  return (PyObject *)self;
-}
-
-/* --- access -------------------------------------------------------------------------- */
-
-int access_read(struct map *map, struct access *access) {
-  memset(access, 0, sizeof *access);
-  if (map->view) {
-    int result = view_enter(map->view);
-    if (!result) {
-      access->view = map->view;
-      access->reads = map->view->view;
-    }
-    return result;
-  }
-  int result = store_enter(map->handle->store);
-  if (result)
-    return result;
-  access->store = map->handle->store;
-  result = copse_snapshot_open(access->store->store, 0, &access->snapshot);
-  if (result)
-    store_leave(access->store);
-  else
-    access->reads = copse_snapshot_view(access->snapshot);
-  return result;
-}
-
-int access_write(struct map *map, struct access *access) {
-  memset(access, 0, sizeof *access);
-  if (map->view && !map->view->writes) {
-    PyErr_SetString(PyExc_TypeError, "a snapshot is read-only; write in a transaction "
-                                     "(store.write()) or to the map itself");
-    return RAISED;
-  }
-  if (map->view) {
-    int result = access_read(map, access);
-    if (!result)
-      access->txn = map->view->txn;
-    return result;
-  }
-  int result = store_enter(map->handle->store);
-  if (result)
-    return result;
-  access->store = map->handle->store;
-  result = txn_begin(access->store, -1, &access->txn);
-  if (result)
-    store_leave(access->store);
-  else
-    access->reads = copse_txn_view(access->txn);
-  return result;
-}
-
-int access_end(struct access *access, int result) {
-  if (access->view) {
-    view_leave(access->view);
-    return result;
-  }
-  if (access->snapshot) {
-    copse_snapshot_close(access->snapshot);
-  } else if (result == 0) {
-    Py_BEGIN_ALLOW_THREADS result = copse_txn_commit(access->txn, NULL);
-    Py_END_ALLOW_THREADS
-  } else {
-    copse_txn_abort(access->txn);
-  }
-  store_leave(access->store);
-  return result;
+  opening.checked = keys != Py_None;
+  opening.create = create;
+  opening.map.value_size = size;
+  opening.map.key_kind = kind == KEYS_U64 ? COPSE_KEY_U64 : COPSE_KEY_BYTES;
+  opening.map.key_encoding = kind == KEYS_TUPLE ? COPSE_KEYS_TUPLE : COPSE_KEYS_RAW;
+  return container_open(type, store, &opening, layout);
 }
 
 static PyObject *raise(struct map *self, int result) {
@@ -221,6 +51,35 @@ static PyObject *look_up(struct map *self, PyObject *key, int *result) {
   if (*result < 0)
     raise(self, *result);
   return found;
+}
+
+/* _view(key, policy): a Value or an array on one, or None */
+static PyObject *map_view(PyObject *object, PyObject *args) {
+  struct map *self = (struct map *)object;
+  struct store *store = self->handle->store;
+  PyObject *key, *value = NULL;
+  unsigned policy;
+  struct argument k;
+  struct access access;
+  struct copse_bytes bytes;
+  if (!PyArg_ParseTuple(args, "OI", &key, &policy) || key_encode(self->handle, key, &k))
+    return NULL;
+  int result = access_read(self, &access);
+  if (!result) {
+    result = copse_get(access.reads, self->handle->map, k.data, k.size, &bytes);
+    if (!result)
+      result = value_lease(store, access.reads, policy, bytes, &value);
+    result = access_end(&access, result);
+  }
+  argument_clear(&k);
+  if (result) {
+    Py_XDECREF(value);
+    return result == COPSE_NONE ? Py_NewRef(Py_None) : raise(self, result);
+  }
+  value = value_export(self->handle, value, -1);
+  if (value && lease_warn(store))
+    Py_CLEAR(value);
+  return value;
 }
 
 static PyObject *map_subscript(PyObject *object, PyObject *key) {
@@ -311,13 +170,15 @@ static PyObject *map_put_parts(PyObject *object, PyObject *args) {
     argument_clear(&parts[0]);
   if (!result) {
     if (!(result = access_write(self, &access))) {
-      Py_BEGIN_ALLOW_THREADS result = copse_reserve(access.txn, self->handle->map, k.data, k.size,
-                                                    parts[0].size + parts[1].size, 0, &memory);
+      Py_BEGIN_ALLOW_THREADS
+      result = copse_reserve(access.txn, self->handle->map, k.data, k.size,
+                             parts[0].size + parts[1].size, 0, &memory);
       if (!result) {
         memcpy(memory, parts[0].data, parts[0].size);
         memcpy((uint8_t *)memory + parts[0].size, parts[1].data, parts[1].size);
       }
-      Py_END_ALLOW_THREADS result = access_end(&access, result);
+      Py_END_ALLOW_THREADS
+      result = access_end(&access, result);
     }
     argument_clear(&parts[0]);
     argument_clear(&parts[1]);
@@ -407,94 +268,20 @@ static PyObject *map_delete_range(PyObject *object, PyObject *args) {
     return NULL;
   int result = access_write(self, &access);
   if (!result) {
-    Py_BEGIN_ALLOW_THREADS result =
-        copse_delete_range(access.txn, self->handle->map, &bounds.range, &deleted);
-    Py_END_ALLOW_THREADS result = access_end(&access, result);
+    Py_BEGIN_ALLOW_THREADS
+    result = copse_delete_range(access.txn, self->handle->map, &bounds.range, &deleted);
+    Py_END_ALLOW_THREADS
+    result = access_end(&access, result);
   }
   bounds_clear(&bounds);
   return result ? raise(self, result) : PyLong_FromUnsignedLongLong(deleted);
-}
-
-/* _alter(new name or None): renames or drops it */
-static PyObject *map_alter(PyObject *object, PyObject *args) {
-  struct map *self = (struct map *)object;
-  struct access access;
-  const char *name;
-  if (!PyArg_ParseTuple(args, "z", &name))
-    return NULL;
-  int result = access_write(self, &access);
-  if (!result)
-    result = access_end(&access, name ? copse_map_rename(access.txn, self->handle->map, name)
-                                      : copse_map_drop(access.txn, self->handle->map));
-  return result ? raise(self, result) : Py_NewRef(Py_None);
-}
-
-/* --- what it is ---------------------------------------------------------------------- */
-
-/* Once, before the map is given to anybody. about: what the package wants to remember. */
-static PyObject *map_set_codec(PyObject *object, PyObject *args) {
-  struct map *self = (struct map *)object;
-  PyObject *spec, *about;
-  if (!PyArg_ParseTuple(args, "OO", &spec, &about) || codec_init(&self->handle->codec, spec))
-    return NULL;
-  self->handle->about = Py_NewRef(about);
-  Py_RETURN_NONE;
-}
-
-static PyObject *map_about(PyObject *object, void *unused) {
-  (void)unused;
-  struct map *self = (struct map *)object;
-  return Py_NewRef(self->handle->about ? self->handle->about : Py_None);
-}
-
-/* (id, key kind, value size, layout as text or None, count, changed) */
-static PyObject *map_info(PyObject *object, PyObject *unused) {
-  (void)unused;
-  struct map *self = (struct map *)object;
-  struct access access;
-  struct copse_map_info info;
-  struct copse_layout *layout = NULL;
-  char *text = NULL;
-  int result = access_read(self, &access);
-  if (!result) {
-    result = copse_map_info(access.reads, self->handle->map, &info);
-    if (!result && info.has_layout)
-      result = copse_map_layout(access.reads, self->handle->map, &layout);
-    result = access_end(&access, result);
-  }
-  if (result)
-    return raise(self, result);
-  if (layout) {
-    size_t size = copse_layout_format(layout, NULL, 0) + 1;
-    text = PyMem_Malloc(size);
-    if (text)
-      copse_layout_format(layout, text, size);
-    copse_layout_free(layout);
-    if (!text)
-      return PyErr_NoMemory();
-  }
-  PyObject *tuple =
-      Py_BuildValue("IIIzKK", info.id, (unsigned)self->handle->keys, info.value_size, text,
-                    (unsigned long long)info.count, (unsigned long long)info.changed);
-  PyMem_Free(text);
-  return tuple;
-}
-
-static PyObject *map_view(PyObject *object, void *unused) {
-  (void)unused;
-  struct map *self = (struct map *)object;
-  return Py_NewRef(self->view ? (PyObject *)self->view : Py_None);
-}
-
-static PyObject *map_store(PyObject *object, void *unused) {
-  (void)unused;
-  return Py_NewRef(OBJECT(((struct map *)object)->handle->store));
 }
 
 static PyMethodDef methods[] = {
     {"get", (PyCFunction)(void (*)(void))map_get, METH_FASTCALL,
      "get(key, default=None)\n--\n\nThe value as a copy: bytes, or a number, array or record in a\n"
      "typed map; default when the key is not there."},
+    {"_view", map_view, METH_VARARGS, NULL},
     {"_put", (PyCFunction)(void (*)(void))map_put, METH_VARARGS | METH_KEYWORDS, NULL},
     {"discard", map_discard, METH_O,
      "discard(key)\n--\n\nDeletes a key; False when it was not there."},
@@ -506,13 +293,13 @@ static PyMethodDef methods[] = {
     {"_diff", map_diff, METH_VARARGS, NULL},
     {"_watch", map_watch, METH_VARARGS, NULL},
     {"_delete_range", map_delete_range, METH_VARARGS, NULL},
-    {"_alter", map_alter, METH_VARARGS, NULL},
+    {"_alter", container_alter, METH_VARARGS, NULL},
     {"compare_and_set", map_compare_and_set, METH_VARARGS,
      "compare_and_set(key, expected, value)\n--\n\nSets the value (None: deletes the key) only if "
      "it\n"
      "is the expected one (None: the key is not there); else raises Conflict."},
-    {"_set_codec", map_set_codec, METH_VARARGS, NULL},
-    {"_info", map_info, METH_NOARGS, NULL},
+    {"_set_codec", container_set_codec, METH_VARARGS, NULL},
+    {"_info", container_info, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -522,15 +309,16 @@ static PyMemberDef members[] = {
 };
 
 static PyGetSetDef getset[] = {
-    {"_about", map_about, NULL, NULL, NULL},
-    {"view", map_view, NULL, "The snapshot or transaction that it is bound to, or None.", NULL},
-    {"store", map_store, NULL, "The store.", NULL},
+    {"_about", container_about, NULL, NULL, NULL},
+    {"bound_to", container_bound_to, NULL,
+     "The snapshot or transaction that it is bound to, or None.", NULL},
+    {"store", container_store, NULL, "The store.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyType_Slot slots[] = {
     {Py_tp_new, map_new},
-    {Py_tp_dealloc, map_dealloc},
+    {Py_tp_dealloc, container_dealloc},
     {Py_tp_methods, methods},
     {Py_tp_members, members},
     {Py_tp_getset, getset},

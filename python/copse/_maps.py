@@ -9,6 +9,17 @@ KEYS = ("bytes", "u64", "tuple")  # in the extension's order
 INSERT, REPLACE, APPEND = 1, 2, 4
 
 
+_POLICIES = {"pin": 0, "copy": 1, "error": 2}
+
+
+def lease_policy(policy):
+    try:
+        return _POLICIES[policy]
+    except (KeyError, TypeError):
+        raise ValueError(f"policy is one of {', '.join(map(repr, _POLICIES))}, not {policy!r}") \
+            from None
+
+
 class _Items(collections.abc.ItemsView):
     __slots__ = ()
 
@@ -85,14 +96,25 @@ class Map(_copse.Map, collections.abc.MutableMapping):
         return self._about[1].dtype()
 
     def __repr__(self):
-        bound = f" in {self.view!r}" if self.view is not None else ""
+        bound = f" in {self.bound_to!r}" if self.bound_to is not None else ""
         return f"<copse.Map {self.name!r} key={self.key!r} value={self.value!r}{bound}>"
 
     def __reduce__(self):
-        if self.view is not None:
+        if self.bound_to is not None:
             raise TypeError("a map bound to a snapshot or transaction cannot be pickled; pickle the "
                             "handle, and open a snapshot where it is unpickled")
         return _reopen, (self.store, self.name, self.key, self.value)
+
+    def view(self, key, default=None, *, policy="pin"):
+        """The value without a copy, and valid for as long as it is referred to: a Value, a
+        read-only array on one, or a number; default when the key is not there.
+
+        It keeps its page from reuse, and neither the snapshot nor the store needs to stay open.
+        policy: "pin" copies what is small and, with a warning, what goes beyond the bounds
+        (store.lease_bounds()); "copy" copies; "error" never copies: Lease.
+        """
+        value = self._view(key, lease_policy(policy))
+        return default if value is None else value
 
     # --- walking -------------------------------------------------------------------------
 
@@ -168,8 +190,8 @@ class Map(_copse.Map, collections.abc.MutableMapping):
         if out is None:
             out = numpy.empty(count, self.dtype)
         else:
-            _check_rows(out, count, self.dtype)
-        missing = self._gather(rows, out.view(numpy.uint8) if out.size else out)
+            _types.check_rows(out, count, self.dtype)
+        missing = self._gather(rows, _types.flat(out)) if count else -1
         if missing >= 0:
             raise KeyError(list(keys)[missing])
         return out
@@ -263,17 +285,24 @@ class Map(_copse.Map, collections.abc.MutableMapping):
         return self._info()[5]
 
 
-def _check_rows(out, count, dtype):
-    base, shape = dtype.subdtype or (dtype, ())
-    if out.shape != (count, *shape) or out.dtype != base or not out.flags.c_contiguous:
-        raise ValueError(f"out must be a contiguous array of shape {(count, *shape)} and dtype "
-                         f"{base}, not {out.shape} and {out.dtype}")
+def bound_range(start, stop, arena):
+    """The range of indexes that is meant."""
+    stop = arena.end if stop is None else stop
+    if not 0 <= start <= stop:
+        raise IndexError(f"indexes are from 0 on, and rise: {start} to {stop}")
+    return start, stop
+
+
+def known_handle(store, name, make):
+    """A handle that was unpickled before in this process, or a new one."""
+    known = store.__dict__.setdefault("_reopened", {})
+    place = (os.getpid(), *name)
+    if place not in known:
+        known[place] = make()
+    return known[place]
 
 
 def _reopen(store, name, key, value):
     """Where a pickled handle comes back to life."""
-    known = store.__dict__.setdefault("_reopened", {})
-    place = (os.getpid(), name, key, repr(value))
-    if place not in known:
-        known[place] = store.map(name, key, value, create=False)
-    return known[place]
+    return known_handle(store, ("map", name, key, repr(value)),
+                        lambda: store.map(name, key, value, create=False))

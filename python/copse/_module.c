@@ -63,8 +63,10 @@ static PyObject *remove_store(PyObject *module, PyObject *path) {
     return NULL;
   const char *text = PyBytes_AsString(bytes);
   int result;
-  Py_BEGIN_ALLOW_THREADS result = copse_store_remove(text);
-  Py_END_ALLOW_THREADS Py_DECREF(bytes);
+  Py_BEGIN_ALLOW_THREADS
+  result = copse_store_remove(text);
+  Py_END_ALLOW_THREADS
+  Py_DECREF(bytes);
   if (result)
     return raise_result(PyModule_GetState(module), result);
   Py_RETURN_NONE;
@@ -88,14 +90,17 @@ static PyObject *errors(void) {
 /* The package tells its classes: those that are made here, and the exceptions. */
 static PyObject *register_types(PyObject *module, PyObject *args) {
   struct state *state = PyModule_GetState(module);
-  PyObject *error, *closed, *by_code, *snapshot, *txn, *map, *batch, *watch;
-  if (!PyArg_ParseTuple(args, "OOO!OOOOO", &error, &closed, &PyDict_Type, &by_code, &snapshot, &txn,
-                        &map, &batch, &watch))
+  PyObject *error, *closed, *by_code, *snapshot, *txn, *map, *arena, *handle, *batch, *watch,
+      *reservation;
+  if (!PyArg_ParseTuple(args, "OOO!OOOOOOOO", &error, &closed, &PyDict_Type, &by_code, &snapshot,
+                        &txn, &map, &arena, &handle, &batch, &watch, &reservation))
     return NULL;
-  PyObject **places[] = {&state->error_type,    &state->closed_type, &state->by_code,
-                         &state->snapshot_type, &state->txn_type,    &state->map_type,
-                         &state->batch_type,    &state->watch_type};
-  PyObject *values[] = {error, closed, by_code, snapshot, txn, map, batch, watch};
+  PyObject **places[] = {&state->error_type,    &state->closed_type,     &state->by_code,
+                         &state->snapshot_type, &state->txn_type,        &state->map_type,
+                         &state->arena_type,    &state->handle_type,     &state->batch_type,
+                         &state->watch_type,    &state->reservation_type};
+  PyObject *values[] = {error, closed, by_code, snapshot, txn,        map,
+                        arena, handle, batch,   watch,    reservation};
   for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
     PyObject *before = *places[i];
     *places[i] = Py_NewRef(values[i]);
@@ -129,7 +134,8 @@ static int execute(PyObject *module) {
     return -1;
   if (tuple_init(state) || store_types(state, module) || view_types(state, module) ||
       map_types(state, module) || cursor_types(state, module) || follow_types(state, module) ||
-      batch_types(state, module))
+      batch_types(state, module) || lease_types(state, module) || arena_types(state, module) ||
+      reservation_types(state, module))
     return -1;
   return 0;
 }
@@ -139,12 +145,17 @@ static int traverse(PyObject *module, visitproc visit, void *arg) {
   Py_VISIT(state->error_type);
   Py_VISIT(state->closed_type);
   Py_VISIT(state->by_code);
+  Py_VISIT(state->store_type);
   Py_VISIT(state->snapshot_type);
   Py_VISIT(state->txn_type);
   Py_VISIT(state->map_type);
   Py_VISIT(state->cursor_type);
+  Py_VISIT(state->arena_type);
+  Py_VISIT(state->handle_type);
+  Py_VISIT(state->value_type);
   Py_VISIT(state->batch_type);
   Py_VISIT(state->watch_type);
+  Py_VISIT(state->reservation_type);
   return 0;
 }
 
@@ -153,12 +164,17 @@ static int clear(PyObject *module) {
   Py_CLEAR(state->error_type);
   Py_CLEAR(state->closed_type);
   Py_CLEAR(state->by_code);
+  Py_CLEAR(state->store_type);
   Py_CLEAR(state->snapshot_type);
   Py_CLEAR(state->txn_type);
   Py_CLEAR(state->map_type);
   Py_CLEAR(state->cursor_type);
+  Py_CLEAR(state->arena_type);
+  Py_CLEAR(state->handle_type);
+  Py_CLEAR(state->value_type);
   Py_CLEAR(state->batch_type);
   Py_CLEAR(state->watch_type);
+  Py_CLEAR(state->reservation_type);
   Py_CLEAR(state->empty_tuple);
   Py_CLEAR(state->uuid_type);
   Py_CLEAR(state->datetime_type);

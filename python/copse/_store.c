@@ -78,7 +78,9 @@ static void pause_a_little(void) {
 bool store_enter_last(struct store *self, struct node *node) {
   bool entered = store_enter(self) == 0;
   if (!entered && !atomic_load(&self->closed)) {
-    Py_BEGIN_ALLOW_THREADS while (!atomic_load(&self->closed)) pause_a_little();
+    Py_BEGIN_ALLOW_THREADS
+    while (!atomic_load(&self->closed))
+      pause_a_little();
     Py_END_ALLOW_THREADS
   }
   list_remove(node);
@@ -98,11 +100,9 @@ static int close_store(struct store *self) {
     struct user *user = CONTAINER(node, struct user, node);
     user->end(user);
   }
-  for (struct node *node; (node = list_take(&self->maps));) {
-    struct handle *handle = CONTAINER(node, struct handle, node);
-    copse_map_close(handle->map);
-    handle->map = NULL;
-  }
+  for (struct node *node; (node = list_take(&self->maps));)
+    handle_close(CONTAINER(node, struct handle, node));
+
   list_remove(&self->all);
   int result = self->store ? copse_store_close(self->store) : 0;
   self->store = NULL;
@@ -143,6 +143,16 @@ bool waiting_again(struct waiting *wait, int *result) {
 
 /* --- the type ------------------------------------------------------------------------ */
 
+/* The module that a class comes from; the class may be one of the package, made of ours. */
+PyObject *module_of(PyTypeObject *type) {
+  PyObject *module;
+  while (!(module = PyType_GetModule(type)) && type) {
+    PyErr_Clear();
+    type = PyType_GetSlot(type, Py_tp_base);
+  }
+  return module;
+}
+
 static PyObject *store_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
   static const char *const names[] = {"path",
                                       "flags",
@@ -169,12 +179,7 @@ static PyObject *store_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
   PyObject *bytes = NULL;
   if (path != Py_None && !PyUnicode_FSConverter(path, &bytes))
     return NULL;
-  PyTypeObject *base = type; /* the class may be one of the package, made of ours */
-  PyObject *module;
-  while (!(module = PyType_GetModule(base)) && base) {
-    PyErr_Clear();
-    base = PyType_GetSlot(base, Py_tp_base);
-  }
+  PyObject *module = module_of(type);
   allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
   struct store *self = module ? (struct store *)alloc(type, 0) : NULL;
   if (!self) {
@@ -187,8 +192,10 @@ static PyObject *store_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
   self->maps.prev = self->maps.next = &self->maps;
   const char *text = bytes ? PyBytes_AsString(bytes) : NULL;
   int result;
-  Py_BEGIN_ALLOW_THREADS result = copse_store_open(text, &o, &self->store);
-  Py_END_ALLOW_THREADS list_add(&stores, &self->all);
+  Py_BEGIN_ALLOW_THREADS
+  result = copse_store_open(text, &o, &self->store);
+  Py_END_ALLOW_THREADS
+  list_add(&stores, &self->all);
   Py_XDECREF(bytes);
   if (!result)
     return (PyObject *)self;
@@ -200,7 +207,8 @@ static PyObject *store_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 static void store_dealloc(PyObject *object) {
   struct store *self = (struct store *)object;
   if (self->module) {
-    Py_BEGIN_ALLOW_THREADS(void) close_store(self);
+    Py_BEGIN_ALLOW_THREADS(void)
+    close_store(self);
     Py_END_ALLOW_THREADS
   }
   Py_XDECREF(self->module);
@@ -211,8 +219,11 @@ static PyObject *store_close(PyObject *object, PyObject *unused) {
   (void)unused;
   struct store *self = (struct store *)object;
   int result;
-  Py_BEGIN_ALLOW_THREADS result = close_store(self);
-  Py_END_ALLOW_THREADS if (result) return raise_result(self->state, result);
+  Py_BEGIN_ALLOW_THREADS
+  result = close_store(self);
+  Py_END_ALLOW_THREADS
+  if (result)
+    return raise_result(self->state, result);
   Py_RETURN_NONE;
 }
 
@@ -238,8 +249,10 @@ static PyObject *store_sync(PyObject *object, PyObject *unused) {
   uint64_t version = 0;
   int result = store_enter(self);
   if (!result) {
-    Py_BEGIN_ALLOW_THREADS result = copse_store_sync(self->store, &version);
-    Py_END_ALLOW_THREADS store_leave(self);
+    Py_BEGIN_ALLOW_THREADS
+    result = copse_store_sync(self->store, &version);
+    Py_END_ALLOW_THREADS
+    store_leave(self);
   }
   return result ? raise_result(self->state, result) : PyLong_FromUnsignedLongLong(version);
 }
@@ -273,6 +286,8 @@ static PyMethodDef methods[] = {
      "aborts when an exception leaves it."},
     {"sync", store_sync, METH_NOARGS,
      "sync()\n--\n\nMakes everything committed so far durable; returns the version that is."},
+    {"_lease_bounds", store_lease_bounds, METH_VARARGS, NULL},
+    {"_leases", store_leases, METH_NOARGS, NULL},
     {"_batch", store_batch, METH_NOARGS, NULL},
     {"_outcome", store_outcome, METH_VARARGS, NULL},
     {"_combine", store_combine, METH_VARARGS, NULL},
@@ -305,6 +320,6 @@ static PyType_Spec spec = {
 };
 
 int store_types(struct state *state, PyObject *module) {
-  (void)state;
-  return type_add(module, &spec);
+  state->store_type = PyType_FromModuleAndSpec(module, &spec, NULL);
+  return state->store_type ? PyModule_AddType(module, (PyTypeObject *)state->store_type) : -1;
 }

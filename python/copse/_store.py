@@ -5,8 +5,10 @@ import threading
 import types
 
 from . import _copse
+from ._arenas import Arena
 from ._follow import Batch
 from ._maps import Map
+from .errors import Layout
 
 _SIGBUS_GUARD, _NO_SYNC_THREAD = 8, 16
 _DURABILITY = {None: 0, "none": 1, "lazy": 2, "sync": 3}
@@ -58,8 +60,31 @@ class Store(_copse.Store):
         """
         return Map._open(self, name, key, value, create, timeout)
 
+    def arena(self, name, record=None, *, create=True, timeout=None):
+        """Opens the arena of this name, and creates it when there is none (unless create is False).
+
+        record: what its records are, of one size from 1 byte to 64 KiB: as value in map(). None
+        takes what is there. Typed records of over 4 KiB are kept as bytes.
+        Raises NoMap, Layout, ReadOnly, NoSpace, Timeout.
+        """
+        return Arena._open(self, name, record, create, timeout)
+
+    def leases(self):
+        """What leased values of this process keep: leases, bytes, age_ns (of the oldest), copies
+        (made because of the bounds)."""
+        names = ("leases", "bytes", "age_ns", "copies")
+        return types.SimpleNamespace(**dict(zip(names, self._leases())))
+
+    def lease_bounds(self, max_bytes=0, max_age=0.0, small_bytes=0):
+        """Bounds on what leased values keep, beyond which values are copied after a warning.
+
+        max_bytes: 0 is 1 GiB; max_age: seconds, 0 is none; small_bytes: up to which values are
+        copied in any case, 0 is 32.
+        """
+        self._lease_bounds(max_bytes, int(max_age * 1e9), small_bytes)
+
     def maps(self):
-        """The names of all maps, in order."""
+        """The names of all maps and arenas, in order."""
         with self.snapshot() as snapshot:
             return snapshot.maps()
 
@@ -94,7 +119,7 @@ class Store(_copse.Store):
 
     def stats(self):
         """Numbers of the whole store, as attributes: see struct copse_stat in copse/inspect.h."""
-        return types.SimpleNamespace(**self._stats())
+        return types.SimpleNamespace(**self._stats(), leases=self.leases())
 
     def readers(self):
         """The attached processes: pid, command, snapshots, version, lag, age_ns, held_bytes, ..."""
@@ -113,9 +138,12 @@ class _View:
     __slots__ = ()
 
     def __getitem__(self, container):
-        """The map as this view shows it; by its handle, or by its name."""
+        """The map or arena as this view shows it; by its handle, or by its name."""
         if isinstance(container, str):
-            container = Map._open(self.store, container, None, None, False, None)
+            try:
+                container = Map._open(self.store, container, None, None, False, None)
+            except Layout:
+                container = Arena._open(self.store, container, None, False, None)
         return self._bind(container)
 
 
@@ -141,6 +169,13 @@ class Txn(_View, _copse.Txn):
     """
 
     __slots__ = ()
+
+    def publish(self, reservation, count=None):
+        """Puts the first count records of a Reservation (None: all) behind the arena's end.
+
+        Returns their indexes. They become visible with the commit.
+        """
+        return reservation._publish_in(self, count)
 
     def __repr__(self):
         return f"<copse.Txn{' ended' if self.closed else ''}>"

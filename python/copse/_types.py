@@ -192,6 +192,19 @@ def raw(array):
     return numpy.ascontiguousarray(array).reshape(-1).view(numpy.uint8)
 
 
+def flat(array):
+    """A contiguous array of one's own as bytes that can be written through."""
+    import numpy
+    return array.reshape(-1).view(numpy.uint8)
+
+
+def check_rows(out, count, dtype):
+    base, shape = dtype.subdtype or (dtype, ())
+    if out.shape != (count, *shape) or out.dtype != base or not out.flags.c_contiguous:
+        raise ValueError(f"out must be a contiguous array of shape {(count, *shape)} and dtype "
+                         f"{base}, not {out.shape} and {out.dtype}")
+
+
 def cast(array, dtype):
     import numpy
     if array.dtype == dtype:

@@ -19,7 +19,8 @@ int view_lock(struct view *self) {
       store_leave(self->store);
       return LOST;
     }
-    Py_BEGIN_ALLOW_THREADS pthread_mutex_lock(&self->lock);
+    Py_BEGIN_ALLOW_THREADS
+    pthread_mutex_lock(&self->lock);
     Py_END_ALLOW_THREADS
   }
   atomic_store(&self->forks, atomic_load(&fork_count));
@@ -161,7 +162,8 @@ int txn_begin(struct store *store, int64_t timeout, struct copse_txn **txn) {
   struct waiting wait = waiting_begin(store, timeout);
   int result;
   do {
-    Py_BEGIN_ALLOW_THREADS result = copse_txn_begin(store->store, wait.slice, txn);
+    Py_BEGIN_ALLOW_THREADS
+    result = copse_txn_begin(store->store, wait.slice, txn);
     Py_END_ALLOW_THREADS
   } while (waiting_again(&wait, &result));
   return result;
@@ -191,8 +193,10 @@ static PyObject *txn_commit(PyObject *object, PyObject *unused) {
   uint64_t version = 0;
   int result = view_enter(self);
   if (!result) {
-    Py_BEGIN_ALLOW_THREADS result = view_end(self, true, &version);
-    Py_END_ALLOW_THREADS view_leave(self);
+    Py_BEGIN_ALLOW_THREADS
+    result = view_end(self, true, &version);
+    Py_END_ALLOW_THREADS
+    view_leave(self);
   }
   return result ? raise_result(self->store->state, result) : PyLong_FromUnsignedLongLong(version);
 }
@@ -230,7 +234,7 @@ static PyObject *txn_savepoint(PyObject *object, PyObject *args) {
 
 static PyObject *view_bind(PyObject *object, PyObject *key) {
   struct view *self = (struct view *)object;
-  return map_bind(self->store->state, key, self);
+  return container_bind(key, self);
 }
 
 static PyObject *enter(PyObject *self, PyObject *unused) {

@@ -144,6 +144,26 @@ class Ousted(Error):
     """The snapshot held too much and was ended."""
 
 
+class Stale(Error, LookupError):
+    """The record that the handle names was removed."""
+
+
+class NotYet(Error, LookupError):
+    """The record that the handle names is younger than the snapshot."""
+
+
+class Foreign(Error, LookupError):
+    """The handle belongs to another arena."""
+
+
+class Lease(Error):
+    """Leased values hold more, or longer, than this process may."""
+
+
+class KeyForm(Error, ValueError):
+    """The bytes are not an encoded tuple."""
+
+
 class Cancelled(Error):
     """The wait was cancelled from another thread."""
 
@@ -157,6 +177,7 @@ _CLASSES = {
     "INTERRUPTED": Interrupted, "DEADLOCK": State, "STATE": State, "KEY_SIZE": KeySize,
     "VALUE_SIZE": ValueSize, "KEY_EXISTS": KeyExists, "CONFLICT": Conflict, "ORDER": Order,
     "MAP_EXISTS": MapExists, "NO_MAP": NoMap, "MAP_KIND": Layout, "LAYOUT": Layout,
+    "STALE": Stale, "NOT_YET": NotYet, "FOREIGN": Foreign, "LEASE": Lease, "KEY_FORM": KeyForm,
     "OUSTED": Ousted, "SYNC_FAILED": InputOutput, "CANCELLED": Cancelled,
 }
 NAMES = dict(_copse.ERRORS)

@@ -1,0 +1,214 @@
+"""Random calls with random arguments, in several threads too: exceptions, never a crash; what was read
+without a copy stays as it was; the store is sound in the end."""
+import gc
+import random
+import struct
+import threading
+import unittest
+import warnings
+
+import copse
+from support import SEED, TIER, Test, main, numpy
+
+STEPS = {"check": 1500, "test": 6000, "full": 100000}.get(TIER, 1500)
+# What wrong use may raise. SystemError, RecursionError and the like are none of these.
+ALLOWED = (copse.Error, TypeError, ValueError, KeyError, IndexError, OverflowError, RuntimeError,
+           AttributeError, BufferError, StopIteration)
+NUMBERS = (0, 1, 2, 7, 300, 2**31, 2**32, 2**48, 2**63, 2**64 - 1, 2**64, -1, -2**63 - 1, 10**400)
+
+
+class Fuzzer:
+    def __init__(self, path, seed):
+        self.path, self.random = path, random.Random(seed)
+        self.db = copse.open(path)
+        self.pool = [self.db]  # objects to call
+        self.kept = []  # (what was lent, its bytes)
+
+    def __del__(self):
+        self.pool = self.kept = None
+
+    # --- arguments -----------------------------------------------------------------------
+
+    def key(self):
+        r = self.random
+        return r.choice((
+            lambda: r.choice(NUMBERS), lambda: r.randrange(20), lambda: r.randrange(20),
+            lambda: r.randbytes(r.choice((0, 1, 1, 2, 8, 1024, 1025))),
+            lambda: ("H",) * r.randrange(4), lambda: (r.randrange(9), "x", None), lambda: ((),) * 3,
+            lambda: "text", lambda: None, lambda: 1.5, lambda: float("nan"),
+            lambda: copse.Handle(r.randrange(9), r.randrange(9), r.randrange(4)),
+            lambda: r.choice(self.handles() or [0])))()
+
+    def handles(self):
+        return [thing for thing in self.pool if isinstance(thing, copse.Handle)]
+
+    def value(self):
+        r = self.random
+        choices = [lambda: r.randbytes(r.choice((0, 4, 8, 33, 600, 5000))), lambda: r.choice(NUMBERS),
+                   lambda: 0.5, lambda: 1j, lambda: None, lambda: "text", lambda: (1, 0.5),
+                   lambda: bytearray(8), lambda: memoryview(b"12345678")[::2], lambda: [1, [2]]]
+        if numpy is not None:
+            choices += [lambda: numpy.ones((2, 2), "c16"), lambda: numpy.ones((2, 2)).T,
+                        lambda: numpy.zeros((3, 2, 2), "c16"), lambda: numpy.zeros(0),
+                        lambda: numpy.float32(1), lambda: numpy.array(["x", None], object)]
+        return r.choice(choices)()
+
+    def thing(self):
+        return self.random.choice(self.pool)
+
+    def argument(self):
+        return self.random.choice((self.key, self.value, self.key, self.value, self.thing, list,
+                                   lambda: [self.key() for _ in range(3)],
+                                   lambda: [self.value() for _ in range(3)],
+                                   lambda: range(3), lambda: 0.0))()
+
+    # --- calls ---------------------------------------------------------------------------
+
+    def keep(self, thing):
+        """Remembers what was lent and how it was."""
+        if isinstance(thing, copse.Value) or numpy is not None and \
+                isinstance(thing, numpy.ndarray) and not thing.flags.writeable:
+            try:
+                self.kept.append((thing, bytes(memoryview(thing).cast("B")) if isinstance(
+                    thing, copse.Value) else thing.tobytes()))
+            except (BufferError, ValueError):
+                pass
+        if isinstance(thing, (copse.Map, copse.Arena, copse.Snapshot, copse.Txn, copse.Cursor,
+                              copse.Batch, copse.Handle, copse.Reservation, copse.Ticket,
+                              copse.Event, copse.Watch)):
+            self.pool.append(thing)
+        elif isinstance(thing, tuple):
+            for part in thing[:8]:
+                self.keep(part)
+
+    def grow(self):
+        """Calls that are right, so that there is something to call."""
+        r, db = self.random, self.db
+        kinds = [None, 8, "u64", "f64", "c64", struct.Struct("<Qd")]
+        if numpy is not None:
+            kinds += [numpy.dtype(("c16", (2, 2))), numpy.dtype([("a", "u4"), ("b", "f8", 3)])]
+        kind = r.randrange(len(kinds))
+        views = [t for t in self.pool if isinstance(t, (copse.Snapshot, copse.Txn))]
+        boxes = [t for t in self.pool if isinstance(t, (copse.Map, copse.Arena))]
+        r.choice((
+            lambda: self.keep(db.map(f"m{kind}{(k := r.choice(('bytes', 'u64', 'tuple')))}", k,
+                                     kinds[kind])),
+            lambda: self.keep(db.arena(f"a{kind}", kinds[kind])),
+            lambda: self.keep(db.snapshot(oustable=r.random() < 0.2)),
+            lambda: self.keep(db.write(timeout=0)),
+            lambda: self.keep(db.batch()),
+            lambda: views and boxes and self.keep(r.choice(views)[r.choice(boxes)]),
+            lambda: boxes and self.keep(r.choice(boxes).watch()),
+        ))()
+
+    METHODS = ("get", "put", "insert", "replace", "append", "discard", "pop", "compare_and_set",
+               "multiget", "gather", "put_many", "append_many", "view", "range", "prefix", "cursor",
+               "first", "last", "floor", "ceiling", "delete_range", "next", "prev", "seek", "close",
+               "commit", "abort", "refresh", "savepoint", "handle", "remove", "update", "to_array",
+               "as_array", "chunks", "handles", "reserve", "publish", "delete", "clear", "token",
+               "outcome", "cancel", "keys", "maps", "stats", "readers", "diff", "rename", "drop",
+               "leases", "sync", "__getitem__", "__contains__", "__len__", "__delitem__",
+               "__setitem__", "__next__", "__repr__", "_change", "_bind", "_savepoint", "_append",
+               "_fill", "_chunk", "_cursor", "_put_many", "_gather", "_multiget", "_diff", "_put",
+               "_put_parts", "_delete_range", "_outcome", "_wait")
+    BLOCKING = ("next", "__next__", "outcome", "commit", "_outcome", "_wait")
+
+    def call(self):
+        thing, name = self.thing(), self.random.choice(self.METHODS)
+        if name in self.BLOCKING and isinstance(thing, (copse.Watch, copse.Ticket, copse.Store)):
+            return
+        if name in ("close", "rename", "drop", "clear") and (
+                isinstance(thing, copse.Store) or self.random.random() < 0.9):
+            return
+        if isinstance(thing, copse.Store) and name == "write":
+            return
+        method = getattr(thing, name, None)
+        if method is None:
+            return
+        arguments = [self.argument() for _ in range(self.random.choice((0, 1, 1, 2, 2, 3, 6, 9)))]
+        result = method(*arguments)
+        self.keep(result)
+        if hasattr(result, "__next__") and not isinstance(result, (copse.Watch, copse.Event)):
+            for _ in range(3):
+                self.keep(next(result))
+
+    def step(self):
+        try:
+            if self.random.random() < 0.25 or len(self.pool) < 4:
+                self.grow()
+            else:
+                self.call()
+        except ALLOWED:
+            pass
+        if len(self.pool) > 40:
+            del self.pool[self.random.randrange(1, len(self.pool))]
+        if len(self.kept) > 200:
+            del self.kept[self.random.randrange(len(self.kept))]
+        if self.random.random() < 0.01:
+            self.look()
+            gc.collect()
+
+    def look(self):
+        for thing, content in self.kept:
+            now = bytes(thing) if isinstance(thing, copse.Value) else thing.tobytes()
+            assert now == content, f"what was lent has changed: {thing!r}"
+
+    def end_transactions(self):
+        for thing in self.pool:
+            if isinstance(thing, copse.Txn):
+                thing.abort()
+
+
+class Fuzz(Test):
+    def setUp(self):
+        super().setUp()
+        warnings.simplefilter("ignore", ResourceWarning)
+
+    def test_random_calls(self):
+        fuzzer = Fuzzer(self.path, SEED)
+        for step in range(STEPS):
+            fuzzer.step()
+            if step % 50 == 0:
+                fuzzer.end_transactions()
+        fuzzer.look()
+        fuzzer.db.close()
+        for _ in range(200):  # everything that rests on a closed store
+            fuzzer.step()
+        fuzzer.look()
+        self.assertEqual(self.db.check().faults, [])
+
+    def test_random_calls_in_threads(self):
+        fuzzers = [Fuzzer(self.path, SEED + n) for n in range(3)]
+        for fuzzer in fuzzers[1:]:
+            fuzzer.pool, fuzzer.db = fuzzers[0].pool, fuzzers[0].db
+        wrong = []
+
+        def run(fuzzer):
+            try:
+                for _ in range(STEPS // 4):
+                    fuzzer.step()
+                    if fuzzer.random.random() < 0.1:
+                        fuzzer.end_transactions()
+            except BaseException as error:
+                wrong.append(error)
+                raise
+
+        threads = [threading.Thread(target=run, args=(f,)) for f in fuzzers]
+        for thread in threads:
+            thread.start()
+        fuzzers[0].end_transactions()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.05)
+                for thing in list(fuzzers[0].pool):
+                    if isinstance(thing, copse.Txn):
+                        thing.abort()
+        for fuzzer in fuzzers:
+            fuzzer.look()
+            fuzzer.db.close()
+        self.assertEqual(wrong, [])
+        self.assertEqual(self.db.check().faults, [])
+
+
+if __name__ == "__main__":
+    main()
