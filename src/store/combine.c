@@ -8,7 +8,8 @@
  *
  * If the transaction as a whole cannot be had (no space for it, a limit), the round is undone and
  * each of its batches is tried by itself: who asks for what there is no room for is refused, the
- * others go through. */
+ * others go through. What only this process lacks (memory, addresses, descriptors) is no reason to
+ * refuse what another one left: that stays in its ring. */
 #include "store/combine.h"
 
 #include <sched.h>
@@ -189,13 +190,31 @@ static int parts_try(struct copse_store *store, struct part *parts, size_t count
   return result;
 }
 
-/* Each by itself: what cannot be done is refused. */
-static int parts_try_singly(struct copse_store *store, struct part *parts, size_t count) {
+/* Another process may have what this one lacks. */
+static int is_own_lack(int code) {
+  return code == COPSE_E_MEMORY || code == COPSE_E_ADDRESS_SPACE || code == COPSE_E_DESCRIPTOR;
+}
+
+/* Each by itself: what cannot be done is refused, or left. *done: how many were not left. An error when all
+ * were. */
+static int parts_try_singly(struct copse_store *store, struct part *parts, size_t count,
+                            size_t *done) {
+  const struct ring *ours = leaver_ring(store), *left = NULL;
+  int lack = 0;
+  *done = 0;
   for (size_t i = 0; i < count; i++) {
+    if (left && parts[i].ring == left)
+      continue; /* in their order */
     int result = txn_open(store);
     if (result)
       return result;
     int code = parts_try(store, &parts[i], 1);
+    if (is_own_lack(code) && parts[i].ring && parts[i].ring != ours) {
+      left = parts[i].ring;
+      lack = code;
+      continue;
+    }
+    ++*done;
     if (code == 0)
       continue;
     result = txn_open(store);
@@ -206,7 +225,9 @@ static int parts_try_singly(struct copse_store *store, struct part *parts, size_
     if (result)
       return result;
   }
-  return 0;
+  if (lack)
+    ring_leave(store->writers.rw);
+  return *done ? 0 : lack;
 }
 
 int combine_round(struct copse_store *store, struct own_batch *own, uint64_t *applied) {
@@ -226,16 +247,17 @@ int combine_round(struct copse_store *store, struct own_batch *own, uint64_t *ap
       ring_leave(store->writers.rw);
     return result;
   }
+  size_t done = combine->part_count;
   result = parts_try(store, combine->parts, combine->part_count);
   if (result)
-    result = parts_try_singly(store, combine->parts, combine->part_count);
+    result = parts_try_singly(store, combine->parts, combine->part_count, &done);
   if (result) {
     ring_leave(store->writers.rw);
     return result;
   }
   if (own)
     own->result = combine->parts[combine->part_count - 1].result;
-  *applied = combine->part_count;
+  *applied = done;
   return 0;
 }
 

@@ -373,6 +373,40 @@ TEST(one_that_does_not_fit_is_refused_alone) {
 /* --- hostile rings ----------------------------------------------------------------------- */
 
 /* Random bytes and random changes of sound entries: refused or skipped; the store stays sound. */
+/* A process that has reserved too few addresses leaves to others what it cannot apply. */
+TEST(what_one_process_lacks_is_no_refusal) {
+  const char *path = test_shm_path("store");
+  const struct copse_store_options tight = {.reserve_bytes = 1 << 20};
+  struct copse_store *wide = store_at(path), *narrow;
+  struct copse_map *map = map_at(wide, "m", COPSE_KEY_BYTES);
+  CHECK_OK(copse_store_open(path, &tight, &narrow));
+  struct copse_map *same = map_at(narrow, "m", COPSE_KEY_BYTES);
+  struct copse_batch *batch;
+  struct copse_ticket ticket;
+  struct copse_outcome outcome;
+  static char value[100000];
+  CHECK_OK(copse_batch_open(wide, &batch));
+  put(batch, map, "a ring takes the lock", "once");
+  CHECK_OK(copse_batch_commit(batch, COPSE_BATCH_ACCEPTED, -1, NULL));
+  struct copse_txn *txn = begin(narrow);
+  int result = 0;
+  for (uint64_t i = 0; i < 100 && result == 0; i++)
+    result = copse_put(txn, same, &i, sizeof i, value, sizeof value, 0);
+  CHECK_EQ(result, COPSE_E_ADDRESS_SPACE);
+  CHECK_OK(copse_batch_put(batch, map, "large", 5, value, sizeof value));
+  CHECK_OK(copse_batch_commit(batch, COPSE_BATCH_ACCEPTED, -1, &ticket));
+  CHECK_OK(copse_txn_commit(txn, NULL)); /* and looks at what was left */
+  CHECK_RESULT(copse_combine(narrow, -1, UINT64_MAX, NULL), COPSE_E_ADDRESS_SPACE);
+  CHECK_OK(copse_batch_outcome(wide, &ticket, COPSE_BATCH_VISIBLE, -1, &outcome));
+  CHECK_EQ(outcome.result, 0);
+  copse_batch_close(batch);
+  copse_map_close(same);
+  CHECK_OK(copse_store_close(narrow));
+  store_sound(wide);
+  copse_map_close(map);
+  CHECK_OK(copse_store_close(wide));
+}
+
 TEST(nonsense_in_a_ring_does_no_harm) {
   const char *path = test_shm_path("store");
   struct copse_store *store = store_at(path), *other = store_at(path);
