@@ -690,9 +690,18 @@ TEST(batches) {
 TEST(create) { scenario_run(&scenarios[5]); }
 TEST(create_disk) { scenario_run(&scenarios[6]); }
 TEST(sync) { scenario_run(&scenarios[7]); }
-TEST(forks) {
-  if (prctl(PR_SET_CHILD_SUBREAPER, 1)) /* see fork_after() */
+static int left_out; /* a scenario: what it alone reaches is not reached */
+
+/* See fork_after(). */
+static void orphans_claim(void) {
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1)) {
+    left_out = 1;
     SKIP("the emulator has no subreapers");
+  }
+}
+
+TEST(forks) {
+  orphans_claim();
   scenario_run(&scenarios[8]);
 }
 TEST(removing) { scenario_run(&scenarios[9]); }
@@ -703,8 +712,7 @@ TEST(applying) {
   scenario_run(&scenarios[11]);
 }
 TEST(leasing) {
-  if (prctl(PR_SET_CHILD_SUBREAPER, 1)) /* see fork_after() */
-    SKIP("the emulator has no subreapers");
+  orphans_claim();
   scenario_run(&scenarios[12]);
 }
 
@@ -716,8 +724,8 @@ TEST(every_point_was_reached) {
   unsigned missing = 0, any = 0;
   for (int point = 0; point < POINT_COUNT; point++)
     any += ever_reached[point] > 0;
-  if (any == 0)
-    SKIP("the scenarios were not run");
+  if (any == 0 || left_out)
+    SKIP("not all scenarios were run");
   for (int point = 0; point < POINT_COUNT; point++)
     if (!ever_reached[point] && !is_excused((enum point)point)) {
       test_note(__FILE__, __LINE__, "no scenario reaches %s", points_names[point]);
