@@ -32,6 +32,7 @@ struct actor_task {
   uint64_t seed;
   uint32_t durable; /* as the store was made */
   uint32_t dry;     /* ACTOR_MAKER: stores nothing, there is no store */
+  uint32_t rows;    /* ACTOR_MAKER: as records without keys, if the engine has them */
   char engine[16];
   char directory[256];
 };

@@ -124,6 +124,19 @@ static void make_rows(const struct scene *scene, void *writer, uint64_t first, u
   }
 }
 
+/* The same as records without keys: computed where they are to stay. */
+static void make_rows_in_place(const struct scene *scene, void *writer, uint64_t first,
+                               unsigned n) {
+  const struct engine *engine = scene->engine;
+  engine->rows_begin(writer, n, MATRIX_SIZE);
+  for (uint64_t done = 0, count; done < n; done += count) {
+    double *place = engine->rows_piece(writer, done, &count);
+    for (uint64_t k = 0; k < count; k++)
+      matrix_make((unsigned)scene->task->seed, first + done + k, place + 8 * k);
+  }
+  engine->rows_commit(writer, n);
+}
+
 static void make_row_later(const struct scene *scene, void *writer, uint64_t n) {
   uint8_t id[MATRIX_ID_SIZE];
   double matrix[8];
@@ -152,6 +165,8 @@ static void play_maker(const struct scene *scene, void *writer) {
       sink += compute_rows(scene, rows, batch);
     else if (later)
       make_row_later(scene, writer, rows);
+    else if (task->rows && scene->engine->rows_begin)
+      make_rows_in_place(scene, writer, rows, batch);
     else
       make_rows(scene, writer, rows, batch);
     uint64_t after = now_ns();

@@ -89,6 +89,12 @@ struct engine {
   void (*put_later)(void *writer, const void *key, size_t key_size, const void *value,
                     size_t value_size);
   void (*put_settle)(void *writer);
+  /* Records without keys, side by side: room for n, which the caller fills; then one commit. NULL, all
+   * of them: the engine has no such thing. rows_scan: through checksum_record(), without keys. */
+  void (*rows_begin)(void *writer, uint64_t n, uint32_t value_size);
+  void *(*rows_piece)(void *writer, uint64_t from, uint64_t *count);
+  void (*rows_commit)(void *writer, uint64_t n);
+  void (*rows_scan)(void *reader, struct checksum *sum);
 };
 
 /* What every adapter has, by the names that adapters in C give these functions. */

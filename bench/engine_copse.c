@@ -20,6 +20,8 @@ struct copse_writer_state {
   struct copse_txn *txn;
   struct copse_batch *batch;
   struct copse_ticket last;
+  struct copse_arena *arena; /* of rows; NULL: not used yet */
+  struct copse_reservation *reservation;
 };
 
 _Static_assert(sizeof(struct engine_bytes) == sizeof(struct copse_bytes) &&
@@ -149,6 +151,7 @@ static void *writer_open(void *handle) {
 static void writer_close(void *handle) {
   struct copse_writer_state *writer = handle;
   copse_batch_close(writer->batch);
+  copse_arena_close(writer->arena);
   free(writer);
 }
 
@@ -190,6 +193,50 @@ static void put_settle(void *handle) {
   check(outcome.result, "a batch");
 }
 
+static void rows_begin(void *handle, uint64_t n, uint32_t value_size) {
+  struct copse_writer_state *writer = handle;
+  struct copse_arena_options options = {.record_size = value_size};
+  if (writer->arena == NULL)
+    check(copse_arena_ensure(writer->store, "rows", &options, -1, &writer->arena),
+          "copse_arena_ensure");
+  check(copse_arena_reserve(writer->arena, n, -1, &writer->reservation), "copse_arena_reserve");
+}
+
+static void *rows_piece(void *handle, uint64_t from, uint64_t *count) {
+  struct copse_writer_state *writer = handle;
+  void *records;
+  int result = copse_reservation_piece(writer->reservation, from, &records, count);
+  check(result, "copse_reservation_piece");
+  return result == COPSE_NONE ? NULL : records;
+}
+
+static void rows_commit(void *handle, uint64_t n) {
+  struct copse_writer_state *writer = handle;
+  check(copse_txn_begin(writer->store, -1, &writer->txn), "copse_txn_begin");
+  check(copse_reservation_publish(writer->txn, writer->reservation, n, NULL),
+        "copse_reservation_publish");
+  check(copse_txn_commit(writer->txn, NULL), "copse_txn_commit");
+  copse_reservation_close(writer->reservation);
+}
+
+static void rows_scan(void *handle, struct checksum *sum) {
+  struct copse_reader_state *reader = handle;
+  struct copse_view *view = copse_snapshot_view(reader->snapshot);
+  struct copse_arena *arena;
+  struct copse_chunk chunk;
+  struct checksum local = *sum; /* in registers, as over any array */
+  int result;
+  check(copse_arena_open(view, "rows", NULL, &arena), "copse_arena_open");
+  for (uint64_t i = 0; (result = copse_arena_chunk(view, arena, i, &chunk)) == COPSE_OK;
+       i = chunk.first + chunk.count)
+    for (uint64_t k = 0; k < chunk.count; k++)
+      checksum_record(&local, NULL, 0, (const char *)chunk.records + k * VALUE_SIZE_MAX,
+                      VALUE_SIZE_MAX);
+  check(result, "copse_arena_chunk");
+  *sum = local;
+  copse_arena_close(arena);
+}
+
 const struct engine engine_copse = {
     .name = "copse",
     .traits = ENGINE_PROCESSES | ENGINE_DURABLE,
@@ -199,4 +246,8 @@ const struct engine engine_copse = {
     .multiget = multiget,
     .put_later = put_later,
     .put_settle = put_settle,
+    .rows_begin = rows_begin,
+    .rows_piece = rows_piece,
+    .rows_commit = rows_commit,
+    .rows_scan = rows_scan,
 };

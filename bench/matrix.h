@@ -16,7 +16,7 @@ static inline void matrix_id(unsigned worker, uint64_t n, uint8_t id[MATRIX_ID_S
 /* Computes row n of a worker: the work that storing is compared with. */
 void matrix_make(unsigned worker, uint64_t n, double matrix[8]);
 
-/* What a scan over rows 0 to n - 1 of a worker adds to its checksum. */
-uint64_t matrix_sum(unsigned worker, uint64_t n);
+/* What a scan over rows 0 to n - 1 of a worker adds to its checksum, with their ids or without. */
+uint64_t matrix_sum(unsigned worker, uint64_t n, bool with_ids);
 
 #endif

@@ -27,6 +27,8 @@ const struct workload workloads[] = {
     {"matrices1-async", "the same, not waiting (peers without it: waiting)", false, 4,
      workload_matrices},
     {"matrices1000", "the same, 1,000 per commit", false, 4, workload_matrices},
+    {"matrices-arena", "the same into an arena, which gives the ids (peers: as before)", false, 4,
+     workload_matrices},
     {"durable", "1 and 4 writer processes on a disk, one put per commit, each synced", false, 3,
      workload_durable},
     {"readers", "1, 2, 4, 8 readers beside a writer, as processes and as threads", false, 8,
