@@ -237,7 +237,7 @@ static void hold_end(struct copse_store *store, struct copse_lease *lease) {
 /* With the mutex, which is given back: the store is freed when it had stayed for its leases. */
 static void ended(struct copse_store *store) {
   struct leases *leases = &store->leases;
-  int all = leases->left && !leases->oldest && !leases->first;
+  int all = leases->left && !leases_are_any(leases);
   leases_tell(store);
   pthread_mutex_unlock(&leases->mutex);
   if (all)
@@ -283,17 +283,26 @@ int copse_lease_group_open(struct copse_store *store, struct copse_lease_group *
   if (!group)
     return error_set(COPSE_E_MEMORY, "no memory for a group of leases");
   group->store = store;
+  pthread_mutex_lock(&store->leases.mutex);
+  group->epoch = store->leases.epoch;
+  store->leases.groups++;
+  pthread_mutex_unlock(&store->leases.mutex);
+  *out = group;
+  return 0;
+}
+
+static void group_enlist(struct copse_lease_group *group) {
+  struct leases *leases = &group->store->leases;
   group->since_ns = clock_coarse_ns();
-  struct leases *leases = &store->leases;
-  pthread_mutex_lock(&leases->mutex);
-  group->epoch = leases->epoch;
   group->previous = leases->last;
   *(leases->last ? &leases->last->next : &leases->first) = group;
   leases->last = group;
-  leases_tell(store);
-  pthread_mutex_unlock(&leases->mutex);
-  *out = group;
-  return 0;
+}
+
+static void group_delist(struct copse_lease_group *group) {
+  struct leases *leases = &group->store->leases;
+  *(group->previous ? &group->previous->next : &leases->first) = group->next;
+  *(group->next ? &group->next->previous : &leases->last) = group->previous;
 }
 
 /* With the mutex. */
@@ -315,6 +324,8 @@ static int group_extend(struct copse_lease_group *group, const struct wanted *wa
   }
   if (result)
     return result;
+  if (!group->since_ns)
+    group_enlist(group);
   *word |= more;
   group->last_word = LEASE_WORD(wanted->block, had | more);
   if (more)
@@ -388,8 +399,9 @@ void copse_lease_group_close(struct copse_lease_group *group) {
   struct copse_store *store = group->store;
   struct leases *leases = &store->leases;
   pthread_mutex_lock(&leases->mutex);
-  *(group->previous ? &group->previous->next : &leases->first) = group->next;
-  *(group->next ? &group->next->previous : &leases->last) = group->previous;
+  leases->groups--;
+  if (group->since_ns)
+    group_delist(group);
   if (group->epoch == leases->epoch) {
     leases->count -= group->told;
     leases->bytes -= group->bytes;

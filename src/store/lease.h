@@ -54,8 +54,9 @@ struct copse_lease_group {
   struct group_copies *copies;
   uint64_t last_word;   /* of the block that was leased last; its units */
   uint64_t count, told; /* leases in it; of them, those that are in the statistics */
-  uint64_t bytes, since_ns;
-  struct copse_lease_group *previous, *next;
+  uint64_t bytes;
+  uint64_t since_ns;                         /* of the first; 0: there is none */
+  struct copse_lease_group *previous, *next; /* from then on */
   uint32_t epoch;
 };
 
@@ -65,7 +66,8 @@ struct leases {
   struct lease_places places;
   struct lookup blocks; /* of single leases: block -> struct copse_lease */
   struct copse_lease *oldest, *newest;
-  struct copse_lease_group *first, *last; /* groups, in the order of opening */
+  uint64_t groups;                        /* open */
+  struct copse_lease_group *first, *last; /* those that have leases, the oldest first */
   uint64_t count, bytes, copies;
   uint32_t epoch; /* rises when a forked child has lost all leases */
   int lost;       /* while forking: the child gets none */
@@ -83,6 +85,7 @@ void leases_duplicate(struct copse_store *store);
 void leases_adopt(struct copse_store *store);
 
 /* With the mutex. */
+int leases_are_any(const struct leases *leases);
 /* When the oldest was taken; 0: there is none. */
 uint64_t leases_since(const struct leases *leases);
 /* Shows other processes what there is. */

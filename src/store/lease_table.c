@@ -93,12 +93,12 @@ void leases_end(struct copse_store *store) {
   pthread_mutex_destroy(&store->leases.mutex);
 }
 
-static int has_any(const struct leases *leases) { return leases->oldest || leases->first; }
+int leases_are_any(const struct leases *leases) { return leases->oldest || leases->groups; }
 
 int leases_leave(struct copse_store *store) {
   struct leases *leases = &store->leases;
   pthread_mutex_lock(&leases->mutex);
-  int stay = has_any(leases);
+  int stay = leases_are_any(leases);
   pthread_mutex_unlock(&leases->mutex);
   return stay;
 }
@@ -106,7 +106,7 @@ int leases_leave(struct copse_store *store) {
 int leases_stay(struct copse_store *store) {
   struct leases *leases = &store->leases;
   pthread_mutex_lock(&leases->mutex);
-  leases->left = has_any(leases);
+  leases->left = leases_are_any(leases);
   int stay = leases->left;
   pthread_mutex_unlock(&leases->mutex);
   return stay;

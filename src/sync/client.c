@@ -213,8 +213,9 @@ static void fill_entry(struct region *readers, struct client *client) {
   describe_entry(entry);
   /* relaxed: for people */
   atomic_store_explicit(&entry->lease_count, 0, memory_order_relaxed);
-  atomic_store_explicit(&entry->lease_bytes, 0, memory_order_relaxed);  /* relaxed: likewise */
-  atomic_store_explicit(&entry->lease_copies, 0, memory_order_relaxed); /* relaxed: likewise */
+  atomic_store_explicit(&entry->lease_bytes, 0, memory_order_relaxed);    /* relaxed: likewise */
+  atomic_store_explicit(&entry->lease_since_ns, 0, memory_order_relaxed); /* relaxed: likewise */
+  atomic_store_explicit(&entry->lease_copies, 0, memory_order_relaxed);   /* relaxed: likewise */
   /* relaxed: who counts writers keeps others from attaching meanwhile */
   atomic_store_explicit(&entry->read_only, 0, memory_order_relaxed);
   /* pairs: client-entry */

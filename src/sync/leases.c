@@ -72,9 +72,11 @@ static int try_chunk(const struct client *client, uint32_t chunk) {
     return 0;
   POINT(lease_chunk_taken);
   _Atomic uint64_t *words = words_of(client->readers, chunk);
+  /* What stands there may be seen a little longer. Released, for what the former owner read: a
+   * reclaimer may see this 0 in the place of his end. */
   for (uint32_t i = 0; i < LEASE_WORDS; i++)
-    /* relaxed: what stands there was the former owner's, and may be seen a little longer */
-    atomic_store_explicit(&words[i], 0, memory_order_relaxed);
+    /* pairs: lease-enter */
+    atomic_store_explicit(&words[i], 0, memory_order_release);
   return 1;
 }
 

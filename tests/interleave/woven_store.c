@@ -1,6 +1,7 @@
 /* woven_store.c - see woven_store.h. */
 #include "woven_store.h"
 
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/assert.h"
@@ -14,10 +15,13 @@ struct client clients[WEAVE_ACTORS];
 struct weave_cell pages[PAGES] = {{.name = "page 0"}, {.name = "page 1"}, {.name = "page 2"}};
 int page_limit;
 bool ousting;
+enum leasing leasing;
 
 /* The writer's: what is announced, as it last saw it. */
 static struct announced *announced;
 static size_t announced_count, announced_capacity;
+static struct lease_seen leases;
+static unsigned leased[PAGES]; /* words that name the page */
 
 /* The writer's: when the page was written, and when it was freed; freed 0: in use, and both 0: free. */
 static struct { uint64_t birth, freed; } books[PAGES];
@@ -78,6 +82,9 @@ void store_begin(int n) {
   }
   page_limit = 2;
   ousting = false;
+  leasing = LEASES_NEVER;
+  leases_forget(&leases);
+  memset(leased, 0, sizeof leased);
   newest_page = 0;
   for (int i = 0; i < PAGES; i++)
     books[i].birth = books[i].freed = 0;
@@ -88,9 +95,28 @@ void store_begin(int n) {
 
 /* --- the writer ------------------------------------------------------------------------ */
 
+uint64_t page_word(uint64_t page) { return LEASE_WORD(page + 1, 1); }
+
+static int lease_note(void *context, uint64_t before, uint64_t after) {
+  (void)context;
+  for (int i = 0; i < PAGES; i++)
+    leased[i] +=
+        (unsigned)(after == page_word((uint64_t)i)) - (unsigned)(before == page_word((uint64_t)i));
+  return 0;
+}
+
+static void leases_see(enum leasing when) {
+  if (leasing != when)
+    return;
+  int code = leases_look(&readers, &leases, lease_note, NULL);
+  WEAVE_CHECK(code == 0, "what is leased cannot be listed");
+}
+
 static void announced_look(void) {
+  leases_see(LEASES_FIRST);
   int code = slots_announced(&readers, writers, &announced, &announced_capacity, &announced_count);
   WEAVE_CHECK(code == 0, "what is announced cannot be listed");
+  leases_see(LEASES_LAST);
 }
 
 /* The rule of page/pager.h. */
@@ -99,7 +125,7 @@ static bool is_reusable(int page) {
     if (announced[i].version < books[page].freed &&
         (announced[i].pending || announced[i].version >= books[page].birth))
       return false;
-  return true;
+  return !leased[page];
 }
 
 static int page_find(void) {

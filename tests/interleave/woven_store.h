@@ -3,6 +3,7 @@
 #ifndef INTERLEAVE_WOVEN_STORE_H
 #define INTERLEAVE_WOVEN_STORE_H
 
+#include "sync/leases.h"
 #include "sync/lock.h"
 #include "sync/slots.h"
 #include "sync/wait.h"
@@ -34,6 +35,10 @@ extern int page_limit;
 int version_commit(uint64_t version);
 /* Whether it ousts who holds a page that it wants; store_begin() says no. */
 extern bool ousting;
+/* When it looks at leases, too: last, as it has to be. store_begin() says never. */
+extern enum leasing { LEASES_NEVER, LEASES_FIRST, LEASES_LAST } leasing;
+/* The word that leases a page. */
+uint64_t page_word(uint64_t page);
 /* A reader's look at the page of its root: faulty unless it is that version's. */
 void page_read(const struct root *root);
 /* The same of an oustable snapshot: looks, then asks whether it was ousted. 1: it was not. */

@@ -1,10 +1,11 @@
 /* test_page_model.c - random transactions on the allocator, against the lists of pages that each
- * version has: what a held version has is never written to; what is undone leaves the books as
- * they were; nothing is lost; and rebuilt books are the books. */
+ * version has: what a held version has, or somebody has leased, is never written to; what is undone leaves
+ * the books as they were; nothing is lost; and rebuilt books are the books. */
 #include "test_page_fixture.h"
 
 #define PAGES_MAX 4000
 #define HELD_MAX 100 /* more than there are buckets */
+#define LEASES_MAX 60
 
 struct live {
   uint64_t ref, stamp;
@@ -24,6 +25,9 @@ struct world {
     uint64_t version;
     struct list *list;
   } held[HELD_MAX];
+  struct leased leased;
+  struct list leases;
+  uint64_t words[LEASES_MAX]; /* of each lease: what it told the pager */
 };
 
 static int no_children(struct page_view *view, uint64_t ref,
@@ -87,7 +91,8 @@ static void reclaim(struct world *world, size_t budget) {
   if (world->held_count && below(world, 20) == 0)
     pins[below(world, world->held_count)].open_ended = 1;
   world->f.pager.impatient = below(world, 2) == 0;
-  CHECK_OK(pager_reclaim(&world->f.pager, pins, world->held_count, NULL, no_children, budget));
+  CHECK_OK(
+      pager_reclaim(&world->f.pager, pins, world->held_count, &world->leased, no_children, budget));
 }
 
 static void operations(struct world *world, uint64_t n) {
@@ -175,6 +180,24 @@ static void hold(struct world *world) {
   }
 }
 
+/* A lease on some place of a page of the newest version, which some version holds when it begins. */
+static void lease(struct world *world) {
+  if (world->leases.count < LEASES_MAX && world->committed.count && below(world, 2) == 0) {
+    const struct live *live = &world->committed.pages[below(world, world->committed.count)];
+    uint64_t at = page_ref_offset(live->ref) / FORMAT_UNIT +
+                  below(world, page_units(&world->f.pager, live->ref));
+    uint64_t word = (at / 16) << 16 | UINT64_C(1) << at % 16;
+    CHECK_OK(leased_change(&world->leased, 0, word));
+    world->words[world->leases.count] = word;
+    world->leases.pages[world->leases.count++] = *live;
+  } else if (world->leases.count && below(world, 2) == 0) {
+    size_t at = below(world, world->leases.count), last = --world->leases.count;
+    CHECK_OK(leased_change(&world->leased, world->words[at], 0));
+    world->leases.pages[at] = world->leases.pages[last];
+    world->words[at] = world->words[last];
+  }
+}
+
 static void audit(struct world *world) {
   struct page_audit pages;
   uint64_t live = 0;
@@ -192,6 +215,9 @@ static void rebuild(struct world *world) {
   struct pager *pager = &world->f.pager;
   while (world->held_count)
     free(world->held[--world->held_count].list);
+  while (world->leases.count)
+    CHECK_OK(leased_change(&world->leased, world->words[--world->leases.count], 0));
+  CHECK_EQ(world->leased.blocks.count, 0);
   for (int i = 0; i < 3 || pager_waiting_bytes(pager); i++) {
     page_begin(&world->f);
     reclaim(world, 1000000);
@@ -229,8 +255,10 @@ static void run(struct world *world, int transactions) {
   for (int i = 0; i < transactions; i++) {
     transaction(world, image);
     hold(world);
+    lease(world);
     if (i % 16 == 0) {
       stamps_check(world, &world->committed);
+      stamps_check(world, &world->leases);
       for (size_t j = 0; j < world->held_count; j++)
         stamps_check(world, world->held[j].list);
       audit(world);
@@ -249,5 +277,6 @@ TEST(transactions) {
   page_fixture_open(&world->f, UINT64_C(1) << 30);
   run(world, 1500 * test_scale());
   page_fixture_close(&world->f);
+  leased_free(&world->leased);
   free(world);
 }
