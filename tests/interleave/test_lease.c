@@ -92,17 +92,17 @@ static const struct weave_scenario two_groups = {
 
 TEST(a_leased_page_is_not_reused) {
   struct weave_bound bound = {.preemptions = test_scale() > 8 ? 3 : 2, .stale = 2};
-  weave_expect_sound(&one_lease, bound, 20000 * (uint64_t)test_scale());
-  weave_expect_sound(&one_group, bound, 20000 * (uint64_t)test_scale());
+  weave_expect_sound(&one_lease, bound, 5000 * (uint64_t)test_scale());
+  weave_expect_sound(&one_group, bound, 5000 * (uint64_t)test_scale());
 }
 
 TEST(more_leases_and_readers) {
   struct weave_bound bound = {.preemptions = test_scale() > 8 ? 2 : 1, .stale = 1, .deaths = 1};
-  weave_expect_sound(&two_leases, bound, 20000 * (uint64_t)test_scale());
-  weave_expect_sound(&two_groups, bound, 20000 * (uint64_t)test_scale());
+  weave_expect_sound(&two_leases, bound, 5000 * (uint64_t)test_scale());
+  weave_expect_sound(&two_groups, bound, 5000 * (uint64_t)test_scale());
 }
 
-static const struct weave_bound bound = {.preemptions = 3, .stale = 2};
+static const struct weave_bound bound = {.preemptions = 2, .stale = 2};
 
 TEST(other_orders_would_not_do) {
   static const struct weave_scenario withdrawn_first = {
@@ -171,7 +171,10 @@ TEST(owners_follow_one_another) {
       {"try_chunk", "owner", WEAVE_RELAX, "acquire", NULL},
   };
   struct weave_bound few = {.preemptions = 2, .stale = 2, .deaths = 1};
-  weave_expect_sound(&handed_on, few, 20000 * (uint64_t)test_scale());
+  weave_expect_sound(
+      &handed_on,
+      (struct weave_bound){.preemptions = test_scale() > 8 ? 2 : 1, .stale = 1, .deaths = 1},
+      5000 * (uint64_t)test_scale());
   for (size_t i = 0; i < sizeof mutations / sizeof *mutations; i++)
     weave_expect_fault(&handed_on, few, mutations[i]);
 }
@@ -230,7 +233,7 @@ TEST(leases_are_carried_upwards) {
       {"lease_put", "words", WEAVE_RELAX, NULL, NULL},
       {"look", "words", WEAVE_RELAX, NULL, NULL},
   };
-  weave_expect_sound(&upwards, bound, 20000 * (uint64_t)test_scale());
+  weave_expect_sound(&upwards, bound, 5000 * (uint64_t)test_scale());
   weave_expect_fault(&downwards, bound, WEAVE_AS_IT_IS);
   for (size_t i = 0; i < sizeof mutations / sizeof *mutations; i++)
     weave_expect_fault(&upwards, bound, mutations[i]);

@@ -226,9 +226,8 @@ static void in_transaction(struct tenant *tenant) {
 static void step(struct tenant *tenant, int forks) {
   uint64_t version, what = below(tenant, 100);
   if (!tenant->snapshot)
-    CHECK_OK(copse_snapshot_open(tenant->ledger.store,
-                                 below(tenant, 5) ? 0 : COPSE_SNAPSHOT_OUSTABLE,
-                                 &tenant->snapshot));
+    CHECK_OK(copse_snapshot_open(
+        tenant->ledger.store, below(tenant, 5) ? 0 : COPSE_SNAPSHOT_OUSTABLE, &tenant->snapshot));
   struct copse_view *view = copse_snapshot_view(tenant->snapshot);
   if (what < 40) {
     take(tenant, view);
@@ -315,7 +314,8 @@ TEST(one_process) {
     held += tenant.held[i].lease && !copse_lease_is_copy(tenant.held[i].lease);
   for (int i = 0; i < GROUPS; i++)
     groups += tenant.groups[i].count;
-  CHECK_GE(stat.leases, held); /* those on closed stores too; of a group's not always the last ones */
+  CHECK_GE(stat.leases,
+           held); /* those on closed stores too; of a group's not always the last ones */
   CHECK_LE(stat.leases, held + groups);
   struct copse_store *store = tenant.ledger.store;
   tenant_close(&tenant);

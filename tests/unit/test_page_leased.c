@@ -17,10 +17,10 @@ TEST(words_against_a_model) {
   uint64_t words[40] = {0};
   for (int i = 0; i < 20000; i++) {
     size_t n = test_random_below(&random, 40);
-    uint64_t after = test_random_one_in(&random, 2)
-                         ? word_of(1 + test_random_below(&random, 200),
-                                   1 + test_random_below(&random, 0xffff))
-                         : 0;
+    uint64_t after =
+        test_random_one_in(&random, 2)
+            ? word_of(1 + test_random_below(&random, 200), 1 + test_random_below(&random, 0xffff))
+            : 0;
     CHECK_OK(leased_change(&leased, words[n], after));
     words[n] = after;
     uint64_t from = 16 + test_random_below(&random, UNITS - 16);
