@@ -101,6 +101,7 @@ void workload_readers(struct bench *bench, const char *name);
 void workload_visibility(struct bench *bench, const char *name);
 void workload_attach(struct bench *bench, const char *name);
 void workload_attach_memory(struct bench *bench, const char *name);
+void workload_lease(struct bench *bench, const char *name);
 void workload_curve(struct bench *bench, const char *name);
 void workload_get20m(struct bench *bench, const char *name);
 

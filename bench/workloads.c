@@ -13,6 +13,7 @@ const struct workload workloads[] = {
     {"attach", "a new process, from open to its first get", true, 3, workload_attach},
     {"attach-memory", "private memory of a process that attached", false, 0.5,
      workload_attach_memory},
+    {"lease", "a million leased values of a snapshot, and their end", false, 2, workload_lease},
     {"put1", "random puts of existing keys, one per commit", true, 2.4, workload_put1},
     {"visibility", "from before commit until another process has the value", true, 2.4,
      workload_visibility},

@@ -27,6 +27,8 @@ static int by_weight(const void *left, const void *right) {
 
   if (a->held_bytes != b->held_bytes)
     return a->held_bytes > b->held_bytes ? -1 : 1;
+  if (a->lease_bytes != b->lease_bytes)
+    return a->lease_bytes > b->lease_bytes ? -1 : 1;
   if (a->lag != b->lag)
     return a->lag > b->lag ? -1 : 1;
   return a->pid < b->pid ? -1 : a->pid > b->pid;
@@ -59,6 +61,14 @@ static const char *state_of(const struct copse_reader *r) {
   return r->writing ? "writing" : "";
 }
 
+/* "12 leases on 3.1 MiB for 4.5 s" */
+static void leases_to_text(struct text *out, const struct copse_reader *r) {
+  text_printf(out, "  %" PRIu64 " lease%s on ", r->leases, r->leases == 1 ? "" : "s");
+  units_bytes(out, r->lease_bytes);
+  text_string(out, " for ");
+  units_time(out, r->lease_age_ns);
+}
+
 void reader_to_line(struct text *out, const struct copse_reader *r) {
   struct text command = {0}, age = {0}, held = {0};
 
@@ -77,6 +87,8 @@ void reader_to_line(struct text *out, const struct copse_reader *r) {
   text_printf(out, " %12s %12s", age.data, held.data);
   if (*state_of(r) != 0)
     text_printf(out, "  %s", state_of(r));
+  if (r->leases != 0)
+    leases_to_text(out, r);
   text_byte(out, '\n');
   text_free(&command);
   text_free(&age);
@@ -93,6 +105,9 @@ void reader_to_json(struct json_writer *w, const char *name, const struct copse_
   json_u64(w, "lag", r->lag);
   json_u64(w, "age_ns", r->age_ns);
   json_u64(w, "held_bytes", r->held_bytes);
+  json_u64(w, "leases", r->leases);
+  json_u64(w, "lease_bytes", r->lease_bytes);
+  json_u64(w, "lease_age_ns", r->lease_age_ns);
   json_bool(w, "writing", r->writing != 0);
   json_bool(w, "alive", r->alive != 0);
   json_object_end(w);

@@ -15,6 +15,9 @@
  * last one is released, the process stays attached as one that only reads, and 'copse readers' shows it. Leases
  * are never ousted, and what they keep counts towards slow_reader_bytes.
  *
+ * A process that has COPSE_POISON=1 in its environment when it opens a store fills each page that it makes reusable
+ * with the byte db, so that tests see at once what was read without a snapshot or lease.
+ *
  * Functions may be called by any thread; a group is used by one at a time, as a snapshot is. */
 #ifndef COPSE_LEASE_H
 #define COPSE_LEASE_H

@@ -383,6 +383,53 @@ static int many_snapshots(struct world *world) {
   return result;
 }
 
+/* Leases on all values, by themselves and in a group; those that could be had are good after the snapshot. */
+static int leases_take(struct world *world, struct copse_view *view, struct copse_map *map,
+                       struct copse_lease_group *group) {
+  struct copse_lease *leases[KEYS] = {NULL};
+  struct copse_bytes values[KEYS][2];
+  const struct content *content = &world->states[world->acked];
+  int result = 0;
+  char key[8];
+  for (uint32_t i = 0; i < KEYS && result == 0; i++) {
+    key_of(i, key);
+    if (!content->size[i])
+      continue;
+    result = copse_get(view, map, key, strlen(key), &values[i][0]);
+    values[i][1] = values[i][0];
+    if (result == 0)
+      result = copse_lease_group_take(group, view, COPSE_LEASE_PIN, &values[i][1]);
+    if (result == 0)
+      result = copse_lease_take(view, i % 7 ? COPSE_LEASE_PIN : COPSE_LEASE_COPY, &values[i][0],
+                                &leases[i]);
+  }
+  for (uint32_t i = 0; i < KEYS; i++)
+    for (int n = 0; n < 2 && leases[i]; n++)
+      CHECK_BYTES(values[i][n].data, values[i][n].size,
+                  value_of(content->stamp[i], content->size[i] - 1), content->size[i] - 1);
+  for (uint32_t i = 0; i < KEYS; i++)
+    copse_lease_release(leases[i]);
+  return result;
+}
+
+static int lease_all(struct world *world, struct copse_view *view, struct copse_map *map) {
+  struct copse_lease_bounds bounds = {.small_bytes = UINT32_MAX};
+  struct copse_lease_usage usage;
+  struct copse_lease_group *group;
+  copse_lease_bound(world->store, &bounds);
+  int result = copse_lease_group_open(world->store, &group);
+  if (result)
+    return result;
+  result = leases_take(world, view, map, group);
+  copse_lease_group_close(group);
+  copse_lease_usage(world->store, &usage);
+  CHECK_EQ(usage.leases, 0);
+  CHECK_EQ(usage.bytes, 0);
+  return result;
+}
+
+static int lease(struct world *world) { return read_of(world, 0, lease_all); }
+
 static int check(struct world *world) {
   struct copse_check found;
   int result = copse_check_store(world->store, -1, NULL, NULL, NULL, &found);
@@ -465,12 +512,12 @@ static const struct step {
     {store_open, true, false},       {map_make, false, false},       {puts_small, false, false},
     {puts_large, false, false},      {second_open, false, false},    {savepoints, false, false},
     {extra_create, false, false},    {sync_now, false, false},       {read_oustable, false, false},
-    {read_and_follow, false, false}, {many_snapshots, false, false}, {abort_after, false, false},
-    {extra_drop, false, false},      {check, false, false},          {puts_small, false, false},
-    {batch_commit, false, false},    {all_delete, false, false},     {puts_large, false, false},
-    {store_close, false, false},     {die_and_recover, true, true},  {puts_small, false, false},
-    {store_close, false, false},     {store_open, true, false},      {puts_small, false, false},
-    {store_close, false, false},     {store_remove, true, false},
+    {read_and_follow, false, false}, {many_snapshots, false, false}, {lease, false, false},
+    {abort_after, false, false},     {extra_drop, false, false},     {check, false, false},
+    {puts_small, false, false},      {batch_commit, false, false},   {all_delete, false, false},
+    {puts_large, false, false},      {store_close, false, false},    {die_and_recover, true, true},
+    {puts_small, false, false},      {store_close, false, false},    {store_open, true, false},
+    {puts_small, false, false},      {store_close, false, false},    {store_remove, true, false},
 };
 #define STEPS ((int)(sizeof script / sizeof *script))
 

@@ -296,6 +296,12 @@ static void all_is_given_back(const char *path) {
   CHECK_OK(copse_store_close(store));
 }
 
+/* Forked children that died with leases are not yet cleaned up after. */
+static int living_add(void *context, const struct copse_reader *reader) {
+  *(uint64_t *)context += reader->alive ? reader->leases : 0;
+  return 0;
+}
+
 TEST(one_process) {
   static struct tenant tenant;
   const char *path = test_shm_path("one");
@@ -308,15 +314,14 @@ TEST(one_process) {
   for (int i = 0; i < 4000 * test_scale(); i++)
     step(&tenant, !TEST_TSAN);
   all_check(&tenant);
-  struct copse_stat stat;
-  CHECK_OK(copse_stat(tenant.ledger.store, &stat));
+  uint64_t leases = 0;
+  CHECK_OK(copse_readers(tenant.ledger.store, living_add, &leases));
   for (int i = 0; i < HELD; i++)
     held += tenant.held[i].lease && !copse_lease_is_copy(tenant.held[i].lease);
   for (int i = 0; i < GROUPS; i++)
     groups += tenant.groups[i].count;
-  CHECK_GE(stat.leases,
-           held); /* those on closed stores too; of a group's not always the last ones */
-  CHECK_LE(stat.leases, held + groups);
+  CHECK_GE(leases, held); /* those on closed stores too; of a group's not always the last ones */
+  CHECK_LE(leases, held + groups);
   struct copse_store *store = tenant.ledger.store;
   tenant_close(&tenant);
   copse_lease_usage(store, &usage);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """copse beside other processes: watch, diff, readers, top, copy, check, migrate; being interrupted."""
+import ctypes
 import json
 import os
 import pty
@@ -86,6 +87,38 @@ def readers_are_seen():
     watcher.send_signal(signal.SIGINT)
     finish(watcher, 130)
     until(lambda: readers(store) == [], "the watcher to be gone")
+
+
+class Bytes(ctypes.Structure):
+    _fields_ = [("data", ctypes.c_void_p), ("size", ctypes.c_size_t)]
+
+
+@test
+def leases_are_seen():
+    store = new_store("m")
+    out("put", store, "m", "k", "a value")
+    copse = ctypes.CDLL(os.path.join(os.environ["COPSE_BUILD_DIR"], "libcopse.so"))
+    handle, snapshot, map_, lease = (ctypes.c_void_p() for _ in range(4))
+    value = Bytes()
+    ref = ctypes.byref
+    copse.copse_snapshot_view.restype = ctypes.c_void_p
+    assert copse.copse_store_open(store.encode(), None, ref(handle)) == 0
+    assert copse.copse_snapshot_open(handle, 0, ref(snapshot)) == 0
+    view = ctypes.c_void_p(copse.copse_snapshot_view(snapshot))
+    assert copse.copse_map_open(view, b"m", None, ref(map_)) == 0
+    assert copse.copse_get(view, map_, b"k", ctypes.c_size_t(1), ref(value)) == 0
+    assert copse.copse_lease_take(view, 2, ref(value), ref(lease)) == 0
+    copse.copse_snapshot_close(snapshot)
+    (reader,) = readers(store)
+    assert reader["pid"] == os.getpid() and reader["leases"] == 1, reader
+    assert reader["lease_bytes"] == 128 and reader["snapshots"] == 0, reader
+    assert "1 lease on 128" in out("readers", store)
+    seen = json.loads(out("stat", "--json", store))
+    assert seen["leases"] == 1 and seen["lease_bytes"] == 128, seen
+    copse.copse_lease_release(lease)
+    assert json.loads(out("stat", "--json", store))["leases"] == 0
+    copse.copse_map_close(map_)
+    assert copse.copse_store_close(handle) == 0
 
 
 @test

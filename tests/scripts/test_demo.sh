@@ -54,6 +54,17 @@ result $? "queue: each job is done once although a worker was killed" "$place/qu
 [ -z "$(ls "$shm")" ]
 result $? "queue leaves nothing behind"
 
+# --- lease ---------------------------------------------------------------------------
+
+COPSE_POISON=1 "$programs/lease-lease" "$shm/lease" >"$place/lease" 2>&1 &&
+  grep -q '^index built, snapshot ended: 1000 leases on' "$place/lease" &&
+  grep -q '^after 19 more editions: 1000 of 1000 titles are as they were$' "$place/lease" &&
+  grep -q '^store closed: 1000 of 1000 titles are as they were$' "$place/lease" &&
+  grep -q '^index gone: 0 leases on 0 KiB$' "$place/lease"
+result $? "lease: what is leased stays as it was" "$place/lease"
+[ -z "$(ls "$shm")" ]
+result $? "lease leaves nothing behind"
+
 # --- the stream, program by program --------------------------------------------------
 
 for program in producer table watcher auditor; do
