@@ -10,15 +10,14 @@ void arena_diff_init(struct arena_diff *diff, struct page_view *before_view,
   *diff = (struct arena_diff){.views = {before_view, after_view}, .next = from, .to = to};
   diff->arenas[0] = *before;
   diff->arenas[1] = *after;
-  uint64_t limit =
-      before_view->limit > after_view->limit ? before_view->limit : after_view->limit;
+  uint64_t limit = before_view->limit > after_view->limit ? before_view->limit : after_view->limit;
   diff->left = 2 * limit / FORMAT_UNIT; /* more leaves than pages cannot differ */
 }
 
 /* One side of a pair of nodes. */
 struct side {
-  uint64_t ref;     /* 0: nothing is there */
-  unsigned height;  /* of what ref names; it may be less than the level that is looked at */
+  uint64_t ref;    /* 0: nothing is there */
+  unsigned height; /* of what ref names; it may be less than the level that is looked at */
   const struct arena_node *node; /* NULL: nothing, or lower than the level */
   unsigned places;
 };

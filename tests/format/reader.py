@@ -2,8 +2,9 @@
 library's source. It reads what the newest valid root slot names: a store that was closed
 cleanly, or, while one is in use, its last durable version.
 
-  reader.py FILE          lists the maps
-  reader.py FILE MAP      prints a map's records: key and value in hexadecimal, a tab between
+  reader.py FILE          lists the maps and arenas
+  reader.py FILE MAP      prints a map's records: key and value in hexadecimal, a tab between; an
+                          arena's: index, generation and record
 
 Everything is checked on the way: bounds, levels, order, counts. Damage raises Damaged.
 """
@@ -15,7 +16,7 @@ BLOCK, UNIT, SEGMENT = 4096, 128, 256 * 1024
 FIRST_PAGE = 3 * BLOCK
 CLASS_UNITS = (list(range(1, 17)) + [20, 24, 28, 32, 40, 48, 56, 64] + list(range(1, 17)))
 RUN = 63
-LEAF, INNER, TABLE, EXTENT, SHORT = 1, 2, 3, 4, 5
+LEAF, INNER, TABLE, EXTENT, SHORT, ARENA, SLOTS = 1, 2, 3, 4, 5, 6, 7
 IN_EXTENT = 0xFFFF
 KINDS = {1: ("u8", "B"), 2: ("i8", "b"), 3: ("u16", "H"), 4: ("i16", "h"), 5: ("u32", "I"),
          6: ("i32", "i"), 7: ("u64", "Q"), 8: ("i64", "q"), 9: ("f32", "f"), 10: ("f64", "d"),
@@ -61,6 +62,21 @@ def fnv1a(data):
     for byte in data:
         hash = (hash ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
     return hash
+
+
+def leaf_slots(size):
+    """How many slots a leaf of an arena has, for records of a size."""
+    best = None
+    for b in range(2048 if size == 1 else 4096, 73728 + 1, 4096):
+        n = (b - 64) // size
+        if not 1 <= n <= 2040:
+            continue
+        waste = 1000 * (b - n * size) // (n * size)
+        if best is None or waste < best[0]:
+            best = waste, n
+        if waste <= (40 if b <= 8192 else 70):
+            return n
+    return best[1]
 
 
 class Field:
@@ -193,7 +209,7 @@ class Store:
             need(size_class < len(CLASS_UNITS), f"reference {ref:x} has no class")
             need(units == CLASS_UNITS[size_class], f"page {ref:x} has another size")
             need(offset % SEGMENT % size == 0, f"page {ref:x} is not where its class may be")
-            need((size_class >= 24) == (found in (INNER, SHORT, TABLE)) or size > 16 * UNIT,
+            need((size_class >= 24) == (found in (INNER, SHORT, TABLE, ARENA)) or size > 16 * UNIT,
                  f"page {ref:x} has a class of another kind")
         need(size and offset + size <= self.limit, f"page {ref:x} lies outside")
         need(found in (kind if isinstance(kind, tuple) else (kind,)) and
@@ -299,6 +315,60 @@ class Store:
         for i, child in enumerate(children):
             yield from self.walk(map, child, level - 1, bounds[i], bounds[i + 1])
 
+    # --- arenas ------------------------------------------------------------------------
+
+    def leaf(self, arena, words, data, slots, first, end, extents):
+        """Yields (index, generation, record) of a leaf; words: how many slots it has."""
+        below = min(words, max(0, end - first))
+        states = [1 if data else 0] * below + [0] * (words - below)
+        if slots:
+            page = self.page(slots, SLOTS, 0)
+            live, free, hint, _ = struct.unpack_from("<4I", page, 16)
+            states = struct.unpack_from(f"<{words}I", page, 32)
+            open_slots = [i for i, state in enumerate(states[:below])
+                          if state % 2 == 0 and state < 0xFFFFFFFE]
+            need(live == sum(state & 1 for state in states) and free == len(open_slots) and
+                 hint <= min(open_slots, default=words), "counts of slot words")
+            need(not any(states[below:]), "a slot beyond the end")
+            self.free_below = bool(open_slots)
+        else:
+            self.free_below = not data and below > 0
+        need(any(state & 1 for state in states) == (data != 0), "a leaf without need of records")
+        if data == 0:
+            return
+        ref, place, shared = data & (1 << 54) - 1, data >> 54 & 63, data >> 60
+        need(shared <= 1 and (shared or place == 0), "a leaf's reference")
+        need(shared or ref not in extents, "an extent that is shared and does not say so")
+        extents.add(ref)
+        extent = self.page(ref, EXTENT, None)
+        at = 64 + place * words * arena.value_size
+        need(at + words * arena.value_size <= 64 + struct.unpack_from("<Q", extent, 24)[0] <=
+             len(extent), "an extent too small for its leaves")
+        for i, state in enumerate(states):
+            if state & 1:
+                start = at + i * arena.value_size
+                yield first + i, (state + 1) // 2, bytes(extent[start:start + arena.value_size])
+
+    def node(self, arena, words, ref, level, first, end):
+        """Yields the live slots below a node, whose first leaf is given."""
+        page = self.page(ref, ARENA, level)
+        live, free = struct.unpack_from("<QQ", page, 16)
+        width, span, extents = 16 if level == 1 else 8, 64 ** (level - 1), set()
+        for i in range(64):
+            leaf, at, any_live = first + i * span, 48 + i * width, False
+            child = struct.unpack_from("<" + "Q" * (width // 8), page, at) \
+                if at + width <= len(page) else (0,)
+            self.free_below = leaf * words < end
+            if any(child) and level == 1:
+                found = self.leaf(arena, words, *child, leaf * words, end, extents)
+            else:
+                found = self.node(arena, words, child[0], level - 1, leaf, end) if child[0] else ()
+            for slot in found:
+                any_live = True
+                yield slot
+            need(live >> i & 1 == any_live and free >> i & 1 == self.free_below, "bits of a node")
+        self.free_below = free != 0
+
     # --- what users of this module call ------------------------------------------------
 
     def records(self, map):
@@ -310,6 +380,19 @@ class Store:
                 yield record
         need(n == map.count, f"map {map.name} has {n} records and counts {map.count}")
 
+    def slots(self, arena):
+        """Yields (index, generation, record) of an arena's live slots in order."""
+        n = 0
+        if arena.tree:
+            page = self.page(arena.tree, ARENA, None)
+            level, end = page[13], struct.unpack_from("<Q", page, 32)[0]
+            words = leaf_slots(arena.value_size)
+            need(1 <= level <= 8 and end <= min(1 << 48, words * 64 ** level), "an arena's end")
+            for slot in self.node(arena, words, arena.tree, level, 0, end):
+                n += 1
+                yield slot
+        need(n == arena.count, f"arena {arena.name} has {n} records and counts {arena.count}")
+
     def maps(self):
         """Yields the maps in the order of their names."""
         if self.catalog is None:
@@ -320,7 +403,8 @@ class Store:
             map = self.map_of(name.decode("utf-8", "surrogateescape"), id)
             need(map is not None and map.tag == tag, "the catalog names a map that is not there")
             need(len(value) == 40 + layout_size, "a catalog entry's size")
-            need(kind in (0, 1) and encoding in (0, 1), "a kind of keys")
+            need(kind in (0, 1, 2) and encoding in (0, 1), "a kind of keys")
+            need(kind != 2 or 1 <= value_size <= 65536, "the size of an arena's records")
             map.id, map.key_kind, map.key_encoding = id, kind, encoding
             map.value_size, map.created = value_size, created
             if layout_size:
@@ -334,8 +418,11 @@ def main():
     store = Store.open(sys.argv[1])
     for map in store.maps():
         if len(sys.argv) == 2:
-            keys = "u64" if map.key_kind else "tuple" if map.key_encoding else "bytes"
+            keys = "slot" if map.key_kind == 2 else "u64" if map.key_kind else "tuple" if map.key_encoding else "bytes"
             print(map.name, keys, map.layout or map.value_size or "any", map.count, sep="\t")
+        elif map.name == sys.argv[2] and map.key_kind == 2:
+            for index, generation, record in store.slots(map):
+                print(index, generation, record.hex(), sep="\t")
         elif map.name == sys.argv[2]:
             for key, value in store.records(map):
                 print(key.hex(), value.hex(), sep="\t")

@@ -6,6 +6,7 @@ golden-1.copse.gz is a store of format 1; golden-1.json says what is in it. A la
 go on reading it. To make another one (a new version of the format, or as long as version 1 is
 not released): test_format.py --make-golden FILE.copse, gzip -9n, and keep the JSON beside it.
 """
+import ctypes
 import gzip
 import json
 import math
@@ -75,6 +76,98 @@ def small_store(rng, path, records):
     load(path, "gone", items)
     run("rm", path, "gone")
     run("del", path, "bytes", "k")
+
+
+# --- arenas, which the tool does not write ---------------------------------------------
+
+
+class Handle(ctypes.Structure):
+    _fields_ = [("arena", ctypes.c_uint64), ("index", ctypes.c_uint64),
+                ("generation", ctypes.c_uint32), ("zero", ctypes.c_uint32)]
+
+
+class ArenaOptions(ctypes.Structure):
+    _fields_ = [("record_size", ctypes.c_uint32), ("layout", ctypes.c_void_p)]
+
+
+class Library:
+    """What is needed of libcopse."""
+
+    def __init__(self):
+        self.library = ctypes.CDLL(os.path.join(harness.BUILD, "libcopse.so"))
+        self.library.copse_error_detail.restype = ctypes.c_char_p
+
+    def __getattr__(self, name):
+        def call(*arguments):
+            result = getattr(self.library, "copse_" + name)(*arguments)
+            assert result == 0, (name, result, self.library.copse_error_detail())
+
+        return call
+
+
+def arenas_store(rng, path):
+    """Arenas of some sizes; {name: {index: (generation, record)}}."""
+    copse, told = Library(), {}
+    store, txn, arena = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
+    options = (ctypes.c_uint32 * 64)(1)  # COPSE_CREATE
+    copse.store_open(path.encode(), options, ctypes.byref(store))
+    for size in (1, 2, 24, 64, 1000, 4096, 65536):
+        name, slots = f"arena {size}", {}
+        copse.txn_begin(store, ctypes.c_int64(-1), ctypes.byref(txn))
+        copse.arena_create(txn, name.encode(), ctypes.byref(ArenaOptions(size, None)),
+                           ctypes.byref(arena))
+        first, n = ctypes.c_uint64(), min(9000, 2000000 // size)
+        records = rng.randbytes(n * size)
+        copse.arena_append(txn, arena, ctypes.c_uint64(n), records, ctypes.byref(first))
+        for i in range(n):
+            slots[i] = 1, records[i * size:(i + 1) * size]
+        for index in (n + 1, n + 70000, 2**32 + 5, 2**47):
+            record = rng.randbytes(size)
+            copse.arena_insert_at(txn, arena, ctypes.c_uint64(index), record, None, None)
+            slots[index] = 1, record
+        for index in rng.sample(range(n), n // 10):
+            copse.arena_remove(txn, arena, ctypes.byref(Handle(tag_of(copse, txn, arena), index, 1)))
+            del slots[index]
+            if rng.randrange(2):
+                handle, record = Handle(), rng.randbytes(size)
+                copse.arena_insert(txn, arena, record, ctypes.byref(handle), None)
+                slots[handle.index] = handle.generation, record
+        copse.txn_commit(txn, None)
+        getattr(copse.library, "copse_arena_close")(arena)
+        told[name] = slots
+    copse.store_close(store)
+    return told
+
+
+def tag_of(copse, txn, arena):
+    view, record, handle = copse.library.copse_txn_view, ctypes.c_void_p(), Handle()
+    view.restype = ctypes.c_void_p
+    copse.arena_at(ctypes.c_void_p(view(txn)), arena, ctypes.c_uint64(2**47), ctypes.byref(handle),
+                   ctypes.byref(record))
+    return handle.arena
+
+
+@test
+def arenas_are_read(rng):
+    if os.environ.get("COPSE_EXE_WRAPPER"):
+        return  # the library is another processor's
+    path, sealed = new_path("arenas", disk=True), new_path("sealed", disk=True)
+    told = arenas_store(rng, path)
+    check_sound(path)
+    run("copy", "--seal", path, sealed)
+    arenas_compare(Store.open(path), told)
+    store = Store.open(sealed)
+    arenas_compare(store, told)
+    assert sum(store.pages_read.values()) == store.sealed_units
+
+
+def arenas_compare(store, told):
+    found = {map.name: {index: (generation, record)
+                        for index, generation, record in store.slots(map)}
+             for map in store.maps()}
+    assert found.keys() == told.keys(), found.keys()
+    for name in told:
+        assert found[name] == told[name], name
 
 
 # --- comparing -------------------------------------------------------------------------

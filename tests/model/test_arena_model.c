@@ -425,7 +425,7 @@ TEST(an_arena_does_what_its_model_does) {
     CHECK(run);
     run->random.state = test_seed() + i;
     run->size = sizes[i];
-    arena_run(run, (sizes[i] > 4096 ? 20 : 120) * (int)test_scale());
+    arena_run(run, (sizes[i] > 4096 ? 15 : 70) * (int)test_scale());
     free(run);
   }
 }

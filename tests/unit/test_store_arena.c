@@ -1,6 +1,8 @@
 /* test_store_arena.c - arenas through the public interface: handles, indexes, bulk, snapshots, what
  * maps' functions say. Random operations are in tests/model/. */
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -16,7 +18,8 @@ static struct copse_arena *arena_new(struct copse_store *store, const char *name
 static struct copse_handle insert(struct copse_txn *txn, struct copse_arena *arena,
                                   uint64_t value) {
   struct copse_handle handle;
-  CHECK_OK(copse_arena_insert(txn, arena, &value, &handle, NULL));
+  uint64_t record[8] = {value}; /* of 64 bytes at most */
+  CHECK_OK(copse_arena_insert(txn, arena, record, &handle, NULL));
   return handle;
 }
 
@@ -440,6 +443,73 @@ TEST(a_watch_tells_of_slots) {
   copse_arena_close(arena);
   CHECK_OK(copse_store_close(store));
 }
+
+/* --- power cuts ------------------------------------------------------------------------ */
+
+static void coordination_remove(const char *path) {
+  static const char *const names[] = {"-readers", "-writers"};
+  for (int i = 0; i < 2; i++) {
+    char name[500];
+    snprintf(name, sizeof name, "%s%s", path, names[i]);
+    CHECK_SYS(unlink(name));
+  }
+}
+
+/* A child writes, and dies; then its machine does, as far as the store can tell. */
+static void cut(const char *path, uint32_t durability) {
+  struct copse_store_options options = {.flags = COPSE_CREATE, .durability = durability};
+  struct copse_store *store;
+  pid_t pid = test_fork();
+  if (pid == 0) {
+    static uint64_t records[3000];
+    struct copse_reservation *reservation;
+    CHECK_OK(copse_store_open(path, &options, &store));
+    struct copse_arena *arena = arena_new(store, "a", 8), *gone = arena_new(store, "gone", 8);
+    struct copse_map *map = map_new(store, "m");
+    CHECK_OK(copse_arena_reserve(arena, 5000, -1, &reservation));
+    for (uint64_t round = 0; round < 5; round++) {
+      struct copse_txn *txn = begin(store);
+      for (uint64_t i = 0; i < 3000; i++)
+        records[i] = 3000 * round + i;
+      CHECK_OK(copse_arena_append(txn, arena, 3000, records, NULL));
+      insert(txn, gone, 1);
+      CHECK_OK(put_text(txn, map, "key", "value"));
+      CHECK_OK(copse_txn_commit(txn, NULL));
+    }
+    struct copse_txn *txn = begin(store);
+    CHECK_OK(copse_map_drop(txn, copse_arena_map(gone)));
+    CHECK_OK(put_text(txn, map, "other", "value"));
+    CHECK_OK(copse_txn_commit(txn, NULL));
+    CHECK_OK(copse_store_sync(store, NULL));
+    raise(SIGKILL);
+  }
+  CHECK_CHILD_KILLED(pid, SIGKILL);
+  coordination_remove(path);
+  CHECK_OK(copse_store_open(path, &options, &store));
+  CHECK_EQ(reserved_pages(store), 0);
+  struct copse_arena *arena = arena_new(store, "a", 8);
+  struct copse_snapshot *snapshot = snapshot_new(store);
+  struct copse_view *view = copse_snapshot_view(snapshot);
+  CHECK_EQ(count_of(view, arena), 15000);
+  for (uint64_t i = 0; i < 15000; i++) {
+    const void *record;
+    CHECK_OK(copse_arena_at(view, arena, i, NULL, &record));
+    CHECK_BYTES(record, 8, &i, 8);
+  }
+  copse_snapshot_close(snapshot);
+  struct copse_map *map = map_new(store, "m");
+  snapshot = snapshot_new(store);
+  text_is(copse_snapshot_view(snapshot), map, "other", "value");
+  copse_snapshot_close(snapshot);
+  copse_map_close(map);
+  copse_arena_close(arena);
+  store_sound(store);
+  CHECK_OK(copse_store_close(store));
+}
+
+TEST(after_a_power_cut) { cut(test_disk_path("lazy"), COPSE_DURABILITY_LAZY); }
+
+TEST(after_a_power_cut_with_a_log) { cut(test_disk_path("sync"), COPSE_DURABILITY_SYNC); }
 
 /* --- damage ---------------------------------------------------------------------------- */
 
