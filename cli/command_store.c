@@ -10,12 +10,36 @@
 
 /* --- create -------------------------------------------------------------------------- */
 
-static bool create_if_missing;
+static bool create_if_missing, create_arena;
 
 static const struct option create_options[] = {
     {"if-missing", 0, NULL, "no error when it is there already", .flag = &create_if_missing},
+    {"arena", 0, NULL, "an arena, of records by --value-size or --layout", .flag = &create_arena},
     {0},
 };
+
+static int arena_make(struct session *s, const char *name, const struct shape *shape) {
+  struct copse_arena_options options = {.record_size = shape->value_size, .layout = shape->layout};
+  struct copse_arena *arena;
+  int result, status;
+
+  if (create_if_missing) {
+    result = copse_arena_ensure(s->store, name, &options, lock_wait_ns, &arena);
+    if (result != COPSE_OK)
+      return fail(result, "%s: arena %s", s->path, name);
+    copse_arena_close(arena);
+    return STATUS_OK;
+  }
+  status = session_begin(s);
+  if (status != STATUS_OK)
+    return status;
+  result = copse_arena_create(s->txn, name, &options, &arena);
+  if (result != COPSE_OK)
+    return fail(result, "arena %s", name);
+  status = session_commit(s, NULL);
+  copse_arena_close(arena);
+  return status;
+}
 
 static int create_map(struct session *s, const char *name, const struct shape *shape) {
   struct copse_map_options options = shape_options_of(shape);
@@ -46,13 +70,20 @@ static int run_create(char **operands, size_t count) {
   bool shaped;
   int status = shape_from_options(&shape, &shaped);
 
+  if (status == STATUS_OK && create_arena && count == 1)
+    status = fail_usage("--arena: name the arena");
+  if (status == STATUS_OK && create_arena && shape.key_kind + shape.key_encoding != 0)
+    status = fail_usage("an arena has no keys");
+  if (status == STATUS_OK && create_arena && shape.value_size == 0 && shape.layout == NULL)
+    status = fail_usage("--arena needs the records' size: --value-size or --layout");
   if (status == STATUS_OK && shaped && count == 1)
     status = fail_usage("--key, --value-size and --layout say what a map is: name the MAP");
   if (status == STATUS_OK) {
     bool may_be_there = count == 2 || create_if_missing;
     status = session_open(&s, operands[0], may_be_there ? ACCESS_CREATE : ACCESS_NEW);
     if (status == STATUS_OK && count == 2)
-      status = create_map(&s, operands[1], &shape);
+      status =
+          create_arena ? arena_make(&s, operands[1], &shape) : create_map(&s, operands[1], &shape);
     status = session_close(&s, status);
   }
   shape_free(&shape);
@@ -70,7 +101,8 @@ const struct command command_create = {
             "A layout names the fields of a record by rising offset, without gaps; the\n"
             "kinds are u8 i8 u16 i16 u32 i32 u64 i64 f32 f64, text and bytes (with a size:\n"
             "text symbol[8]), c32 and c64 (complex), and pad.\n",
-    .examples = "  copse create /dev/shm/market --max-bytes 8G --slow-reader oust \\\n"
+    .examples = "  copse create data.copse points --arena --value-size 24\n"
+                "  copse create /dev/shm/market --max-bytes 8G --slow-reader oust \\\n"
                 "      --slow-reader-bytes 512M\n"
                 "  copse create /dev/shm/market quotes --key u64 \\\n"
                 "      --layout 'quote { u64 time_ns; f64 bid; f64 ask; text symbol[8]; }'\n"

@@ -54,6 +54,27 @@ def maps_tell_kinds_and_layouts():
 
 
 @test
+def arenas_are_made_shown_and_removed():
+    store, copy = new_path("store"), new_path("copy")
+    run("create", store, "points", "--arena", "--value-size", "24")
+    run("create", store, "pairs", "--arena", "--layout", "pair { f64 x; f64 y; }")
+    run("create", store, "points", "--arena", "--value-size", "24", "--if-missing")
+    assert "already" in run("create", store, "points", "--arena", "--value-size", "24", code=3).err
+    assert "size" in run("create", store, "other", "--arena", code=2).err
+    assert "no keys" in run("create", store, "other", "--arena", "--value-size", "8", "--key", "u64",
+                            code=2).err
+    assert out("maps", store) == ("pairs\tslot\tpair { f64 x; f64 y; }\t0 records\n"
+                                  "points\tslot\t24 bytes\t0 records\n")
+    run("stat", store, "points")
+    assert "an arena" in run("get", store, "points", "00000000", code=3).err
+    assert "an arena" in run("copy", store, copy, code=3).err and not os.path.exists(copy)
+    run("copy", "--seal", store, copy)
+    assert out("maps", "--names", copy) == "pairs\npoints\n"
+    run("rm", store, "points")
+    assert out("maps", "--names", store) == "pairs\n"
+
+
+@test
 def names_of_maps_may_be_anything():
     name = "a\tb\\c é\x1b[2J"
     store = new_store(name)
