@@ -78,6 +78,11 @@ struct checker {
   uint32_t count;
   struct state state;
   struct history_counts *counts;
+  struct history_batches batches;
+  uint64_t applied; /* of them */
+  uint64_t rounds;  /* versions since then that no transaction committed */
+  const struct event **order;
+  uint32_t ordered;
 };
 
 static char fault_text[300];
@@ -98,6 +103,11 @@ static unsigned long long number_of(const struct history *history, const struct 
  * its own. */
 static uint64_t place(const struct event *event) {
   return event->version * 2 + (event->state >= EVENT_COMMITTING);
+}
+
+/* Neither comes before the other. */
+static bool same_place(const struct event *a, const struct event *b) {
+  return place(a) == place(b) && a->state != EVENT_BATCH && b->state != EVENT_BATCH;
 }
 
 static int by_place(const void *a, const void *b) {
@@ -182,7 +192,57 @@ static const char *commit_find(const struct checker *checker, uint32_t from, uin
   }
   if (!*commit)
     *commit = died;
-  return *commit ? NULL : fault("nobody committed version %llu", (unsigned long long)version + 1);
+  if (!*commit && checker->batches.count == 0)
+    return fault("nobody committed version %llu", (unsigned long long)version + 1);
+  return NULL;
+}
+
+/* Applies the batches that the events from `from` to `to`, of one version, had seen: each version since
+ * the last such look that no transaction committed applied at least one. */
+static const char *batches_apply(struct checker *checker, uint32_t from, uint32_t to) {
+  for (uint32_t i = from; i < to; i++) {
+    const struct event *event = checker->events[i];
+    if (event->batches < checker->applied + checker->rounds ||
+        event->batches > checker->batches.count ||
+        (checker->rounds == 0 && event->batches != checker->applied))
+      return fault("event %llu at version %llu saw %llu batches; %llu and those of %llu versions "
+                   "were applied",
+                   number_of(checker->history, event), (unsigned long long)event->version,
+                   (unsigned long long)event->batches, (unsigned long long)checker->applied,
+                   (unsigned long long)checker->rounds);
+    checker->counts->rounds += checker->rounds;
+    checker->rounds = 0;
+    while (checker->applied < event->batches) {
+      uint64_t number = checker->batches.events[checker->applied++];
+      const struct event *batch = &checker->history->events[number];
+      if (number >= checker->history->size || batch->state != EVENT_BATCH)
+        return fault("event %llu was applied, and is no batch", (unsigned long long)number);
+      const char *why = replay(checker, batch, &checker->state);
+      if (why)
+        return why;
+      checker->order[checker->ordered++] = batch;
+      checker->counts->batches++;
+    }
+  }
+  return NULL;
+}
+
+/* Each batch was applied once. */
+static const char *batches_count(const struct checker *checker) {
+  const struct history *history = checker->history;
+  uint64_t batches = 0;
+  uint8_t *seen = calloc(history->size, 1);
+  const char *why = seen ? NULL : "no memory for the check";
+  for (uint32_t i = 0; i < history->size; i++)
+    batches += history->events[i].state == EVENT_BATCH;
+  for (uint64_t i = 0; i < checker->batches.count && !why; i++)
+    if (checker->batches.events[i] >= history->size || seen[checker->batches.events[i]]++)
+      why = fault("batch %llu was applied twice", (unsigned long long)checker->batches.events[i]);
+  free(seen);
+  if (!why && batches != checker->batches.count)
+    why = fault("%llu batches were accepted, %llu applied", (unsigned long long)batches,
+                (unsigned long long)checker->batches.count);
+  return why;
 }
 
 /* Events that only look at the version. */
@@ -203,7 +263,7 @@ static const char *times_check(const struct checker *checker, const struct event
                                uint32_t count) {
   const struct event *latest = NULL, *next = NULL;
   for (uint32_t i = 0; i < count; i++) {
-    if (i && place(order[i]) != place(order[i - 1]))
+    if (i && !same_place(order[i], order[i - 1]))
       latest = next;
     if (latest && order[i]->returned && order[i]->returned < latest->called)
       return fault(
@@ -218,20 +278,26 @@ static const char *times_check(const struct checker *checker, const struct event
   return NULL;
 }
 
-static const char *versions_check(struct checker *checker, uint64_t last,
-                                  const struct event **order, uint32_t *ordered) {
+static void order_add(struct checker *checker, const struct event *const *events, uint32_t count) {
+  memcpy((void *)(checker->order + checker->ordered), (const void *)events, count * sizeof *events);
+  checker->ordered += count;
+}
+
+static const char *versions_check(struct checker *checker, uint64_t last) {
   uint32_t at = 0;
   for (uint64_t version = checker->history->first; version <= last; version++) {
     const struct event *commit;
-    uint32_t from = at;
+    uint32_t from = at, begun;
     while (at < checker->count && place(checker->events[at]) <= version * 2)
       at++;
-    const char *why = readers_check(checker, from, at);
-    memcpy((void *)(order + *ordered), checker->events + from, (at - from) * sizeof *order);
-    *ordered += at - from;
+    for (begun = at; begun < checker->count && place(checker->events[begun]) == version * 2 + 1;)
+      begun++;
+    const char *why = batches_apply(checker, from, begun);
+    if (!why)
+      why = readers_check(checker, from, at);
+    order_add(checker, checker->events + from, at - from);
     from = at;
-    while (at < checker->count && place(checker->events[at]) == version * 2 + 1)
-      at++;
+    at = begun;
     if (why || version == last) { /* who died in commit after the last version left no trace */
       if (!why && from < at && checker->events[at - 1]->state == EVENT_COMMITTED)
         why = fault("version %llu was committed and is not there", (unsigned long long)version + 1);
@@ -244,11 +310,15 @@ static const char *versions_check(struct checker *checker, uint64_t last,
       struct state state = checker->state;
       why = replay(checker, checker->events[i], &state);
     }
-    if (!why)
+    if (!why && commit)
       why = replay(checker, commit, &checker->state);
     if (why)
       return why;
-    order[(*ordered)++] = commit;
+    if (!commit) {
+      checker->rounds++;
+      continue;
+    }
+    order_add(checker, &commit, 1);
     checker->counts->commits++;
     checker->counts->unfinished += (uint64_t)(at - from) - (commit->state == EVENT_COMMITTED);
   }
@@ -260,22 +330,24 @@ static const char *versions_check(struct checker *checker, uint64_t last,
 }
 
 const char *history_check(const struct history *history, uint64_t last,
-                          struct history_counts *counts) {
-  uint32_t used = history->used < history->size ? history->used : history->size, ordered = 0;
-  struct checker checker = {.history = history, .counts = counts};
-  const struct event **order = calloc(used + 1, sizeof *order);
+                          struct history_batches batches, struct history_counts *counts) {
+  uint32_t used = history->used < history->size ? history->used : history->size;
+  struct checker checker = {.history = history, .counts = counts, .batches = batches};
+  checker.order = calloc(used + 1, sizeof *checker.order);
   checker.events = calloc(used + 1, sizeof *checker.events);
-  const char *why = order && checker.events ? NULL : "no memory for the check";
+  const char *why = checker.order && checker.events ? NULL : "no memory for the check";
+  if (!why)
+    why = batches_count(&checker);
   for (uint32_t i = 0; i < used && !why; i++)
     if (history->events[i].state >= EVENT_SNAPSHOT)
       checker.events[checker.count++] = &history->events[i];
   if (!why) {
     qsort((void *)checker.events, checker.count, sizeof *checker.events, by_place);
-    why = versions_check(&checker, last, order, &ordered);
+    why = versions_check(&checker, last);
   }
   if (!why)
-    why = times_check(&checker, order, ordered);
+    why = times_check(&checker, checker.order, checker.ordered);
   free((void *)checker.events);
-  free((void *)order);
+  free((void *)checker.order);
   return why;
 }

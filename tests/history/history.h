@@ -9,6 +9,10 @@
  *   - the order with real time: what returned before another was called comes before it, or
  *     shows the same version. A refresh is a call of its own, so that it never goes back.
  *
+ * Batches say in which order they were applied: each appends its event's number to a map, of which every
+ * other event notes how much it saw. A version that no transaction committed applied some of them.
+ * One that was only accepted takes effect at any time after its call.
+ *
  * A process that died in a commit may have committed or not: the next version's writer read
  * whose it was. */
 #ifndef HISTORY_HISTORY_H
@@ -40,6 +44,7 @@ struct operation {
 enum event_state {
   EVENT_FREE,
   EVENT_OPEN,     /* begun, the version not yet known */
+  EVENT_BATCH,    /* a batch; returned: when it was visible, or 0 */
   EVENT_SNAPSHOT, /* a snapshot, or a transaction that ended without changes: version is what it saw */
   EVENT_RUNNING,    /* a transaction on top of version; of the dead, or aborted */
   EVENT_COMMITTING, /* the same, in commit; of the dead */
@@ -52,6 +57,7 @@ struct event {
   uint64_t called;        /* ticks of the history's clock */
   uint64_t returned;      /* 0: never */
   uint64_t version;
+  uint64_t batches; /* how many were applied up to it */
   struct operation operations[HISTORY_OPERATIONS];
 };
 
@@ -84,12 +90,18 @@ uint64_t event_value(const struct history *history, const struct event *event);
 uint64_t scan_hash(uint64_t hash, unsigned key, uint64_t value);
 
 struct history_counts {
-  uint64_t commits, snapshots, unfinished, reads;
+  uint64_t commits, snapshots, unfinished, reads, batches, rounds;
+};
+
+/* The events of batches in the order in which they were applied, by number. */
+struct history_batches {
+  const uint64_t *events;
+  uint64_t count;
 };
 
 /* Checks all up to the store's last version. NULL: there is one order; else what contradicts it
  * (static storage). */
 const char *history_check(const struct history *history, uint64_t last,
-                          struct history_counts *counts);
+                          struct history_batches batches, struct history_counts *counts);
 
 #endif
