@@ -168,6 +168,7 @@ static int run_shrink(char **operands, size_t count) {
     json_object(&w, NULL);
     json_u64(&w, "before_bytes", shrunk.before_bytes);
     json_u64(&w, "after_bytes", shrunk.after_bytes);
+    json_u64(&w, "moved_bytes", shrunk.moved_bytes);
     json_u64(&w, "held_bytes", shrunk.held_bytes);
     json_object_end(&w);
     json_line_end(&w);

@@ -116,14 +116,16 @@ COPSE_API int copse_store_close(struct copse_store *store);
  * STATE (in use by some process), PERMISSION, IO. */
 COPSE_CHECKED int copse_store_remove(const char *path);
 
-/* Gives storage back that the store does not need, while programs use it: of what is wholly free, in
- * pieces of 256 KiB. The file keeps its length, with holes, which get storage again before they are
+/* Gives storage back that the store does not need, while programs use it. Of the file's segments of
+ * 256 KiB those of which little is in use are emptied, by writing their pages anew elsewhere; then the storage of
+ * those that are wholly free goes back to the file system. The file keeps its length, with holes, which get storage again before they are
  * used: NO_SPACE comes where it would without. Done in many short write transactions, so that
  * other writers wait for a few milliseconds at most. What older
  * snapshots and leases need stays. shrunk (may be NULL) receives what came of it.
  * Errors: READ_ONLY, FORKED, DEADLOCK, and those of copse_txn_begin(), copse_txn_commit() and copse_store_sync(). */
 struct copse_shrunk {
   uint64_t before_bytes, after_bytes; /* storage of the data file */
+  uint64_t moved_bytes;               /* of pages that were written anew */
   uint64_t held_bytes;                /* freed, but kept by snapshots, leases, or durable roots */
 };
 COPSE_CHECKED int copse_store_shrink(struct copse_store *store, struct copse_shrunk *shrunk);

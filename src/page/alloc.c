@@ -143,12 +143,52 @@ static int is_full(int result) {
          result == COPSE_E_PINNED;
 }
 
+/* A page that lies in no segment to be emptied: the lowest that is free in a segment of the class, or one of
+ * a fresh segment. */
+static int dense_take(struct pager *pager, unsigned class, uint64_t *ref) {
+  uint64_t *at = &pager->dense_hint[class], used = books_segments_used(pager);
+  int result = 0;
+  while (*at < used && (SEGMENT_CLASS(books_segment(pager, *at)->info) != class + 1 ||
+                        SEGMENT_FREE(books_segment(pager, *at)->info) == 0 ||
+                        pager_is_sparse(pager, *at * FORMAT_SEGMENT)))
+    ++*at;
+  if (*at >= used) {
+    result = segment_dedicate(pager, class);
+    if (result)
+      return result;
+    *at = pager->books->partial[class] - 1;
+    if (pager_is_sparse(pager, *at * FORMAT_SEGMENT)) /* emptied, and taken again */
+      pager->sparse[*at / 64] &= ~(UINT64_C(1) << *at % 64);
+  }
+  result = books_undo_room(pager, 16);
+  if (result)
+    return result;
+  struct segment *s = books_segment(pager, *at);
+  unsigned word = 0;
+  while (word < 31 && s->free[word] == 0)
+    word++;
+  if (s->free[word] == 0)
+    return error_set(COPSE_E_CORRUPT, "segment %llu counts free pages and has none",
+                     (unsigned long long)*at);
+  uint64_t slot = word * 64 + (unsigned)__builtin_ctzll(s->free[word]);
+  uint64_t left = SEGMENT_FREE(s->info) - 1;
+  books_set(pager, &s->free[word], s->free[word] & (s->free[word] - 1));
+  books_set(pager, &s->info, (class + 1) | left << 32);
+  if (left == 0)
+    list_unlink(pager, *at, class);
+  books_add_word(pager, BOOK_USED_UNITS, page_class_units[class]);
+  *ref = page_ref_make(*at * FORMAT_SEGMENT + slot * page_class_units[class] * FORMAT_UNIT, class);
+  return 0;
+}
+
 static int class_take(struct pager *pager, unsigned class, uint64_t *ref) {
   struct ref_list *loose = &pager->loose[class];
   if (loose->count) {
     *ref = loose->items[--loose->count].ref;
     return 0;
   }
+  if (pager->sparse)
+    return dense_take(pager, class, ref);
   int result = 0;
   uint64_t top = books_word(pager, BOOK_HOT_TOP + class);
   if (top == 0 && pager->books->partial[class] == 0 && pager->reclaim) {

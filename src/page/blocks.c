@@ -132,7 +132,8 @@ static int run_search(struct pager *pager, uint64_t blocks, uint64_t from, uint6
                       uint64_t *block, uint64_t *row) {
   *row = 0;
   for (uint64_t i = from; i < to; i++) {
-    uint64_t word = *books_blocks(pager, i);
+    uint64_t word =
+        pager_is_sparse(pager, i * FORMAT_SEGMENT) ? ~UINT64_C(0) : *books_blocks(pager, i);
     uint64_t low = word ? (uint64_t)__builtin_ctzll(word) : 64;
     unsigned at = blocks <= 64 ? zeros_find(word, (unsigned)blocks) : 64;
     if (*row + low >= blocks) {

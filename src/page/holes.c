@@ -28,6 +28,55 @@ int segment_is_free(const struct pager *pager, uint64_t segment) {
   return *books_blocks(pager, segment) == 0 && books_segment(pager, segment)->info == 0;
 }
 
+/* What the sparse segments of a class hold, or of runs, and what they would gain. */
+struct fill {
+  uint64_t sparse, used, room; /* segments; places in use in them; free ones in the others */
+};
+
+static uint64_t segment_places(const struct pager *pager, uint64_t segment, unsigned *class,
+                               uint64_t *used) {
+  const struct segment *s = books_segment(pager, segment);
+  *class = s->info ? SEGMENT_CLASS(s->info) - 1 : PAGE_CLASSES;
+  if (s->info == 0)
+    *used = (unsigned)__builtin_popcountll(*books_blocks(pager, segment));
+  if (s->info == 0 || *class >= PAGE_CLASSES)
+    return BLOCKS_PER_SEGMENT;
+  *used = class_slots(*class) - SEGMENT_FREE(s->info);
+  return class_slots(*class);
+}
+
+uint64_t pager_sparse_find(const struct pager *pager, uint64_t *sparse, uint64_t count) {
+  struct fill fills[PAGE_CLASSES + 1] = {{0}};
+  uint64_t places[PAGE_CLASSES + 1] = {0}, end = books_segments_used(pager), found = 0, used = 0;
+  unsigned class;
+  end = end < count ? end : count;
+  for (uint64_t i = 1; i < end; i++) {
+    uint64_t all = segment_places(pager, i, &class, &used);
+    if (class > PAGE_CLASSES || used == 0)
+      continue;
+    places[class] = all;
+    if (used * 2 > all) {
+      fills[class].room += class < PAGE_CLASSES ? all - used : 0; /* runs may not fit */
+      continue;
+    }
+    fills[class].sparse++;
+    fills[class].used += used;
+    sparse[i / 64] |= UINT64_C(1) << i % 64;
+  }
+  for (uint64_t i = 1; i < end; i++) {
+    if (!(sparse[i / 64] >> i % 64 & 1))
+      continue;
+    (void)segment_places(pager, i, &class, &used);
+    const struct fill *fill = &fills[class];
+    uint64_t more = fill->used > fill->room ? fill->used - fill->room : 0;
+    if ((more + places[class] - 1) / places[class] + 1 >= fill->sparse)
+      sparse[i / 64] &= ~(UINT64_C(1) << i % 64);
+    else
+      found++;
+  }
+  return found;
+}
+
 int pager_punch(struct pager *pager, uint64_t *segment, unsigned budget) {
   uint64_t limit = pager->view.limit / FORMAT_SEGMENT, at = *segment;
   for (unsigned looked = 0; at < limit && budget && looked < 4096; looked++) {

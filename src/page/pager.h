@@ -57,13 +57,17 @@ struct pager {
   void *context; /* of both; both may be NULL */
 
   /* this transaction */
-  uint64_t version;        /* that it would commit */
-  uint32_t epoch;          /* rises with each savepoint */
-  uint64_t taken_units;    /* of the pages that it took */
-  int failure;             /* what went wrong in a drop: the commit fails with it */
-  uint64_t deferred;       /* entries at the end of the pending queue that it put there by itself */
-  int impatient;           /* 1: what is held up in the pending queue is parked at once */
-  int tight;               /* 1: the file could not grow when it was last asked to */
+  uint64_t version;     /* that it would commit */
+  uint32_t epoch;       /* rises with each savepoint */
+  uint64_t taken_units; /* of the pages that it took */
+  int failure;          /* what went wrong in a drop: the commit fails with it */
+  uint64_t deferred;    /* entries at the end of the pending queue that it put there by itself */
+  int impatient;        /* 1: what is held up in the pending queue is parked at once */
+  uint64_t
+      *sparse; /* segments to be emptied, a bit each: pages are taken from others. NULL: none */
+  uint64_t sparse_count;             /* of how many it tells */
+  uint64_t dense_hint[PAGE_CLASSES]; /* with it: where to look for free pages of a class */
+  int tight;                         /* 1: the file could not grow when it was last asked to */
   uint64_t leases_looked;  /* one more than struct leased's `ended` when all that they keep was last
                              begun to be looked at again; 0: not known */
   int poison;              /* tests: pages are filled with a pattern as soon as they are reusable */
@@ -160,6 +164,14 @@ int pager_reclaim(struct pager *pager, const struct pager_pin *pins, size_t coun
 int pager_yield(struct pager *pager, const struct pager_pin *pins, size_t count,
                 const struct pager_pin *firm, size_t firm_count, const struct leased *leased,
                 uint64_t *bytes, uint64_t *oldest);
+/* Whether a place in the file is to be emptied. */
+static inline int pager_is_sparse(const struct pager *pager, uint64_t offset) {
+  uint64_t segment = offset / FORMAT_SEGMENT;
+  return segment < pager->sparse_count && pager->sparse[segment / 64] >> segment % 64 & 1;
+}
+/* Marks the segments, of the first `count`, of which half or more is free, where emptying them would gain
+ * some; returns how many. */
+uint64_t pager_sparse_find(const struct pager *pager, uint64_t *sparse, uint64_t count);
 /* Gives the storage of wholly free segments back, of at most `budget` of them, from *segment on, which is
  * moved on. COPSE_NONE: that was the last, or the file system cannot. Nothing may have been changed
  * since the last commit. Errors: IO, DESCRIPTOR, PERMISSION. */

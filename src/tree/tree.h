@@ -49,6 +49,18 @@ int tree_delete(struct pager *pager, struct tree *tree, const uint8_t *key, uint
 int tree_delete_range(struct pager *pager, struct tree *tree, const struct tree_key *from,
                       const struct tree_key *to, uint64_t *deleted);
 
+/* Emptying segments: how far it has come. */
+struct tree_move {
+  uint64_t moved_units; /* of pages that were written */
+  int begun;            /* 1: all up to key was seen */
+  uint32_t key_size;
+  uint8_t key[TREE_KEY_MAX + 8];
+  uint8_t value[PAGE_NODE_MAX];
+};
+/* Writes pages that lie in segments to be emptied, and what leads to them, anew elsewhere; of about so many
+ * bytes. COPSE_NONE: the tree's end was reached. Errors: those of tree_put(), after some were written. */
+int tree_move(struct pager *pager, struct tree *tree, struct tree_move *move, uint64_t budget);
+
 /* --- cursors ----------------------------------------------------------------------------- */
 
 struct tree_level {

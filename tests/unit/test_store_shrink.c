@@ -106,6 +106,59 @@ static void given_back_and_taken_again(const char *path) {
 TEST(in_memory) { given_back_and_taken_again(test_shm_path("store")); }
 TEST(on_disk) { given_back_and_taken_again(test_disk_path("store")); }
 
+/* Records whose pages are all that keeps segments from being free. */
+static void scattered(const char *path, size_t value_size, uint64_t records) {
+  struct copse_store *store = store_new(path, 1 << 30);
+  struct copse_map *map = map_new(store, "m");
+  struct test_random random = {test_seed()};
+  uint8_t *value = malloc(value_size), key[8];
+  struct copse_bytes found;
+  struct copse_txn *txn = begin(store);
+  for (uint64_t i = 0; i < records; i++) {
+    copse_key_u64(i * 7919 % records, key);
+    memset(value, (int)(i * 7919 % records), value_size);
+    CHECK_OK(copse_put(txn, map, key, 8, value, value_size, 0));
+  }
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  uint8_t *kept = calloc(1, records);
+  txn = begin(store);
+  for (uint64_t i = 0; i < records; i++) {
+    kept[i] = i / 64 % 8 == 3 && !test_random_one_in(&random, 10);
+    copse_key_u64(i, key);
+    if (!kept[i])
+      CHECK_OK(copse_delete(txn, map, key, 8));
+  }
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  struct copse_snapshot *snapshot = snapshot_new(store);
+  uint64_t version = copse_snapshot_version(snapshot);
+  copse_snapshot_close(snapshot);
+  struct copse_shrunk shrunk = shrink(store);
+  CHECK_GT(shrunk.moved_bytes, 0);
+  CHECK_LT(shrunk.after_bytes, shrunk.before_bytes / 3);
+  CHECK_GT(copse_store_version(store), version);
+  snapshot = snapshot_new(store);
+  for (uint64_t i = 0; i < records; i++) {
+    copse_key_u64(i, key);
+    memset(value, (int)i, value_size);
+    CHECK_RESULT(copse_get(copse_snapshot_view(snapshot), map, key, 8, &found),
+                 kept[i] ? 0 : COPSE_NONE);
+    if (kept[i])
+      CHECK_BYTES(found.data, found.size, value, value_size);
+  }
+  copse_snapshot_close(snapshot);
+  shrunk = shrink(store); /* again: there is little left to do */
+  CHECK_LT(shrunk.moved_bytes, shrunk.after_bytes / 2);
+  copse_map_close(map);
+  CHECK_OK(copse_store_close(store));
+  free(value);
+  free(kept);
+}
+
+TEST(scattered_small_records) { scattered(test_shm_path("store"), 100, 120000); }
+TEST(scattered_values_of_a_page) { scattered(test_shm_path("store"), 3000, 6000); }
+TEST(scattered_runs) { scattered(test_shm_path("store"), 20000, 2000); }
+TEST(scattered_on_disk) { scattered(test_disk_path("store"), 700, 20000); }
+
 /* --- no storage when it is needed again ------------------------------------------------------ */
 
 static int disk_full(enum os_call call, const char *path, uint64_t offset, uint64_t size) {
