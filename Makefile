@@ -32,6 +32,9 @@ valgrind:
 	scripts/build valgrind $(BUILD)-valgrind
 	scripts/run-tests --tier check --programs --timeout 900 --wrapper "$(VALGRIND)" $(UNFORKED) $(BUILD)-valgrind
 bench:         ; scripts/build bench $(BUILD)-bench bench/copse-bench && bench/run.sh full $(BUILD)-bench
+bench-python: python
+	scripts/install-deps.sh bench-python
+	$(BUILD)/python-env/bin/python3 bench/python/bench.py
 bench-quick:
 	@mkdir -p $(BUILD)
 	scripts/build quick $(BUILD)-quick bench/copse-bench
@@ -40,4 +43,4 @@ fuzz:          ; scripts/build fuzz $(BUILD)-fuzz && scripts/fuzz $(BUILD)-fuzz
 install: build ; meson configure $(BUILD) -Dprefix=$(PREFIX) && meson install -C $(BUILD) && { ldconfig 2>/dev/null || true; }
 format:        ; scripts/format
 clean:         ; rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang $(BUILD)-aarch64 $(BUILD)-valgrind $(BUILD)-fuzz $(BUILD)-bench $(BUILD)-quick
-.PHONY: build python demo demo-circuits check test test-full torture asan asan-python tsan sanitize check-aarch64 valgrind bench bench-quick fuzz install format clean
+.PHONY: build python demo demo-circuits check test test-full torture asan asan-python tsan sanitize check-aarch64 valgrind bench bench-python bench-quick fuzz install format clean

@@ -3,6 +3,13 @@
 
 #include <string.h>
 
+/* What a loop over a snapshot has read ahead: entering the view costs more than a step does. */
+enum { AHEAD_ITEMS = 64, AHEAD_BYTES = 65536 };
+struct ahead {
+  unsigned count, at, next; /* next: how many to read the next time */
+  PyObject *keys[AHEAD_ITEMS], *values[AHEAD_ITEMS];
+};
+
 struct cursor {
   PyObject_HEAD
   struct user user; /* of the view */
@@ -13,6 +20,7 @@ struct cursor {
   bool owned; /* the view is the cursor's own */
   bool once;  /* ends when it comes to the end */
   bool done;
+  struct ahead *ahead; /* NULL: none yet */
 };
 
 /* --- values and bounds --------------------------------------------------------------- */
@@ -140,8 +148,18 @@ static PyObject *cursor_new(struct map *map, const struct copse_range *range, bo
   return NULL;
 }
 
+static void ahead_clear(struct cursor *self) {
+  struct ahead *ahead = self->ahead;
+  for (; ahead && ahead->at < ahead->count; ahead->at++) {
+    Py_XDECREF(ahead->keys[ahead->at]);
+    Py_XDECREF(ahead->values[ahead->at]);
+  }
+}
+
 static void cursor_dealloc(PyObject *object) {
   struct cursor *self = (struct cursor *)object;
+  ahead_clear(self);
+  PyMem_Free(self->ahead);
   if (self->view) {
     int result = view_lock(self->view);
     if (result == 0) {
@@ -175,6 +193,23 @@ static int step(struct cursor *self, enum step what, int how, const struct argum
   }
 }
 
+/* What a program sees of a copied key and value; takes the references. */
+static PyObject *pair_finish(struct cursor *self, PyObject *k, PyObject *v) {
+  k = key_finish(self->handle, k);
+  v = value_finish(self->handle, v);
+  if ((self->keys && !k) || (self->values && !v)) {
+    Py_XDECREF(k);
+    Py_XDECREF(v);
+    return NULL;
+  }
+  if (!self->values || !self->keys)
+    return self->keys ? k : v;
+  PyObject *pair = PyTuple_Pack(2, k, v);
+  Py_DECREF(k);
+  Py_DECREF(v);
+  return pair;
+}
+
 /* A new reference, or NULL: an exception, or nothing there. */
 static PyObject *move(struct cursor *self, enum step what, int how, const struct argument *where) {
   const struct handle *handle = self->handle;
@@ -200,24 +235,72 @@ static PyObject *move(struct cursor *self, enum step what, int how, const struct
       raise_result(handle->store->state, result);
     return NULL;
   }
-  k = key_finish(handle, k);
-  v = value_finish(handle, v);
-  if ((self->keys && !k) || (self->values && !v)) {
-    Py_XDECREF(k);
-    Py_XDECREF(v);
-    return NULL;
-  }
-  if (!self->values || !self->keys)
-    return self->keys ? k : v;
-  PyObject *pair = PyTuple_Pack(2, k, v);
-  Py_DECREF(k);
-  Py_DECREF(v);
-  return pair;
+  return pair_finish(self, k, v);
 }
 
-static PyObject *iterate(PyObject *self) {
-  struct cursor *cursor = (struct cursor *)self;
-  return move(cursor, cursor->reverse ? PREVIOUS : NEXT, 0, NULL);
+/* Reads some records ahead: few at first, since many loops end soon. 0, or what ended it. */
+static int read_ahead(struct cursor *self, struct ahead *ahead) {
+  const struct handle *handle = self->handle;
+  struct copse_bytes key, value;
+  size_t bytes = 0;
+  int result = view_enter(self->view);
+  if (result)
+    return result;
+  ahead->count = ahead->at = 0;
+  if (!self->cursor)
+    result = CLOSED;
+  while (!result && ahead->count < ahead->next && bytes < AHEAD_BYTES) {
+    PyObject **k = &ahead->keys[ahead->count], **v = &ahead->values[ahead->count];
+    *k = *v = NULL;
+    result = step(self, self->reverse ? PREVIOUS : NEXT, 0, NULL, &key, &value);
+    if (result)
+      break;
+    if (self->keys)
+      *k = key_copy(handle, key);
+    if (self->values)
+      *v = value_copy(handle, value);
+    if ((self->keys && !*k) || (self->values && !*v)) {
+      Py_XDECREF(*k);
+      Py_XDECREF(*v);
+      result = RAISED;
+      break;
+    }
+    bytes += key.size + value.size;
+    ahead->count++;
+  }
+  if (result == COPSE_NONE)
+    close_cursor(self);
+  view_leave(self->view);
+  ahead->next = ahead->next * 2 < AHEAD_ITEMS ? ahead->next * 2 : AHEAD_ITEMS;
+  return result == COPSE_NONE && ahead->count ? 0 : result;
+}
+
+/* A loop over a snapshot reads ahead; one over a transaction sees what the loop writes. */
+static PyObject *iterate(PyObject *object) {
+  struct cursor *self = (struct cursor *)object;
+  struct state *state = self->handle->store->state;
+  if (!self->once || self->view->writes)
+    return move(self, self->reverse ? PREVIOUS : NEXT, 0, NULL);
+  if (!self->ahead && !(self->ahead = PyMem_Calloc(1, sizeof *self->ahead)))
+    return PyErr_NoMemory();
+  struct ahead *ahead = self->ahead;
+  if (atomic_load(&self->view->store->closing) || (!self->done && !self->view->view))
+    ahead_clear(self);
+  if (ahead->at == ahead->count) {
+    if (self->done)
+      return NULL;
+    if (!ahead->next)
+      ahead->next = 1;
+    int result = read_ahead(self, ahead);
+    if (result == COPSE_NONE)
+      return NULL;
+    if (result) {
+      ahead_clear(self);
+      return raise_result(state, result);
+    }
+  }
+  unsigned at = ahead->at++;
+  return pair_finish(self, ahead->keys[at], ahead->values[at]);
 }
 
 static PyObject *or_none(PyObject *found) {
