@@ -55,9 +55,10 @@ def sqlite_open(path):
 
 
 class Stalls:
-    """The longest time between two calls of tick()."""
+    """Waits until all workers have opened their stores; then the longest time between two ticks."""
 
-    def __init__(self):
+    def __init__(self, gate):
+        gate.wait()
         self.worst, self.last = 0.0, time.perf_counter()
 
     def tick(self):
@@ -65,18 +66,19 @@ class Stalls:
         self.worst, self.last = max(self.worst, now - self.last), now
 
 
-def write_copse_block(path, worker, rows, values):
-    stalls = Stalls()
+def write_copse_block(path, worker, rows, values, gate):
     with copse.open(path, create=True) as db:
         arena = db.arena("a", record=M22)
+        stalls = Stalls(gate)
         for _ in range(0, rows, len(values)):
             arena.append_many(values)
             stalls.tick()
     return stalls.worst
 
 
-def write_lmdb_block(path, worker, rows, values):
-    stalls, env = Stalls(), lmdb_open(path)
+def write_lmdb_block(path, worker, rows, values, gate):
+    env = lmdb_open(path)
+    stalls = Stalls(gate)
     for start in range(0, rows, len(values)):
         first = worker * rows + start
         with env.begin(write=True) as txn, txn.cursor() as cursor:
@@ -86,8 +88,9 @@ def write_lmdb_block(path, worker, rows, values):
     return stalls.worst
 
 
-def write_sqlite_block(path, worker, rows, values):
-    stalls, db = Stalls(), sqlite_open(path)
+def write_sqlite_block(path, worker, rows, values, gate):
+    db = sqlite_open(path)
+    stalls = Stalls(gate)
     for start in range(0, rows, len(values)):
         first = worker * rows + start
         db.execute("BEGIN IMMEDIATE")
@@ -99,10 +102,10 @@ def write_sqlite_block(path, worker, rows, values):
     return stalls.worst
 
 
-def write_h5py_block(path, worker, rows, values):
-    stalls = Stalls()
+def write_h5py_block(path, worker, rows, values, gate):
     with h5py.File(f"{path}-{worker}", "w") as file:
         data = file.create_dataset("d", (0, 2, 2), "c16", maxshape=(None, 2, 2), chunks=(4096, 2, 2))
+        stalls = Stalls(gate)
         for start in range(0, rows, len(values)):
             data.resize(start + len(values), 0)
             data[start:] = values
@@ -110,20 +113,20 @@ def write_h5py_block(path, worker, rows, values):
     return stalls.worst
 
 
-def write_copse_one(path, worker, rows, values):
-    stalls = Stalls()
+def write_copse_one(path, worker, rows, values, gate):
     with copse.open(path, create=True) as db:
         table, matrix = db.map("t", "u64", M22), values[0]
+        stalls = Stalls(gate)
         for i in range(worker * rows, (worker + 1) * rows):
             table[i] = matrix
             stalls.tick()
     return stalls.worst
 
 
-def write_copse_pipelined(path, worker, rows, values):
-    stalls = Stalls()
+def write_copse_pipelined(path, worker, rows, values, gate):
     with copse.open(path, create=True) as db:
         table, batch, matrix = db.map("t", "u64", M22), db.batch(), values[0]
+        stalls = Stalls(gate)
         for i in range(worker * rows, (worker + 1) * rows):
             batch.put(table, i, matrix)
             ticket = batch.commit()
@@ -132,8 +135,9 @@ def write_copse_pipelined(path, worker, rows, values):
     return stalls.worst
 
 
-def write_lmdb_one(path, worker, rows, values):
-    stalls, env, matrix = Stalls(), lmdb_open(path), values[0].tobytes()
+def write_lmdb_one(path, worker, rows, values, gate):
+    env, matrix = lmdb_open(path), values[0].tobytes()
+    stalls = Stalls(gate)
     for i in range(worker * rows, (worker + 1) * rows):
         with env.begin(write=True) as txn:
             txn.put(key(i), matrix)
@@ -142,8 +146,9 @@ def write_lmdb_one(path, worker, rows, values):
     return stalls.worst
 
 
-def write_sqlite_one(path, worker, rows, values):
-    stalls, db, matrix = Stalls(), sqlite_open(path), values[0].tobytes()
+def write_sqlite_one(path, worker, rows, values, gate):
+    db, matrix = sqlite_open(path), values[0].tobytes()
+    stalls = Stalls(gate)
     for i in range(worker * rows, (worker + 1) * rows):
         while True:
             try:
@@ -168,8 +173,7 @@ def in_workers(function, folder, rows, block):
     gate, answers = context.Barrier(WORKERS + 1), context.SimpleQueue()
 
     def work(worker):
-        gate.wait()
-        answers.put(function(path, worker, rows, values))
+        answers.put(function(path, worker, rows, values, gate))
 
     workers = [context.Process(target=work, args=(n,)) for n in range(WORKERS)]
     for process in workers:
@@ -259,7 +263,7 @@ def writings(options):
     if h5py:
         block["h5py, a file each"] = write_h5py_block
     return [(f"{WORKERS} workers, 1,000 matrices per commit", options.rows // WORKERS, 1000, block),
-            (f"{WORKERS} workers, one matrix per commit", options.rows // 20 // WORKERS, 1, one)]
+            (f"{WORKERS} workers, one matrix per commit", options.rows // 4 // WORKERS, 1, one)]
 
 
 def show(name, unit, figures, stalls):
