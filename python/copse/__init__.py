@@ -14,13 +14,15 @@
 
 copse.save(path, key, array) and copse.load(path, key) keep arrays in one line each.
 """
-from . import _copse, errors
+from . import _copse, errors, joins, keys
 from ._arenas import Arena, Handle, Reservation
 from ._arrays import load, save, saved
 from ._copse import Cursor, Value, pack, remove, unpack
 from ._follow import Batch, Change, Event, Kind, Outcome, Ticket, Watch
 from ._maps import Map
 from ._store import Snapshot, Store, Txn, open
+from .joins import hash_join, merge_join
+from .keys import Key, KeyList
 from .errors import *  # noqa: F401,F403
 from .errors import Closed, Error
 
@@ -33,3 +35,4 @@ __all__ = [
     "Reservation", "Snapshot", "Store", "Ticket",
     "Txn", "Value", "Watch", "load", "open", "pack", "remove", "save", "saved", "unpack", *errors.__all__,
 ]
+__all__ += [*joins.__all__, *keys.__all__]

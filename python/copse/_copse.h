@@ -45,6 +45,8 @@ struct state {
   PyObject *batch_type, *watch_type, *reservation_type;
   PyObject *empty_tuple;
   PyObject *uuid_type, *datetime_type, *epoch, *microsecond; /* 1970 UTC, timedelta: _tuple.c */
+  PyObject *join_type;
+  bool keys_are_sinks;   /* copse.Key is known to memsink */
   _Atomic(void *) numpy; /* numpy's table of functions, once somebody needed it */
 };
 
@@ -118,6 +120,7 @@ struct view {
   struct copse_txn *txn;
   struct node cursors; /* struct user: cursors and diffs */
   bool writes;         /* a transaction, also when it has ended */
+  bool oustable;       /* what it lends is valid until the next call only */
 };
 
 /* Enters the store and takes the view's mutex. 0, CLOSED; LOST: a thread that a fork
@@ -138,6 +141,9 @@ PyObject *txn_new(struct store *store, int64_t timeout_ns);
 int tuple_init(struct state *state);
 PyObject *tuple_pack(struct state *state, PyObject *tuple, size_t extra, size_t *size);
 PyObject *tuple_unpack(struct state *state, const void *data, size_t size);
+int key_types(PyObject *module);
+PyObject *module_acid_pack(PyObject *module, PyObject *list);
+PyObject *module_acid_unpack(PyObject *module, PyObject *bytes);
 PyObject *module_pack(PyObject *module, PyObject *tuple);
 PyObject *module_unpack(PyObject *module, PyObject *bytes);
 
@@ -276,6 +282,11 @@ void bounds_clear(struct bounds *bounds);
  * foreign code, else as bytes, and decoded by value_finish() afterwards. */
 PyObject *value_copy(const struct handle *handle, struct copse_bytes value);
 PyObject *value_finish(const struct handle *handle, PyObject *copy); /* takes the reference */
+
+/* --- joins ----------------------------------------------------------------------------- */
+
+int join_types(struct state *state, PyObject *module);
+PyObject *module_join(PyObject *module, PyObject *args);
 
 /* --- many at once, whole stores ------------------------------------------------------ */
 

@@ -116,6 +116,9 @@ static PyMethodDef methods[] = {
      "pack(tuple)\n--\n\nA tuple as the bytes of a key (ctuple/1); they are ordered as tuples "
      "are."},
     {"unpack", module_unpack, METH_O, "unpack(bytes)\n--\n\nThe tuple that pack() made these of."},
+    {"_join", module_join, METH_VARARGS, NULL},
+    {"_acid_pack", module_acid_pack, METH_O, NULL},
+    {"_acid_unpack", module_acid_unpack, METH_O, NULL},
     {"_register", register_types, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
@@ -137,6 +140,8 @@ static int execute(PyObject *module) {
       batch_types(state, module) || lease_types(state, module) || arena_types(state, module) ||
       reservation_types(state, module))
     return -1;
+  if (key_types(module) || join_types(state, module))
+    return -1;
   return 0;
 }
 
@@ -156,6 +161,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg) {
   Py_VISIT(state->batch_type);
   Py_VISIT(state->watch_type);
   Py_VISIT(state->reservation_type);
+  Py_VISIT(state->join_type);
   return 0;
 }
 
@@ -175,6 +181,7 @@ static int clear(PyObject *module) {
   Py_CLEAR(state->batch_type);
   Py_CLEAR(state->watch_type);
   Py_CLEAR(state->reservation_type);
+  Py_CLEAR(state->join_type);
   Py_CLEAR(state->empty_tuple);
   Py_CLEAR(state->uuid_type);
   Py_CLEAR(state->datetime_type);

@@ -110,6 +110,7 @@ PyObject *snapshot_new(struct store *store, uint32_t flags) {
     result = copse_snapshot_open(store->store, flags, &self->snapshot);
     if (!result)
       self->view = copse_snapshot_view(self->snapshot);
+    self->oustable = flags & COPSE_SNAPSHOT_OUSTABLE;
     store_leave(store);
   }
   if (!result)

@@ -257,7 +257,7 @@ class OldSources(unittest.TestCase):
 class Memory(unittest.TestCase):
     @unittest.skipIf("libasan" in os.environ.get("LD_PRELOAD", ""), "the sanitizer needs address space")
     def test_out_of_memory_while_moving(self):
-        size = 256 << 20
+        size = 64 << 20
         tape = sink.Tape(iter([bytes(size), b"x"]))
         next(tape)
         large = [tape.slice(0, size - i) for i in range(3)]
@@ -265,7 +265,7 @@ class Memory(unittest.TestCase):
         limits = resource.getrlimit(resource.RLIMIT_AS)
         with open("/proc/self/statm") as file:
             pages = int(file.read().split()[0])
-        resource.setrlimit(resource.RLIMIT_AS, (pages * 4096 + (64 << 20), limits[1]))
+        resource.setrlimit(resource.RLIMIT_AS, (pages * 4096 + (16 << 20), limits[1]))
         try:
             with Unraisable() as told:
                 next(tape)
@@ -391,7 +391,7 @@ class Loading(unittest.TestCase):
         self.assertEqual(bytes(s), b"abc")
 
 
-if __name__ == "__main__":
+def main():
     print("seed", SEED)
     random.seed(SEED)
     result = unittest.main(exit=False).result
@@ -401,3 +401,7 @@ if __name__ == "__main__":
     print(f"{result.testsRun - failed - skipped} passed, {failed} failed" +
           (f", {skipped} skipped" if skipped else ""), flush=True)
     sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

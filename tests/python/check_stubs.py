@@ -58,7 +58,7 @@ class Stubs(unittest.TestCase):
                 function = getattr(owner, name, None)
                 if name.startswith("__") or not inspect.isroutine(function):
                     continue
-                told = [a.arg for a in node.args.args + node.args.kwonlyargs if a.arg != "self"]
+                told = [a.arg for a in node.args.args + node.args.kwonlyargs if a.arg not in ("self", "cls")]
                 try:
                     real = [p for p in inspect.signature(function).parameters if p != "self"]
                 except ValueError:

@@ -1,0 +1,1 @@
+"""What other stores have: for whoever moves data from them."""
