@@ -454,7 +454,7 @@ TEST(a_dead_reader_holds_nothing) {
   } while (stat.pinned_bytes == 0);
   CHECK_SYS(kill(pid, SIGKILL));
   CHECK_CHILD_KILLED(pid, SIGKILL);
-  alarm(60); /* it is a matter of the writer's next looks, not of time */
+  test_watchdog(); /* it is a matter of the writer's next looks, not of time */
   do {
     change_much(&ledger, 10, 0);
     CHECK_OK(copse_stat(store, &stat));
