@@ -223,27 +223,12 @@ TEST(forks_beside_a_writing_thread) {
   CHECK_OK(copse_store_close(first));
 }
 
-/* Emulators of a processor hand pages to children that were to be kept out of them, or wiped in them. */
-static int pages_are_wiped(void) {
-  volatile char *page =
-      mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  CHECK(page != MAP_FAILED);
-  int status, asked = madvise((void *)(uintptr_t)page, 4096, MADV_WIPEONFORK);
-  *page = 1;
-  pid_t pid = test_fork();
-  if (pid == 0)
-    _exit(*page ? 8 : 7);
-  CHECK_SYS(waitpid(pid, &status, 0));
-  munmap((void *)(uintptr_t)page, 4096);
-  return asked == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 7;
-}
-
 /* --- raw clones ------------------------------------------------------------------------------ */
 
 /* Handlers of fork() do not run for a raw clone: every door is closed to it, also that of views and of
  * a transaction that were open; what it closes stays the parent's. */
 TEST(a_raw_clone_is_told) {
-  if (!pages_are_wiped())
+  if (test_is_emulated())
     SKIP("the emulator keeps no page from children");
   struct ledger ledger;
   struct copse_snapshot *snapshot, *held;
@@ -304,7 +289,7 @@ TEST(a_raw_clone_is_told) {
 
 /* Who holds the writer lock dies and leaves a child: the child does not keep it alive. */
 TEST(a_child_does_not_keep_its_dead_parent_alive) {
-  if (!pages_are_wiped())
+  if (test_is_emulated())
     SKIP("the emulator keeps no page from children");
   const char *path = test_shm_path("orphan");
   struct ledger ledger;

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -62,6 +63,20 @@ pid_t test_fork(void) {
       _exit(1);
   }
   return pid;
+}
+
+bool test_is_emulated(void) {
+  volatile char *page =
+      mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CHECK(page != MAP_FAILED);
+  int status, asked = madvise((void *)(uintptr_t)page, 4096, MADV_WIPEONFORK);
+  *page = 1;
+  pid_t pid = test_fork();
+  if (pid == 0)
+    _exit(*page ? 8 : 7);
+  CHECK_SYS(waitpid(pid, &status, 0));
+  munmap((void *)(uintptr_t)page, 4096);
+  return asked < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 7;
 }
 
 /* --- how a test ends before its end ---------------------------------------------------- */

@@ -121,6 +121,9 @@ uint64_t test_seed(void);
  * the runner gives a program (COPSE_TEST_TIMEOUT), so that slowness is no hang. */
 void test_watchdog(void);
 
+/* Whether an emulator of a processor runs the test, as told by a page that it does not wipe in children. */
+bool test_is_emulated(void);
+
 /* fork() whose child dies with its parent. A child that returns from the test's body exits
  * with 0. */
 pid_t test_fork(void);
