@@ -118,15 +118,17 @@ TEST(the_thread_keeps_the_bytes) {
 
 /* A child has a thread of its own, also when the parent's was busy. */
 TEST(the_thread_after_a_fork) {
+  if (test_is_emulated())
+    SKIP("the emulator ends a child that was forked beside a thread");
   struct copse_store *store = store_with(test_disk_path("store"), 0, 1, 0);
   struct copse_map *map = map_new(store, "m");
   for (int i = 0; i < 10; i++) {
     set_text(store, map, "a", "parent");
     pid_t pid = test_fork();
     if (pid == 0) {
-      int alone = thread_count();
+      threads_are(1);
       set_text(store, map, "a", "child");
-      threads_are(alone + 1);
+      threads_are(2);
       durable_wait(store, copse_store_version(store));
       copse_map_close(map);
       CHECK_OK(copse_store_close(store));
