@@ -27,7 +27,7 @@ sanitize:
 	scripts/build tsan $(BUILD)-tsan && scripts/run-tests --tier test --programs $(BUILD)-tsan
 check-aarch64:
 	scripts/build aarch64 $(BUILD)-aarch64
-	scripts/run-tests --tier check --programs --timeout 600 --wrapper "$(QEMU)" $(BUILD)-aarch64
+	scripts/run-tests --tier check --programs --timeout 1500 --wrapper "$(QEMU)" $(BUILD)-aarch64
 valgrind:
 	scripts/build valgrind $(BUILD)-valgrind
 	scripts/run-tests --tier check --programs --timeout 900 --wrapper "$(VALGRIND)" $(UNFORKED) $(BUILD)-valgrind
