@@ -16,5 +16,6 @@
 #include "record.h"
 #include "store.h"
 #include "transaction.h"
+#include "tree.h"
 
 #endif

@@ -67,7 +67,9 @@ extern "C" {
   X(STALE, -42, "the slot that the handle names was removed; what lives there now is another")     \
   X(FOREIGN, -43, "the handle belongs to another arena")                                           \
   X(NOT_YET, -44, "the handle is younger than this snapshot; refresh it")                          \
-  X(OVERRUN, -45, "writers went past this observer's snapshot; refresh it or open a new one")
+  X(OVERRUN, -45, "writers went past this observer's snapshot; refresh it or open a new one")      \
+  X(CYCLE, -46, "a node cannot be put at itself, or at a node that is below it")                   \
+  X(ROOT, -47, "a root has no siblings; put the node under it, or give it a parent first")
 
 enum copse_result {
   COPSE_OK = 0,

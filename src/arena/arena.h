@@ -81,6 +81,9 @@ int arena_insert(struct pager *pager, struct arena *arena, uint64_t *index, uint
                  uint8_t **place);
 /* A live slot's memory for changing, as it is. */
 int arena_edit(struct pager *pager, struct arena *arena, uint64_t index, uint8_t **place);
+/* Whether the memory of a live slot, which lies at spot, may be changed as it is. */
+int arena_is_own(const struct pager *pager, const struct arena_shape *shape,
+                 const struct arena_spot *spot, uint64_t index);
 /* Ends a live slot. */
 int arena_remove(struct pager *pager, struct arena *arena, uint64_t index);
 /* Puts n records behind the end. A failure may leave some of them. */

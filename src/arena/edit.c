@@ -64,19 +64,28 @@ static void data_release(struct pager *pager, const struct arena_node *node, uns
   pager_drop(pager, data & ARENA_REF_MASK);
 }
 
+/* The page that holds a leaf's records; NULL: there is none. */
+static const struct extent_head *data_page(const struct pager *pager,
+                                           const struct arena_shape *shape, uint64_t data) {
+  uint64_t size, place = data >> ARENA_PLACE_SHIFT & (ARENA_FANOUT - 1);
+  const struct extent_head *page = page_locate(&pager->view, data & ARENA_REF_MASK, &size);
+  return page && page->head.kind == PAGE_EXTENT &&
+                 size >= sizeof *page + (place + 1) * shape->leaf_bytes
+             ? page
+             : NULL;
+}
+
 int arena_data_own(struct pager *pager, const struct arena_shape *shape,
                    const struct arena_path *path, uint8_t **records) {
   struct arena_leaf *leaf = path->leaf;
   const struct extent_head *old = NULL;
   struct extent_head *extent;
-  uint64_t size, made, data = leaf->data;
+  uint64_t made, data = leaf->data;
   const uint8_t *old_records = NULL;
   if (data) {
-    uint64_t place = data >> ARENA_PLACE_SHIFT & (ARENA_FANOUT - 1);
-    old = page_locate(&pager->view, data & ARENA_REF_MASK, &size);
+    old = data_page(pager, shape, data);
     old_records = arena_data(&pager->view, shape, data);
-    if (!old || !old_records || old->head.kind != PAGE_EXTENT ||
-        size < sizeof *old + (place + 1) * shape->leaf_bytes)
+    if (!old || !old_records)
       return arena_corrupt(data, "points to no records");
     if (pager_is_dirty(pager, &old->head)) {
       *records = (uint8_t *)(uintptr_t)old_records;
@@ -374,6 +383,13 @@ int arena_insert(struct pager *pager, struct arena *arena, uint64_t *asked, uint
   *asked = index;
   *place = records + (size_t)slot * shape->size;
   return 0;
+}
+
+int arena_is_own(const struct pager *pager, const struct arena_shape *shape,
+                 const struct arena_spot *spot, uint64_t index) {
+  uint64_t data = spot->node->leaves[arena_leaf(shape, index) & (ARENA_FANOUT - 1)].data;
+  const struct extent_head *page = data_page(pager, shape, data);
+  return page && pager_is_dirty(pager, &page->head);
 }
 
 int arena_edit(struct pager *pager, struct arena *arena, uint64_t index, uint8_t **place) {

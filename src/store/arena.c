@@ -334,7 +334,7 @@ int copse_arena_append(struct copse_txn *txn, struct copse_arena *arena, uint64_
 
 /* Begins a change of a live record. */
 static int live_begin(struct arena_change *change, struct copse_txn *txn, struct copse_arena *arena,
-                      const struct copse_handle *handle) {
+                      const struct copse_handle *handle, uint8_t **place) {
   struct arena_slot slot;
   int result = arena_change_begin(change, txn, arena);
   if (result)
@@ -344,6 +344,7 @@ static int live_begin(struct arena_change *change, struct copse_txn *txn, struct
   result = slot_look(&txn->view, arena, handle->index, &slot);
   if (result || slot.generation != handle->generation)
     return handle_refuse(&txn->view, handle, result, &slot);
+  *place = (uint8_t *)(uintptr_t)slot.record;
   return 0;
 }
 
@@ -353,11 +354,14 @@ int copse_arena_update(struct copse_txn *txn, struct copse_arena *arena,
   uint8_t *place;
   if (!record && !memory)
     return error_set(COPSE_E_ARGUMENT, "the record is NULL");
-  int result = live_begin(&change, txn, arena, handle);
+  struct pager *pager = &txn->view.store->pager;
+  int result = live_begin(&change, txn, arena, handle, &place);
   if (result)
     return result;
-  result = arena_edit(&txn->view.store->pager, &change.arena, handle->index, &place);
-  result = arena_change_end(&change, result);
+  if (!arena_is_own(pager, &arena->shape, &txn->view.arena.spot, handle->index)) {
+    result = arena_edit(pager, &change.arena, handle->index, &place);
+    result = arena_change_end(&change, result);
+  }
   if (result)
     return result;
   if (record)
@@ -371,7 +375,8 @@ int copse_arena_update(struct copse_txn *txn, struct copse_arena *arena,
 int copse_arena_remove(struct copse_txn *txn, struct copse_arena *arena,
                        const struct copse_handle *handle) {
   struct arena_change change;
-  int result = live_begin(&change, txn, arena, handle);
+  uint8_t *place;
+  int result = live_begin(&change, txn, arena, handle, &place);
   if (result)
     return result;
   result = arena_remove(&txn->view.store->pager, &change.arena, handle->index);

@@ -65,6 +65,19 @@ result $? "lease: what is leased stays as it was" "$place/lease"
 [ -z "$(ls "$shm")" ]
 result $? "lease leaves nothing behind"
 
+# --- tree ----------------------------------------------------------------------------
+
+"$programs/tree-tree" "$shm/tree" >"$place/tree" 2>&1 &&
+  grep -q '^woods under oaks: a node cannot be put' "$place/tree" &&
+  grep -q '^the removed chapter: the slot .* was removed' "$place/tree"
+result $? "tree: what would be no tree, and what was removed, is refused" "$place/tree"
+printf 'as it was:\nA book\n  Trees\n    Oaks\n  Woods\n    Coppice\n' >"$place/outline"
+printf 'as another process sees it:\nA book\n  Woods\n    Coppice\n    Oaks\n' >>"$place/outline"
+tail -n +3 "$place/tree" | cmp - "$place/outline"
+result $? "tree: a snapshot keeps the old tree, another process sees the new one" "$place/tree"
+[ -z "$(ls "$shm")" ]
+result $? "tree leaves nothing behind"
+
 # --- the stream, program by program --------------------------------------------------
 
 for program in producer table watcher auditor; do
