@@ -28,6 +28,13 @@ static uint64_t units_bytes(uint32_t units) {
   return (uint64_t)__builtin_popcount(units) * FORMAT_UNIT;
 }
 
+/* What a block's word names in addition. One lease names its units; a second one elsewhere in the
+ * block, all of it: who leases many values changes the word twice, and not for each. */
+static uint32_t units_more(uint32_t wanted, uint32_t had) {
+  uint32_t more = wanted & ~had;
+  return more && had ? 0xffff & ~had : more;
+}
+
 /* --- what to do with a value ----------------------------------------------------------- */
 
 /* Errors: ARGUMENT when the bytes are not the view's. */
@@ -173,7 +180,7 @@ static int pin(struct copse_store *store, const struct wanted *wanted, struct co
   struct leases *leases = &store->leases;
   const uint64_t *word = lookup_find(&leases->blocks, wanted->block);
   struct copse_lease *lease = word ? (struct copse_lease *)(uintptr_t)*word : NULL;
-  uint32_t more = wanted->units & ~(lease ? lease->units : 0);
+  uint32_t more = units_more(wanted->units, lease ? lease->units : 0);
   uint64_t past = lease ? lease->past : 0;
   uint64_t bytes = units_bytes(more) + (wanted->past > past ? wanted->past - past : 0);
   int result = bounds_check(leases, bytes);
@@ -310,7 +317,7 @@ static int group_extend(struct copse_lease_group *group, const struct wanted *wa
   struct copse_store *store = group->store;
   struct leases *leases = &store->leases;
   uint64_t *word = lookup_find(&group->blocks, wanted->block);
-  uint32_t place, had = word ? *word & 0xffff : 0, more = wanted->units & ~had;
+  uint32_t place, had = word ? *word & 0xffff : 0, more = units_more(wanted->units, had);
   uint64_t bytes = more ? units_bytes(more) + wanted->past : 0;
   int result = bounds_check(leases, bytes);
   if (result == 0 && !word) {
@@ -327,9 +334,11 @@ static int group_extend(struct copse_lease_group *group, const struct wanted *wa
   if (!group->since_ns)
     group_enlist(group);
   *word |= more;
-  group->last_word = LEASE_WORD(wanted->block, had | more);
+  if (group->last_words[0] >> 16 != wanted->block)
+    group->last_words[1] = group->last_words[0];
+  group->last_words[0] = LEASE_WORD(wanted->block, had | more);
   if (more)
-    lease_place_put(store, &group->places, (uint32_t)(*word >> 16), group->last_word);
+    lease_place_put(store, &group->places, (uint32_t)(*word >> 16), group->last_words[0]);
   group->bytes += bytes;
   leases->bytes += bytes;
   leases->count += group->count + 1 - group->told;
@@ -338,9 +347,13 @@ static int group_extend(struct copse_lease_group *group, const struct wanted *wa
   return 0;
 }
 
+static int is_named(const struct wanted *wanted, uint64_t word) {
+  return word >> 16 == wanted->block && !(wanted->units & ~word);
+}
+
 static int group_pin(struct copse_lease_group *group, const struct wanted *wanted) {
   int result = 0;
-  if (group->last_word >> 16 != wanted->block || wanted->units & ~group->last_word) {
+  if (!is_named(wanted, group->last_words[0]) && !is_named(wanted, group->last_words[1])) {
     pthread_mutex_lock(&group->store->leases.mutex);
     result = group_extend(group, wanted);
     pthread_mutex_unlock(&group->store->leases.mutex);

@@ -52,8 +52,8 @@ struct copse_lease_group {
   struct lease_places places;
   struct lookup blocks; /* block -> place from bit 16 on, units */
   struct group_copies *copies;
-  uint64_t last_word;   /* of the block that was leased last; its units */
-  uint64_t count, told; /* leases in it; of them, those that are in the statistics */
+  uint64_t last_words[2]; /* of the two blocks that were looked up last: a page may lie in both */
+  uint64_t count, told;   /* leases in it; of them, those that are in the statistics */
   uint64_t bytes;
   uint64_t since_ns;                         /* of the first; 0: there is none */
   struct copse_lease_group *previous, *next; /* from then on */
