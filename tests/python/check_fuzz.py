@@ -56,8 +56,13 @@ class Fuzzer:
     def thing(self):
         return self.random.choice(self.pool)
 
+    def passed(self):
+        """Not a watch: who iterates over one waits for commits."""
+        thing = self.thing()
+        return None if isinstance(thing, copse.Watch) else thing
+
     def argument(self):
-        return self.random.choice((self.key, self.value, self.key, self.value, self.thing, list,
+        return self.random.choice((self.key, self.value, self.key, self.value, self.passed, list,
                                    lambda: [self.key() for _ in range(3)],
                                    lambda: [self.value() for _ in range(3)],
                                    lambda: range(3), lambda: 0.0))()
