@@ -23,6 +23,7 @@ class Fuzzer:
         self.db = copse.open(path)
         self.pool = [self.db]  # objects to call
         self.kept = []  # (what was lent, its bytes)
+        self.open = []  # transactions: a map that is bound to one keeps it, too
 
     def __del__(self):
         self.pool = self.kept = None
@@ -100,11 +101,15 @@ class Fuzzer:
                                      kinds[kind])),
             lambda: self.keep(db.arena(f"a{kind}", kinds[kind])),
             lambda: self.keep(db.snapshot(oustable=r.random() < 0.2)),
-            lambda: self.keep(db.write(timeout=0)),
+            self.write,
             lambda: self.keep(db.batch()),
             lambda: views and boxes and self.keep(r.choice(views)[r.choice(boxes)]),
             lambda: boxes and self.keep(r.choice(boxes).watch()),
         ))()
+
+    def write(self):
+        self.open.append(self.db.write(timeout=0))
+        self.keep(self.open[-1])
 
     METHODS = ("get", "put", "insert", "replace", "append", "discard", "pop", "compare_and_set",
                "multiget", "gather", "put_many", "append_many", "view", "range", "prefix", "cursor",
@@ -159,9 +164,8 @@ class Fuzzer:
             assert now == content, f"what was lent has changed: {thing!r}"
 
     def end_transactions(self):
-        for thing in self.pool:
-            if isinstance(thing, copse.Txn):
-                thing.abort()
+        while self.open:
+            self.open.pop(0).abort()
 
 
 class Fuzz(Test):
@@ -185,15 +189,13 @@ class Fuzz(Test):
     def test_random_calls_in_threads(self):
         fuzzers = [Fuzzer(self.path, SEED + n) for n in range(3)]
         for fuzzer in fuzzers[1:]:
-            fuzzer.pool, fuzzer.db = fuzzers[0].pool, fuzzers[0].db
+            fuzzer.pool, fuzzer.db, fuzzer.open = fuzzers[0].pool, fuzzers[0].db, fuzzers[0].open
         wrong = []
 
         def run(fuzzer):
             try:
                 for _ in range(STEPS // 4):
                     fuzzer.step()
-                    if fuzzer.random.random() < 0.1:
-                        fuzzer.end_transactions()
             except BaseException as error:
                 wrong.append(error)
                 raise
@@ -201,13 +203,10 @@ class Fuzz(Test):
         threads = [threading.Thread(target=run, args=(f,)) for f in fuzzers]
         for thread in threads:
             thread.start()
-        fuzzers[0].end_transactions()
         for thread in threads:
             while thread.is_alive():
                 thread.join(0.05)
-                for thing in list(fuzzers[0].pool):
-                    if isinstance(thing, copse.Txn):
-                        thing.abort()
+                fuzzers[0].end_transactions()
         for fuzzer in fuzzers:
             fuzzer.look()
             fuzzer.db.close()
