@@ -169,6 +169,7 @@ static int disk_full(enum os_call call, const char *path, uint64_t offset, uint6
 /* With free pages in holes only, a full disk is an error of the put, and passes. */
 static void full_then_not(struct copse_store *store, struct copse_map *map) {
   struct copse_txn *txn = begin(store);
+  uint64_t storage = storage_of(copse_store_path(store));
   int result = 0;
   os_hook = disk_full;
   for (uint64_t i = 1000; i < 1200 && result == 0; i++)
@@ -182,6 +183,7 @@ static void full_then_not(struct copse_store *store, struct copse_map *map) {
   }
   CHECK_RESULT(result, COPSE_E_NO_SPACE);
   os_hook = NULL;
+  CHECK_EQ(storage_of(copse_store_path(store)), storage); /* nothing without storage was touched */
   copse_txn_abort(txn);
   store_sound(store);
   large_is(store, map, 0, 20);
