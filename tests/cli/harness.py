@@ -4,6 +4,7 @@ A test file is a list of functions marked @test, run in the order of the file by
 is one test in the closing line "N passed, N failed". A test that lacks a program or package
 of somebody else's calls skip().
 """
+import ctypes
 import os
 import random
 import select
@@ -36,6 +37,15 @@ def test(function):
 
 def skip(why):
     raise Skip(why)
+
+
+def library():
+    """libcopse in this process, for what the tool does not do."""
+    path = os.path.join(BUILD, "libcopse.so")
+    loads = [sys.executable, "-c", "import ctypes, sys; ctypes.CDLL(sys.argv[1])", path]
+    if subprocess.run(loads, stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        skip("this build of the library does not load into Python: a sanitizer must come first")
+    return ctypes.CDLL(path)
 
 
 def need(program):

@@ -94,7 +94,7 @@ class Library:
     """What is needed of libcopse."""
 
     def __init__(self):
-        self.library = ctypes.CDLL(os.path.join(harness.BUILD, "libcopse.so"))
+        self.library = harness.library()
         self.library.copse_error_detail.restype = ctypes.c_char_p
 
     def __getattr__(self, name):

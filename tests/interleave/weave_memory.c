@@ -64,7 +64,7 @@ static uint64_t follows[ORDERED][ORDERED / 64]; /* by index: what must come afte
 static unsigned ordered_count;
 
 static struct {
-  const struct weave_site *site;
+  struct weave_site site; /* a copy: the one given lies in its function's frame */
   volatile void *address;
   uint64_t value;
   int order;
@@ -311,7 +311,7 @@ void memory_delayed_store(void) {
   delayed[thread].address = NULL;
   struct location *location = begin(STEP_WRITE, address);
   store_to(location, location->count, delayed[thread].value, delayed[thread].order, thread);
-  engine_record(delayed[thread].site, "store    %s, delayed", delayed[thread].site->object);
+  engine_record(&delayed[thread].site, "store    %s, delayed", delayed[thread].site.object);
 }
 
 uint64_t weave_load(const struct weave_site *site, const volatile void *address, int order) {
@@ -338,7 +338,7 @@ void weave_store(const struct weave_site *site, volatile void *address, uint64_t
   if (is_meant(site, order, WEAVE_SKIP))
     return;
   if (is_meant(site, order, WEAVE_DELAY) && !delayed[engine_thread()].address) {
-    delayed[engine_thread()].site = site;
+    delayed[engine_thread()].site = *site;
     delayed[engine_thread()].address = address;
     delayed[engine_thread()].value = value;
     delayed[engine_thread()].order = order;

@@ -359,16 +359,19 @@ static void leases_take(struct ledger *ledger, struct leased_values *leased) {
     } else {
       CHECK_OK(copse_lease_take(view, COPSE_LEASE_ERROR, value, &leased->leases[i]));
     }
-    memcpy(leased->begin[i], value->data, value->size < 64 ? value->size : 64);
+    if (value->size)
+      memcpy(leased->begin[i], value->data, value->size < 64 ? value->size : 64);
   }
   copse_cursor_close(cursor);
   copse_snapshot_close(snapshot);
 }
 
 static void leases_check(const struct leased_values *leased) {
-  for (int i = 0; i < LEASES; i++)
-    CHECK(memcmp(leased->values[i].data, leased->begin[i],
-                 leased->values[i].size < 64 ? leased->values[i].size : 64) == 0);
+  for (int i = 0; i < LEASES; i++) {
+    const struct copse_bytes *value = &leased->values[i];
+    size_t size = value->size < 64 ? value->size : 64;
+    CHECK(size == 0 || memcmp(value->data, leased->begin[i], size) == 0);
+  }
 }
 
 static void leases_release(struct leased_values *leased) {

@@ -426,25 +426,32 @@ static int ledger_found(struct ledger *ledger) {
   return 0;
 }
 
-void ledger_open(struct ledger *ledger, struct copse_store *store, uint64_t seed) {
+/* Opens the maps that are there. */
+static int ledger_join(struct ledger *ledger) {
+  struct copse_map **maps[] = {&ledger->head, &ledger->a, &ledger->b};
+  static const char *const names[] = {"head", "a", "b"};
   struct copse_snapshot *snapshot;
+  CHECK_OK(copse_snapshot_open(ledger->store, 0, &snapshot));
+  int result = 0;
+  for (int i = 0; i < 3 && result == 0; i++)
+    result = copse_map_open(copse_snapshot_view(snapshot), names[i], NULL, maps[i]);
+  copse_snapshot_close(snapshot);
+  for (int i = 0; i < 3 && result; i++) {
+    copse_map_close(*maps[i]);
+    *maps[i] = NULL;
+  }
+  return result;
+}
+
+void ledger_open(struct ledger *ledger, struct copse_store *store, uint64_t seed) {
   *ledger =
       (struct ledger){.store = store, .random = {seed}, .writer = seed, .keys = 600, .large = 40};
-  CHECK_OK(copse_snapshot_open(store, 0, &snapshot));
-  struct copse_view *view = copse_snapshot_view(snapshot);
-  int result = copse_map_open(view, "head", NULL, &ledger->head);
-  if (result == COPSE_E_NO_MAP) {
-    copse_snapshot_close(snapshot);
-    if (ledger_found(ledger) == 0)
-      return;
-    CHECK_OK(copse_snapshot_open(store, 0, &snapshot));
-    view = copse_snapshot_view(snapshot);
-    result = copse_map_open(view, "head", NULL, &ledger->head);
-  }
+  int result = ledger_join(ledger);
+  if (result == COPSE_E_NO_MAP && ledger_found(ledger) == 0)
+    return;
+  while (result == COPSE_E_NO_MAP || result == COPSE_E_OVERRUN) /* writers pass observers */
+    result = ledger_join(ledger);
   CHECK_OK(result);
-  CHECK_OK(copse_map_open(view, "a", NULL, &ledger->a));
-  CHECK_OK(copse_map_open(view, "b", NULL, &ledger->b));
-  copse_snapshot_close(snapshot);
 }
 
 void ledger_close(struct ledger *ledger) {

@@ -100,14 +100,14 @@ static void cut_check(unsigned moment, enum disk_cut cut, uint64_t seed) {
     return;
   }
   /* What completes it is cut in turn. */
-  disk = disk_record(path);
+  struct disk *completing = disk_record(path);
   CHECK_OK(stream_apply(&changes, path, NULL));
-  disk_stop(disk);
-  unsigned later = 1 + (unsigned)test_random_below(&random, disk_moment(disk));
-  CHECK_EQ(
-      disk_cut(disk, later, (enum disk_cut)test_random_below(&random, DISK_CUTS), &random, second),
-      0);
-  disk_free(disk);
+  disk_stop(completing);
+  unsigned later = 1 + (unsigned)test_random_below(&random, disk_moment(completing));
+  CHECK_EQ(disk_cut(completing, later, (enum disk_cut)test_random_below(&random, DISK_CUTS),
+                    &random, second),
+           0);
+  disk_free(completing);
   image_check(second, moment);
 }
 

@@ -12,7 +12,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../cli"))
-from harness import (TOOL, WAIT_SECONDS, check_sound, finish, main, new_path, new_store,  # noqa: E402
+from harness import (TOOL, WAIT_SECONDS, check_sound, finish, library, main, new_path, new_store,  # noqa: E402
                      out, read_line, run, start, test, until)
 
 POINT = "point { i32 x; f32 y; text name[4]; }"
@@ -97,7 +97,7 @@ class Bytes(ctypes.Structure):
 def leases_are_seen():
     store = new_store("m")
     out("put", store, "m", "k", "a value")
-    copse = ctypes.CDLL(os.path.join(os.environ["COPSE_BUILD_DIR"], "libcopse.so"))
+    copse = library()
     handle, snapshot, map_, lease = (ctypes.c_void_p() for _ in range(4))
     value = Bytes()
     ref = ctypes.byref
