@@ -34,8 +34,8 @@
 #define SEALED_MAY "; a copy to read from may lie anywhere: copse copy --seal"
 
 #ifdef COPSE_TESTS
-int (*os_hook)(enum os_call call, const char *path, uint64_t offset, uint64_t size);
-void (*os_done_hook)(enum os_call call, const char *path, uint64_t offset, uint64_t size);
+int (*_Atomic os_hook)(enum os_call call, const char *path, uint64_t offset, uint64_t size);
+void (*_Atomic os_done_hook)(enum os_call call, const char *path, uint64_t offset, uint64_t size);
 uint64_t os_file_system_magic;
 #endif
 

@@ -125,9 +125,10 @@ enum os_call {
   OS_CALL_LOCK,
   OS_CALL_PUNCH,
 };
-extern int (*os_hook)(enum os_call call, const char *path, uint64_t offset, uint64_t size);
+extern int (*_Atomic os_hook)(enum os_call call, const char *path, uint64_t offset, uint64_t size);
 /* Sees a sync, or a write that syncs, when it has returned well. */
-extern void (*os_done_hook)(enum os_call call, const char *path, uint64_t offset, uint64_t size);
+extern void (*_Atomic os_done_hook)(enum os_call call, const char *path, uint64_t offset,
+                                    uint64_t size);
 extern uint64_t os_file_system_magic; /* taken for the file system's when not 0 */
 extern int os_boot_unknown;           /* as if /proc were not mounted */
 #endif

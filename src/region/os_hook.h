@@ -5,12 +5,16 @@
 #include "region/os.h"
 
 #ifdef COPSE_TESTS
-#define OS_HOOK(call, path, offset, size) (os_hook ? os_hook((call), (path), (offset), (size)) : 0)
-#define OS_DONE(call, path, offset, size)                                                          \
-  do {                                                                                             \
-    if (os_done_hook)                                                                              \
-      os_done_hook((call), (path), (offset), (size));                                              \
-  } while (0)
+/* A test may set its hook while another thread is at work: each is read once. */
+static inline int OS_HOOK(enum os_call call, const char *path, uint64_t offset, uint64_t size) {
+  int (*hook)(enum os_call, const char *, uint64_t, uint64_t) = os_hook;
+  return hook ? hook(call, path, offset, size) : 0;
+}
+static inline void OS_DONE(enum os_call call, const char *path, uint64_t offset, uint64_t size) {
+  void (*hook)(enum os_call, const char *, uint64_t, uint64_t) = os_done_hook;
+  if (hook)
+    hook(call, path, offset, size);
+}
 #else
 #define OS_HOOK(call, path, offset, size) ((void)(path), 0)
 #define OS_DONE(call, path, offset, size) ((void)0)

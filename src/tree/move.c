@@ -65,8 +65,7 @@ static int record_move(struct mover *mover, const struct tree_key *key, struct t
       memcpy(move->value, value.data, value.size);
     value.data = move->value;
   }
-  int result =
-      tree_put(mover->pager, mover->tree, move->key, move->key_size, &value, 0, &place);
+  int result = tree_put(mover->pager, mover->tree, move->key, move->key_size, &value, 0, &place);
   if (result)
     return result;
   move->moved_units += mover->pager->taken_units - taken;
@@ -81,8 +80,8 @@ static int record_look(struct mover *mover) {
   int result = cursor_record(&mover->cursor, &key, &value);
   if (result)
     return result;
-  int moves = value.size && !value_is_inside(mover, &value) &&
-              is_sparse(mover, value.data, value.size);
+  int moves =
+      value.size && !value_is_inside(mover, &value) && is_sparse(mover, value.data, value.size);
   if (moves || (last && path_is_sparse(mover)))
     return record_move(mover, &key, value);
   if (last)

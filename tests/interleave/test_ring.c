@@ -222,23 +222,23 @@ TEST(each_order_is_needed) {
     const struct weave_scenario *scenario;
     struct weave_mutation mutation;
   } needed[] = {
-      {&left_behind, {"ring_stage", "tail", WEAVE_RELAX, NULL, NULL}},      /* P1 before P2 */
-      {&two, {"ring_stage", "tail", WEAVE_ACQ_REL, NULL, NULL}},            /* P2 */
-      {&two, {"ring_stage", "tail", WEAVE_DELAY, NULL, NULL}},              /* P2 before P3 */
-      {&left_behind, {"ring_stage", "staged", WEAVE_SKIP, NULL, NULL}},     /* P3 */
-      {&left_behind, {"ring_stage", "staged", WEAVE_ACQ_REL, NULL, NULL}},  /* P3 */
-      {&left_behind, {"ring_stage", "staged", WEAVE_DELAY, NULL, NULL}},    /* P3 before P4 */
-      {&left_behind, {"lock_try", "lock", WEAVE_ACQ_REL, NULL, NULL}},      /* P4 */
-      {&two, {"ring_look", "staged", WEAVE_ACQ_REL, NULL, NULL}},           /* H1 */
-      {&two, {"ring_span", "tail", WEAVE_ACQ_REL, NULL, NULL}},             /* H2 */
-      {&left_behind, {"lock_release", "lock", WEAVE_ACQ_REL, NULL, NULL}},  /* H8 */
+      {&left_behind, {"ring_stage", "tail", WEAVE_RELAX, NULL, NULL}},         /* P1 before P2 */
+      {&two, {"ring_stage", "tail", WEAVE_ACQ_REL, NULL, NULL}},               /* P2 */
+      {&two, {"ring_stage", "tail", WEAVE_DELAY, NULL, NULL}},                 /* P2 before P3 */
+      {&left_behind, {"ring_stage", "staged", WEAVE_SKIP, NULL, NULL}},        /* P3 */
+      {&left_behind, {"ring_stage", "staged", WEAVE_ACQ_REL, NULL, NULL}},     /* P3 */
+      {&left_behind, {"ring_stage", "staged", WEAVE_DELAY, NULL, NULL}},       /* P3 before P4 */
+      {&left_behind, {"lock_try", "lock", WEAVE_ACQ_REL, NULL, NULL}},         /* P4 */
+      {&two, {"ring_look", "staged", WEAVE_ACQ_REL, NULL, NULL}},              /* H1 */
+      {&two, {"ring_span", "tail", WEAVE_ACQ_REL, NULL, NULL}},                /* H2 */
+      {&left_behind, {"lock_release", "lock", WEAVE_ACQ_REL, NULL, NULL}},     /* H8 */
       {&left_behind, {"ring_is_staged", "staged", WEAVE_ACQ_REL, NULL, NULL}}, /* H9 */
-      {&full, {"ring_wait_for_room", "waiting", WEAVE_SKIP, NULL, NULL}},   /* F2 */
-      {&full, {"ring_wait_for_room", "waiting", WEAVE_DELAY, NULL, NULL}},  /* F2 before F3 */
-      {&full, {"ring_settled", "published", WEAVE_RELAX, NULL, NULL}},      /* F3 */
+      {&full, {"ring_wait_for_room", "waiting", WEAVE_SKIP, NULL, NULL}},      /* F2 */
+      {&full, {"ring_wait_for_room", "waiting", WEAVE_DELAY, NULL, NULL}},     /* F2 before F3 */
+      {&full, {"ring_settled", "published", WEAVE_RELAX, NULL, NULL}},         /* F3 */
       {&full, {"ring_make_room_known", "waiting", WEAVE_ACQ_REL, NULL, NULL}}, /* F5 */
-      {&full, {"ring_make_room_known", "wake", WEAVE_SKIP, NULL, NULL}},    /* F6 */
-      {&full, {"ring_settled", "ring->consumed", WEAVE_RELAX, NULL, NULL}}, /* S3, S5 */
+      {&full, {"ring_make_room_known", "wake", WEAVE_SKIP, NULL, NULL}},       /* F6 */
+      {&full, {"ring_settled", "ring->consumed", WEAVE_RELAX, NULL, NULL}},    /* S3, S5 */
   };
   struct weave_bound bound = {.preemptions = 2, .stale = 2};
   for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)

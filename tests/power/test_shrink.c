@@ -21,8 +21,7 @@ static struct fact {
 static unsigned fact_count;
 
 static void look_at_points(enum point point) {
-  if (point == POINT_hole_said || point == POINT_hole_stored ||
-      test_random_below(&looks, 300) == 0)
+  if (point == POINT_hole_said || point == POINT_hole_stored || test_random_below(&looks, 300) == 0)
     disk_look(disk);
 }
 

@@ -32,8 +32,8 @@ __attribute__((unused)) static int counted_change(struct copse_store *store, uin
   uint64_t size = counted_size(n);
   CHECK_OK(copse_txn_begin(store, -1, &txn));
   copse_key_u64(n % COUNTED_KEYS, key);
-  int result = size ? copse_reserve(txn, map, key, 8, size, 0, &memory)
-                    : copse_delete(txn, map, key, 8);
+  int result =
+      size ? copse_reserve(txn, map, key, 8, size, 0, &memory) : copse_delete(txn, map, key, 8);
   if (result == 0 && size)
     memset(memory, (int)n, size);
   if (result >= 0)

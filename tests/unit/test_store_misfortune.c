@@ -25,7 +25,7 @@ static const enum copse_durability durabilities[] = {COPSE_DURABILITY_NONE, COPS
 static const char *const names[] = {"none", "lazy", "sync"};
 
 static struct copse_store *store_of(const char *path, enum copse_durability durability) {
-  struct copse_store_options options = {.flags = COPSE_CREATE,
+  struct copse_store_options options = {.flags = COPSE_CREATE | COPSE_NO_SYNC_THREAD,
                                         .durability = durability,
                                         .sync_interval_ms = 5,
                                         .sync_bytes = 1 << 20};
