@@ -147,8 +147,9 @@ int segments_grow(struct pager *pager, uint64_t segments);
 int run_take(struct pager *pager, uint64_t blocks, uint64_t *offset);
 /* Empties the hot stacks into the segments, so that empty segments become free. */
 int hot_drain(struct pager *pager);
-/* The same in a small store without a free segment: pages on the stacks may be all that keeps
- * segments from being free, one of each class. COPSE_NONE: no segment became free. */
+/* The same in a store without a free segment, if the stacks hold a part of it that counts: pages on
+ * them may be all that keeps segments from being free, one of each class. COPSE_NONE: no segment
+ * became free. */
 int hot_thin(struct pager *pager);
 /* Size of a page in units, from its reference and (for runs) its head; 0: not a valid page. Only
  * for pages that nothing has been able to overwrite since they were in use. */

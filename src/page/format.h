@@ -13,7 +13,7 @@
  * log; offsets in the writers' file):
  *      24576                struct books
  *      64 KiB   40 x 256 x 8  hot stacks: free pages ready for use, by class
- *       1 MiB   ...         pieces of the three areas that grow, in the order of their making
+ *       1 MiB   ...         pieces of the areas that grow, in the order of their making
  *
  * An area is an array in pieces, the first of 2^shift elements, each other one of twice as many as
  * the one before; where they lie stands in books->pieces. So a small store has small files.
