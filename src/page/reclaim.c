@@ -191,32 +191,38 @@ static int queue_work(const struct reclaim *reclaim, size_t *budget) {
   return 0;
 }
 
-static int buckets_work(const struct reclaim *reclaim, size_t *budget) {
+/* Sends the entry that a bucket got last on its way. COPSE_NONE: it stays, under this tag: everything is
+ * held, for a moment. */
+static int bucket_entry(const struct reclaim *reclaim, struct bucket *bucket, uint64_t tag) {
   struct pager *pager = reclaim->pager;
+  struct listed listed;
+  int result = stack_pop(pager, &bucket->top, &bucket->pos, &listed);
+  if (result == 0)
+    result = books_undo_room(pager, 8);
+  if (result)
+    return result;
+  books_set(pager, &bucket->units, bucket->units - listed.units);
+  books_add_word(pager, BOOK_PARKED_UNITS, 0 - listed.units);
+  result = entry_settle(reclaim, &listed, 0);
+  if (result != COPSE_NONE)
+    return result;
+  result = bucket_park(pager, bucket, tag, &listed);
+  return result ? result : COPSE_NONE;
+}
+
+static int buckets_work(const struct reclaim *reclaim, size_t *budget) {
   for (unsigned i = 0; i < BUCKETS && *budget; i++) {
-    struct bucket *bucket = &pager->books->buckets[i];
-    if (bucket->top == 0 || bucket->tag >= BUCKET_LOOKED || is_pinned(reclaim, bucket->tag))
+    struct bucket *bucket = &reclaim->pager->books->buckets[i];
+    int result = 0;
+    if (bucket->top == 0 || bucket->tag >= BUCKET_LOOKED)
       continue;
     /* Emptied, it may become the bucket of the next version that holds what was in it. */
-    while (*budget && bucket->top && !is_pinned(reclaim, bucket->tag)) {
-      struct listed listed;
-      int result = stack_pop(pager, &bucket->top, &bucket->pos, &listed);
-      if (result == 0)
-        result = books_undo_room(pager, 8);
-      if (result)
-        return result;
-      books_set(pager, &bucket->units, bucket->units - listed.units);
-      books_add_word(pager, BOOK_PARKED_UNITS, 0 - listed.units);
-      result = entry_settle(reclaim, &listed, 0);
-      int stays = result == COPSE_NONE; /* everything is held, for a moment */
-      if (stays)
-        result = bucket_park(pager, bucket, bucket->tag, &listed);
-      if (result)
-        return result;
-      if (stays)
-        break;
-      --*budget;
+    while (result == 0 && *budget && bucket->top && !is_pinned(reclaim, bucket->tag)) {
+      result = bucket_entry(reclaim, bucket, bucket->tag);
+      *budget -= result == 0;
     }
+    if (result < 0)
+      return result;
   }
   return 0;
 }
@@ -237,26 +243,13 @@ static struct bucket *looked_find(const struct reclaim *reclaim) {
 }
 
 static int leased_work(const struct reclaim *reclaim, struct bucket *bucket, size_t *budget) {
-  struct pager *pager = reclaim->pager;
+  int result = 0;
   /* Emptied, it may become the bucket of those that stay. */
-  while (bucket && *budget && bucket->top && bucket->tag == BUCKET_LOOKED) {
-    struct listed listed;
-    int result = stack_pop(pager, &bucket->top, &bucket->pos, &listed);
-    if (result == 0)
-      result = books_undo_room(pager, 8);
-    if (result)
-      return result;
-    books_set(pager, &bucket->units, bucket->units - listed.units);
-    books_add_word(pager, BOOK_PARKED_UNITS, 0 - listed.units);
-    result = entry_settle(reclaim, &listed, 0);
-    int stays = result == COPSE_NONE; /* everything is held, for a moment */
-    if (stays)
-      result = bucket_park(pager, bucket, BUCKET_LOOKED, &listed);
-    if (result || stays)
-      return result;
-    --*budget;
+  while (result == 0 && bucket && *budget && bucket->top && bucket->tag == BUCKET_LOOKED) {
+    result = bucket_entry(reclaim, bucket, BUCKET_LOOKED);
+    *budget -= result == 0;
   }
-  return 0;
+  return result < 0 ? result : 0;
 }
 
 /* Once round at most. */
