@@ -112,7 +112,8 @@ static int decide(struct copse_view *view, uint32_t policy, const struct copse_b
                ? error_set(COPSE_E_STATE, "what a write transaction or an oustable snapshot has "
                                           "lent cannot be pinned")
                : COPSE_NONE;
-  uint32_t small = view->store->leases.bounds.small_bytes;
+  /* relaxed: nothing else depends on it */
+  uint32_t small = atomic_load_explicit(&view->store->leases.small_bytes, memory_order_relaxed);
   small = small == 0 ? SMALL_BYTES : small == UINT32_MAX ? 0 : small;
   return policy == COPSE_LEASE_COPY || (policy == COPSE_LEASE_PIN && value->size <= small)
              ? COPSE_NONE
@@ -435,6 +436,8 @@ void copse_lease_group_close(struct copse_lease_group *group) {
 void copse_lease_bound(struct copse_store *store, const struct copse_lease_bounds *bounds) {
   pthread_mutex_lock(&store->leases.mutex);
   store->leases.bounds = *bounds;
+  /* relaxed: nothing else depends on it */
+  atomic_store_explicit(&store->leases.small_bytes, bounds->small_bytes, memory_order_relaxed);
   pthread_mutex_unlock(&store->leases.mutex);
 }
 

@@ -61,6 +61,7 @@ struct copse_lease_group {
 };
 
 struct leases {
+  _Atomic uint32_t small_bytes; /* of the bounds, for those without the mutex */
   pthread_mutex_t mutex; /* protects all below; taken after the store's, before the fork lock */
   struct copse_lease_bounds bounds;
   struct lease_places places;
