@@ -34,7 +34,8 @@ valgrind:
 bench:         ; scripts/build bench $(BUILD)-bench bench/copse-bench && bench/run.sh full $(BUILD)-bench
 bench-python: python
 	scripts/install-deps.sh bench-python
-	$(BUILD)/python-env/bin/python3 bench/python/bench.py
+	$(BUILD)/python-env/bin/python3 bench/python/bench.py --json bench/results/python.json
+	python3 bench/chart.py bench/results/python.json bench/results
 bench-quick:
 	@mkdir -p $(BUILD)
 	scripts/build quick $(BUILD)-quick bench/copse-bench

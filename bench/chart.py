@@ -14,7 +14,8 @@ from html import escape
 
 COLORS = {  # Okabe and Ito's, told apart by everybody
     "copse": "#0072b2", "lmdb": "#d55e00", "sqlite": "#009e73", "boost": "#cc79a7",
-    "rocksdb": "#e69f00", "bdb": "#56b4e9", "concread": "#666666",
+    "rocksdb": "#e69f00", "bdb": "#56b4e9", "concread": "#666666", "copse hash_join": "#0072b2",
+    "copse merge_join": "#0072b2", "h5py": "#e69f00", "npy": "#56b4e9",
 }
 TITLES = {
     "get": "Random gets in one snapshot",
@@ -35,6 +36,15 @@ TITLES = {
     "readers-threads": "Reader threads beside a writer",
     "get20m": "Random gets, 20 million records",
     "curve": "A lookup's cost as the store grows (8-byte values)",
+    "py-matrices1000": "Python: 4 workers store matrices, 1,000 per commit",
+    "py-matrices1": "Python: 4 workers store matrices, one per commit, waiting until it is visible",
+    "py-matrices1-async": "Python: 4 workers store matrices, one per commit, pipelined",
+    "py-get": "Python: random reads of one matrix as an array",
+    "py-array": "Python: all matrices as one array",
+    "py-sum": "Python: sum of all matrices in chunks, and of one array",
+    "py-scan": "Python: scan of keys of 24 bytes",
+    "py-join": "Python: joins of two maps, half of whose keys are in both",
+    "py-end": "Python: end of a snapshot on which a million leased values rest",
 }
 METRICS = {
     "ops_s": "gets per second", "puts_s": "puts per second", "records_s": "records per second",
@@ -43,10 +53,11 @@ METRICS = {
     "least_share": "least-served process: share of a fair part",
     "retries_s": "transactions given up per second", "private_bytes": "private bytes",
     "page_table_bytes": "page tables", "get_ns": "time per get",
-    "from_begin_p50_ns": "median time from begin",
+    "from_begin_p50_ns": "median time from begin", "keys_s": "keys per second",
+    "blocks_per_key": "blocks of memory per key", "end_ns": "time",
 }
 PUT1 = dict(METRICS, ops_s="puts per second")
-LOWER = ("_ns", "bytes", "bytes_per_record", "retries_s")
+LOWER = ("_ns", "bytes", "bytes_per_record", "blocks_per_key", "retries_s")
 
 
 def metric_title(workload, metric):
@@ -111,7 +122,8 @@ class Svg:
 def head(svg, workload, meta):
     svg.text(20, 28, TITLES.get(workload, workload), 18, font_weight="bold")
     records = "" if workload in ("curve", "get20m") else f"{int(meta.get('records', 0)):,} records, "
-    svg.text(20, 46, f"{records}16-byte keys; {meta.get('cpu')}, {meta.get('cores')} cores, "
+    record = "matrices of 64 bytes" if workload.startswith("py-") else "16-byte keys"
+    svg.text(20, 46, f"{records}{record}; {meta.get('cpu')}, {meta.get('cores')} cores, "
              f"{meta.get('kernel')}; commit {meta.get('commit')}; durability "
              f"{meta.get('durability')}", 11, fill="#666")
 

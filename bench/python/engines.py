@@ -1,0 +1,83 @@
+"""The peers as their users would set them up, and what stores and workers of the benchmark share."""
+import multiprocessing
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+
+import copse
+import numpy as np
+
+try:
+    import lmdb
+except ImportError:
+    lmdb = None
+try:
+    import h5py
+except ImportError:
+    h5py = None
+
+M22 = np.dtype(("c16", (2, 2)))
+WORKERS = 4
+SETTINGS = {
+    "copse": f"{copse.__version__}; defaults",
+    "lmdb": lmdb and f"py-lmdb {lmdb.__version__}, LMDB {'.'.join(map(str, lmdb.version()))}; "
+                     "sync=False, metasync=False, writemap=True",
+    "sqlite": f"{sqlite3.sqlite_version}; WAL, synchronous=OFF, INTEGER PRIMARY KEY",
+    "h5py": h5py and f"{h5py.__version__}; a file for each worker, chunks of 4,096 rows",
+    "numpy": np.__version__,
+}
+
+
+def key(i):
+    return i.to_bytes(8, "big")
+
+
+def lmdb_open(path):
+    return lmdb.open(path, map_size=4 << 30, sync=False, metasync=False, writemap=True, max_dbs=4)
+
+
+def sqlite_open(path):
+    db = sqlite3.connect(path, timeout=600, isolation_level=None)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=OFF")
+    db.execute("CREATE TABLE IF NOT EXISTS t (k INTEGER PRIMARY KEY, v BLOB)")
+    return db
+
+
+class Folder:
+    """A folder in shared memory, for a block."""
+
+    def __enter__(self):
+        self.path = tempfile.mkdtemp(prefix="copse-bench-python-", dir="/dev/shm")
+        return self.path
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path)
+
+
+def in_workers(function, rows, block):
+    """Rows per second of all workers together, and the longest time in seconds that a commit took in any.
+
+    The workers open their stores, start together, and each stores its rows, a block per commit.
+    """
+    values = np.random.default_rng(0).random((block, 2, 2)) * (1 + 1j)
+    context = multiprocessing.get_context("fork")
+    gate, answers = context.Barrier(WORKERS + 1), context.SimpleQueue()
+    with Folder() as folder:
+        path = os.path.join(folder, "store")
+
+        def work(worker):
+            answers.put(function(path, worker, rows, values, gate.wait))
+
+        workers = [context.Process(target=work, args=(n,)) for n in range(WORKERS)]
+        for process in workers:
+            process.start()
+        gate.wait()
+        begin = time.perf_counter()
+        worst = max(answers.get() for _ in workers)
+        seconds = time.perf_counter() - begin
+        for process in workers:
+            process.join()
+    return WORKERS * rows / seconds, worst
