@@ -33,11 +33,26 @@ static const char *copy_since;
 static int count_map(void *context, struct open_map *map) {
   struct copy_run *run = context;
 
-  if (map->arena != NULL && !copy_sealed)
-    return fail_with(STATUS_STORE, "'%s' is an arena: only copies with --seal hold those",
-                     map->info.name);
   run->all += map->info.count;
   return STATUS_OK;
+}
+
+static void copy_progress(const struct copy_run *run) {
+  if (!common.quiet)
+    progress_show("copy", "records", run->loader.pending, run->all);
+}
+
+/* What a walk of a map has come to. */
+static int copy_verify(const struct copy_run *run, const struct open_map *map, int status,
+                       int result, uint64_t copied) {
+  if (result < 0)
+    return fail(result, "map %s", map->info.name);
+  if (status == STATUS_OK && copied != map->info.count)
+    return fail_with(STATUS_STORE,
+                     "map %s: %" PRIu64 " records where its count says %" PRIu64
+                     "; run 'copse check %s'",
+                     map->info.name, copied, map->info.count, run->source.path);
+  return status;
 }
 
 static int copy_records(struct copy_run *run, struct open_map *map, struct copse_cursor *cursor,
@@ -51,17 +66,27 @@ static int copy_records(struct copy_run *run, struct open_map *map, struct copse
       return fail_with(STATUS_INTERRUPTED, "interrupted");
     status = loader_put(&run->loader, into, key, value);
     copied++;
-    if (!common.quiet)
-      progress_show("copy", "records", run->loader.pending, run->all);
+    copy_progress(run);
   }
-  if (result < 0)
-    return fail(result, "map %s", map->info.name);
-  if (status == STATUS_OK && copied != map->info.count)
-    return fail_with(STATUS_STORE,
-                     "map %s: %" PRIu64 " records where its count says %" PRIu64
-                     "; run 'copse check %s'",
-                     map->info.name, copied, map->info.count, run->source.path);
-  return status;
+  return copy_verify(run, map, status, result, copied);
+}
+
+/* Free slots too, for their generations. */
+static int copy_slots(struct copy_run *run, struct open_map *map, struct loader_map *into) {
+  struct copse_slots slots = {0};
+  uint64_t copied = 0;
+  int result, status = STATUS_OK;
+
+  while ((result = copse_arena_slots(session_view(&run->source), map->arena,
+                                     slots.first + slots.count, &slots)) == COPSE_OK &&
+         status == STATUS_OK) {
+    if (work_interrupted())
+      return fail_with(STATUS_INTERRUPTED, "interrupted");
+    status = loader_restore(&run->loader, into, &slots);
+    copied += slots.records != NULL ? slots.count : 0;
+    copy_progress(run);
+  }
+  return copy_verify(run, map, status, result, copied);
 }
 
 static int copy_map(void *context, struct open_map *map) {
@@ -72,6 +97,8 @@ static int copy_map(void *context, struct open_map *map) {
 
   if (status != STATUS_OK)
     return status;
+  if (map->arena != NULL)
+    return copy_slots(run, map, into);
   result = copse_cursor_open(session_view(&run->source), map->map, NULL, &cursor);
   if (result != COPSE_OK)
     return fail(result, "map %s", map->info.name);
@@ -198,7 +225,8 @@ const struct command command_copy = {
     .operands = "SOURCE TARGET",
     .summary = "Copy a store, consistently and while programs use it, to a new one",
     .text = "TARGET receives what one version of SOURCE holds, with all maps and layouts,\n"
-            "and shows nothing before it is complete. It must not be there. It takes over\n"
+            "and shows nothing before it is complete. Handles of its arenas are valid in\n"
+            "TARGET. It must not be there. It takes over\n"
             "the bound of SOURCE; its durability follows from where it lies. While the copy\n"
             "runs, space that writers free in SOURCE waits for it.\n"
             "With --seal TARGET is one file that never changes: it may lie on any file\n"

@@ -106,6 +106,21 @@ int loader_put(struct loader *l, struct loader_map *map, struct copse_bytes key,
   return l->batch != 0 && l->pending >= l->batch ? commit(l) : STATUS_OK;
 }
 
+int loader_restore(struct loader *l, struct loader_map *map, const struct copse_slots *slots) {
+  int result, status = STATUS_OK;
+
+  if (l->session->txn == NULL && (status = session_begin(l->session)) != STATUS_OK)
+    return status;
+  result = copse_arena_restore(l->session->txn, map->open.arena, slots);
+  if (result == COPSE_E_KEY_EXISTS && l->keep)
+    l->kept += slots->count;
+  else if (result != COPSE_OK)
+    return fail(result, "arena %s", map->name);
+  if (slots->records != NULL)
+    l->pending += slots->count;
+  return l->batch != 0 && l->pending >= l->batch ? commit(l) : STATUS_OK;
+}
+
 int loader_finish(struct loader *l, int status) {
   if (l->session->txn == NULL)
     return status;

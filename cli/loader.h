@@ -1,4 +1,4 @@
-/* cli/loader.h - many records into maps, in batches.
+/* cli/loader.h - many records into maps and arenas, in batches.
  *
  * A batch is one transaction, so other writers come to their turn between batches and an
  * interrupted load leaves whole batches. Keys that arrive in order behind all that a map holds
@@ -37,6 +37,8 @@ int loader_map(struct loader *l, const char *name, const struct shape *defined,
                struct loader_map **map);
 int loader_put(struct loader *l, struct loader_map *map, struct copse_bytes key,
                struct copse_bytes value);
+/* Slots of an arena, as they are elsewhere. */
+int loader_restore(struct loader *l, struct loader_map *map, const struct copse_slots *slots);
 /* Commits what is pending. After a failure that is done too, unless all was to be one
  * transaction: that is then undone. Returns status, or why committing failed. */
 int loader_finish(struct loader *l, int status);

@@ -226,16 +226,28 @@ static int complete_map(struct session *s, const char *name, struct open_map *ma
   return STATUS_OK;
 }
 
+static int arena_open(struct session *s, const char *name, struct open_map *map) {
+  struct copse_arena_info info;
+  int result = copse_arena_open(session_view(s), name, NULL, &map->arena);
+
+  if (result != COPSE_OK)
+    return result;
+  map->map = copse_arena_map(map->arena);
+  result = copse_arena_info(session_view(s), map->arena, &info);
+  if (result == COPSE_OK)
+    map->shape.arena = info.arena;
+  else
+    map_close(map);
+  return result;
+}
+
 int map_find(struct session *s, const char *name, struct open_map *map) {
   int result;
 
   *map = (struct open_map){0};
   result = copse_map_open(session_view(s), name, NULL, &map->map);
-  if (result == COPSE_E_MAP_KIND) {
-    result = copse_arena_open(session_view(s), name, NULL, &map->arena);
-    if (result == COPSE_OK)
-      map->map = copse_arena_map(map->arena);
-  }
+  if (result == COPSE_E_MAP_KIND)
+    result = arena_open(s, name, map);
   if (result == COPSE_E_NO_MAP)
     return STATUS_NOTHING;
   if (result != COPSE_OK)
@@ -257,7 +269,15 @@ int map_create(struct session *s, const char *name, const struct shape *shape,
   int result;
 
   *map = (struct open_map){0};
-  result = copse_map_create(s->txn, name, &options, &map->map);
+  if (shape->key_kind == COPSE_KEY_SLOT) {
+    struct copse_arena_options records = {
+        .record_size = shape->value_size, .layout = shape->layout, .arena = shape->arena};
+    result = copse_arena_create(s->txn, name, &records, &map->arena);
+    if (result == COPSE_OK)
+      map->map = copse_arena_map(map->arena);
+  } else {
+    result = copse_map_create(s->txn, name, &options, &map->map);
+  }
   if (result != COPSE_OK)
     return fail(result, "map %s", name);
   return complete_map(s, name, map);

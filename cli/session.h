@@ -47,6 +47,7 @@ struct shape {
   uint32_t key_encoding;
   uint32_t value_size;
   struct copse_layout *layout; /* owned; NULL: plain bytes */
+  uint64_t arena;              /* an arena's number in handles; 0: not said, or a map's shape */
 };
 void shape_free(struct shape *shape);
 /* The shape that the command line asks for; *given: whether it says anything at all. */
@@ -70,6 +71,7 @@ struct open_map {
 int map_open(struct session *s, const char *name, struct open_map *map);
 /* The same; STATUS_NOTHING without a message when there is no such map. */
 int map_find(struct session *s, const char *name, struct open_map *map);
+/* Creates what the shape says, an arena too. */
 int map_create(struct session *s, const char *name, const struct shape *shape,
                struct open_map *map);
 void map_close(struct open_map *map);

@@ -46,6 +46,8 @@ struct copse_arena_options {
   uint32_t record_size;              /* bytes in a record, 1 to COPSE_ARENA_RECORD_MAX */
   const struct copse_layout *layout; /* records are of this layout (record.h), whose size counts.
                                         NULL: plain bytes */
+  uint64_t arena; /* 0; or the arena's number in handles: what is created is a copy of that arena,
+                     and what is opened must be it or one */
 };
 
 struct copse_arena_info {
@@ -63,7 +65,8 @@ struct copse_arena_info {
 
 /* --- arenas ---------------------------------------------------------------------------- */
 
-/* These do what their namesakes in map.h do for maps. Errors: as there. */
+/* These do what their namesakes in map.h do for maps. Errors: as there; FOREIGN (what is there is another arena
+ * than options->arena), MAP_EXISTS (options->arena is in this store under another name). */
 COPSE_CHECKED int copse_arena_create(struct copse_txn *txn, const char *name,
                                      const struct copse_arena_options *options,
                                      struct copse_arena **arena);
@@ -179,6 +182,30 @@ COPSE_CHECKED int copse_reservation_publish(struct copse_txn *txn,
 /* Ends it; what was not published goes back now, or with this process's next transaction. NULL is
  * allowed. */
 COPSE_API void copse_reservation_close(struct copse_reservation *reservation);
+
+/* --- copies ---------------------------------------------------------------------------- */
+
+/* Slots one after the other that have all had the same number of records: what a copy needs, in which all
+ * handles mean what they mean here. So goes all of an arena into one in another store, made with options->arena:
+ *   for (uint64_t i = 0; copse_arena_slots(view, arena, i, &slots) == 0; i = slots.first + slots.count)
+ *     copse_arena_restore(txn, copy, &slots) ... */
+struct copse_slots {
+  const void *records; /* one after the other; NULL: the slots are free */
+  uint64_t first;      /* index of the first one */
+  uint64_t count;
+  uint32_t generation; /* of the records; of free slots: of the last ones that they had */
+  uint32_t zero;
+};
+
+/* The first slots whose index is not less than from that ever had a record. COPSE_NONE: there are no
+ * more. Errors: as copse_arena_at(). */
+COPSE_CHECKED int copse_arena_slots(struct copse_view *view, struct copse_arena *arena,
+                                    uint64_t from, struct copse_slots *slots);
+
+/* Makes slots what they are elsewhere. They have had no record here, neither now nor before.
+ * Errors: KEY_EXISTS (one has had a record), ARGUMENT, and as copse_put(). */
+COPSE_CHECKED int copse_arena_restore(struct copse_txn *txn, struct copse_arena *arena,
+                                      const struct copse_slots *slots);
 
 #ifdef __cplusplus
 }

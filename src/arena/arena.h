@@ -95,6 +95,21 @@ int arena_append(struct pager *pager, struct arena *arena, uint64_t n, const uin
 int arena_link(struct pager *pager, struct arena *arena, uint64_t n, const uint64_t *refs,
                uint64_t *first);
 
+/* --- copies ---------------------------------------------------------------------------- */
+
+/* Slots one after the other of one generation: live ones, whose records lie so too, or free ones. */
+struct arena_run {
+  const uint8_t *records; /* NULL: they are free */
+  uint64_t first, count;
+  uint32_t generation; /* of free ones: the last one, not 0 */
+};
+/* The first ones from an index on that were ever used. COPSE_NONE: there are no more. */
+int arena_run(struct page_view *view, const struct arena *arena, uint64_t from,
+              struct arena_run *run);
+/* Makes slots what a run says, which were never used. A failure may leave some of them, when they are in
+ * several leaves or behind the end. Errors: KEY_EXISTS, and those of pager_alloc(). */
+int arena_restore(struct pager *pager, struct arena *arena, const struct arena_run *run);
+
 /* --- whole arenas ---------------------------------------------------------------------- */
 
 /* What hangs on a node, for taking arenas apart: see pager_children. */

@@ -232,6 +232,12 @@ void arena_path_settle(const struct arena_path *path) {
   }
 }
 
+void arena_leaf_settle(const struct arena_path *path, const struct arena_slots *slots) {
+  bit_set(&path->nodes[1]->live, path->at[1], slots->live != 0);
+  bit_set(&path->nodes[1]->free, path->at[1], slots->free != 0);
+  arena_path_settle(path);
+}
+
 /* --- moving the end -------------------------------------------------------------------- */
 
 int arena_skip(struct pager *pager, struct arena *arena, uint64_t to) {
@@ -423,10 +429,8 @@ int arena_remove(struct pager *pager, struct arena *arena, uint64_t index) {
     uint64_t data = path.leaf->data;
     path.leaf->data = 0;
     data_release(pager, path.nodes[1], path.places, data);
-    bit_set(&path.nodes[1]->live, path.at[1], 0);
   }
-  bit_set(&path.nodes[1]->free, path.at[1], slots->free != 0);
-  arena_path_settle(&path);
+  arena_leaf_settle(&path, slots);
   arena->count--;
   return 0;
 }

@@ -19,6 +19,8 @@ int arena_path_own(struct pager *pager, struct arena *arena, uint64_t leaf, unsi
                    struct arena_path *path);
 /* Takes what the lowest node says of its slots to those above. */
 void arena_path_settle(const struct arena_path *path);
+/* The same, and first what the leaf's slot words say to the lowest node. */
+void arena_leaf_settle(const struct arena_path *path, const struct arena_slots *slots);
 /* The leaf's records, made if there are none. */
 int arena_data_own(struct pager *pager, const struct arena_shape *shape,
                    const struct arena_path *path, uint8_t **records);

@@ -58,6 +58,7 @@ _Static_assert(offsetof(struct arena_node, leaves) == 48, "offset");
 #define ARENA_NODE_HEAD 48u
 
 #define ARENA_RETIRED UINT32_C(0xfffffffe)
+#define ARENA_GENERATION_MAX (ARENA_RETIRED / 2)
 
 struct arena_slots {
   struct page_head head;

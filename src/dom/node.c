@@ -68,7 +68,7 @@ int copse_tree_create(struct copse_txn *txn, const char *name,
   int result = layout_make(options, &layout);
   if (result)
     return result;
-  struct copse_arena_options asked = {layout->size, layout};
+  struct copse_arena_options asked = {.record_size = layout->size, .layout = layout};
   result = copse_arena_create(txn, name, &asked, &arena);
   if (result == 0)
     result = handle_make(arena, layout->size, tree);
@@ -84,7 +84,7 @@ int copse_tree_ensure(struct copse_store *store, const char *name,
   int result = layout_make(options, &layout);
   if (result)
     return result;
-  struct copse_arena_options asked = {layout->size, layout};
+  struct copse_arena_options asked = {.record_size = layout->size, .layout = layout};
   result = copse_arena_ensure(store, name, &asked, timeout_ns, &arena);
   if (result == 0)
     result = handle_make(arena, layout->size, tree);
@@ -123,7 +123,7 @@ int copse_tree_open(struct copse_view *view, const char *name,
   int result = options ? layout_make(options, &layout) : 0;
   if (result)
     return result;
-  struct copse_arena_options asked = {layout ? layout->size : 0, layout};
+  struct copse_arena_options asked = {.record_size = layout ? layout->size : 0, .layout = layout};
   result = copse_arena_open(view, name, layout ? &asked : NULL, &arena);
   free(layout);
   if (result)

@@ -19,6 +19,14 @@ static int options_missing(const struct copse_arena_options *options) {
   return options ? 0 : error_set(COPSE_E_ARGUMENT, "an arena needs options: the records' size");
 }
 
+static int identity_check(const struct copse_arena_options *options,
+                          const struct catalog_entry *entry) {
+  return options->arena && options->arena != entry->tag
+             ? error_set(COPSE_E_FOREIGN, "arena %llx was asked for; what is there is %llx",
+                         (unsigned long long)options->arena, (unsigned long long)entry->tag)
+             : 0;
+}
+
 static int handle_make(struct copse_store *store, const struct catalog_entry *entry,
                        struct copse_arena **out) {
   struct copse_arena *arena = malloc(sizeof *arena);
@@ -39,7 +47,7 @@ int copse_arena_create(struct copse_txn *txn, const char *name,
   if (result)
     return result;
   struct copse_map_options asked = options_of(options);
-  result = catalog_create(txn, name, &asked, &entry);
+  result = catalog_create(txn, name, &asked, options->arena, &entry);
   return result ? result : handle_make(txn->view.store, &entry, arena);
 }
 
@@ -50,6 +58,8 @@ int copse_arena_open(struct copse_view *view, const char *name,
   if (options)
     expected = options_of(options);
   int result = catalog_open(view, name, 1, options ? &expected : NULL, &entry);
+  if (result == 0 && options)
+    result = identity_check(options, &entry);
   return result ? result : handle_make(view->store, &entry, arena);
 }
 
@@ -61,7 +71,9 @@ int copse_arena_ensure(struct copse_store *store, const char *name,
   if (result)
     return result;
   struct copse_map_options asked = options_of(options);
-  result = catalog_ensure(store, name, 1, &asked, timeout_ns, &entry);
+  result = catalog_ensure(store, name, 1, &asked, options->arena, timeout_ns, &entry);
+  if (result == 0)
+    result = identity_check(options, &entry);
   return result ? result : handle_make(store, &entry, arena);
 }
 
@@ -81,17 +93,23 @@ struct copse_map *copse_arena_map(struct copse_arena *arena) {
 
 /* --- reading --------------------------------------------------------------------------- */
 
+static int is_cached(const struct copse_view *view, const struct copse_arena *arena) {
+  const struct arena_cache *cache = &view->arena;
+  return __builtin_expect(cache->tag == arena->map.tag && cache->id == arena->map.id &&
+                              cache->moves == view->moves && arena->map.store == view->store,
+                          1);
+}
+
 /* The arena in a view, from the cache or into it. */
 static int arena_view(struct copse_view *view, const struct copse_arena *arena, struct arena *out) {
   struct arena_cache *cache = &view->arena;
   struct tree tree;
-  if (__builtin_expect(cache->tag != arena->map.tag || cache->moves != view->moves ||
-                           arena->map.store != view->store,
-                       0)) {
+  if (!is_cached(view, arena)) {
     int result = view_container(view, &arena->map, &tree);
     if (result)
       return result;
-    *cache = (struct arena_cache){arena->map.tag, view->moves, tree.root, tree.count, {0}};
+    *cache = (struct arena_cache){arena->map.tag, view->moves,   tree.root,
+                                  tree.count,     arena->map.id, {0}};
   }
   *out = (struct arena){cache->root, cache->count, arena->shape};
   return 0;
@@ -102,10 +120,9 @@ static int slot_look(struct copse_view *view, const struct copse_arena *arena, u
                      struct arena_slot *slot) {
   struct arena_cache *cache = &view->arena;
   uint64_t leaf = arena_leaf(&arena->shape, index);
-  if (__builtin_expect(cache->tag == arena->map.tag && cache->moves == view->moves &&
-                           cache->spot.node &&
+  if (__builtin_expect(is_cached(view, arena) && cache->spot.node &&
                            cache->spot.first_leaf == (leaf & ~(uint64_t)(ARENA_FANOUT - 1)) &&
-                           arena->map.store == view->store && index < ARENA_INDEX_END,
+                           index < ARENA_INDEX_END,
                        1))
     return arena_look_at(&view->pages, &arena->shape, &cache->spot, index, slot);
   struct arena found;
@@ -186,6 +203,24 @@ int copse_arena_chunk(struct copse_view *view, struct copse_arena *arena, uint64
   if (result)
     return store_fault(view->store, result);
   *chunk = (struct copse_chunk){view_lend(view, run.records), run.first, run.count};
+  return 0;
+}
+
+int copse_arena_slots(struct copse_view *view, struct copse_arena *arena, uint64_t from,
+                      struct copse_slots *slots) {
+  struct arena found;
+  struct arena_run run;
+  int result = view_check(view);
+  if (result)
+    return result;
+  view->copied_for = NULL;
+  result = arena_view(view, arena, &found);
+  if (result == 0)
+    result = arena_run(&view->pages, &found, from, &run);
+  if (result)
+    return store_fault(view->store, result);
+  const void *records = run.records ? view_lend(view, run.records) : NULL;
+  *slots = (struct copse_slots){records, run.first, run.count, run.generation, 0};
   return 0;
 }
 
@@ -383,5 +418,32 @@ int copse_arena_remove(struct copse_txn *txn, struct copse_arena *arena,
   result = arena_change_end(&change, result);
   if (result == 0)
     txn->deletes++;
+  return result;
+}
+
+int copse_arena_restore(struct copse_txn *txn, struct copse_arena *arena,
+                        const struct copse_slots *slots) {
+  struct arena_change change;
+  const struct arena_run run = {slots->records, slots->first, slots->count, slots->generation};
+  uint64_t last = run.first + run.count - 1, end;
+  if (run.count == 0 || run.generation == 0 || run.generation > ARENA_GENERATION_MAX ||
+      run.first >= ARENA_INDEX_END || run.count > ARENA_INDEX_END - run.first)
+    return error_set(COPSE_E_ARGUMENT, "slots %llu to %llu of generation %u cannot be",
+                     (unsigned long long)run.first, (unsigned long long)last, run.generation);
+  int result = arena_change_begin(&change, txn, arena);
+  if (result == 0)
+    result = arena_end(&txn->view.store->pager.view, &change.arena, &end);
+  int in_steps = result == 0 && (run.first > end || arena_leaf(&arena->shape, run.first) !=
+                                                        arena_leaf(&arena->shape, last));
+  if (in_steps)
+    result = txn_savepoint(txn);
+  if (result)
+    return store_fault(txn->view.store, result);
+  result = arena_restore(&txn->view.store->pager, &change.arena, &run);
+  result = arena_change_end(&change, result);
+  if (in_steps)
+    result = arena_steps_end(txn, result);
+  if (result == 0)
+    txn->puts += run.records ? run.count : 0;
   return result;
 }

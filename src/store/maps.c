@@ -135,17 +135,72 @@ static int options_check(const struct copse_map_options *options) {
              : 0;
 }
 
+/* A name that is none, or not after the one asked for, would lead whoever lists the maps in circles. */
+static int name_follows(const struct tree_key *name, const char *after) {
+  return name->size > 0 && name->size <= COPSE_MAP_NAME_MAX && !memchr(name->data, 0, name->size) &&
+         (!after || bytes_compare(name->data, name->size, after, strlen(after)) > 0);
+}
+
+/* Calls visit with each catalog record after a name until it returns non-zero. COPSE_NONE at the end. */
+static int catalog_scan(struct copse_view *view, const char *after,
+                        int (*visit)(void *context, const struct tree_key *name,
+                                     const struct catalog_record *record),
+                        void *context) {
+  struct tree tree;
+  struct tree_cursor cursor;
+  int result = view_tree_find(view, &catalog_map, &tree, NULL);
+  if (result)
+    return result;
+  cursor_init(&cursor, &view->pages, &tree);
+  result = after ? cursor_seek(&cursor, (const uint8_t *)after, (uint32_t)strlen(after), 1)
+                 : cursor_first(&cursor);
+  while (result == 0) {
+    struct tree_key name;
+    struct tree_value value;
+    struct catalog_record record;
+    result = cursor_record(&cursor, &name, &value);
+    if (result == 0 && !name_follows(&name, after))
+      result = error_set(COPSE_E_CORRUPT, "the catalog has a damaged name");
+    if (result == 0)
+      result = catalog_parse(&value, &record);
+    if (result)
+      return result;
+    result = visit(context, &name, &record);
+    if (result)
+      return result;
+    result = cursor_next(&cursor);
+  }
+  return result;
+}
+
+/* 2 when the tag is that of the record. */
+static int tag_find(void *context, const struct tree_key *name,
+                    const struct catalog_record *record) {
+  const uint64_t *tag = context;
+  (void)name;
+  return record->entry.tag == *tag ? 2 : 0;
+}
+
+/* A tag that was given out elsewhere must not be in this store already. */
+static int tag_check(struct copse_txn *txn, uint64_t tag) {
+  if (tag % 2 == 0 || tag == CATALOG_TAG)
+    return error_set(COPSE_E_ARGUMENT, "%llx is no arena's number", (unsigned long long)tag);
+  int result = catalog_scan(&txn->view, NULL, tag_find, &tag);
+  if (result == 2)
+    return error_set(COPSE_E_MAP_EXISTS, "arena %llx is in this store already",
+                     (unsigned long long)tag);
+  return result == COPSE_NONE ? 0 : result;
+}
+
 int catalog_create(struct copse_txn *txn, const char *name, const struct copse_map_options *options,
-                   struct catalog_entry *made) {
+                   uint64_t tag, struct catalog_entry *made) {
   int result = txn_check(txn);
   if (result == 0)
     result = name_check(name);
   if (result == 0)
     result = options_check(options);
-  if (result)
-    return result;
-  uint64_t tag;
-  result = os_random(&tag, sizeof tag);
+  if (result == 0)
+    result = tag ? tag_check(txn, tag) : os_random(&tag, sizeof tag);
   if (result)
     return result;
   struct catalog_entry entry = {.id = (uint32_t)txn->next_map,
@@ -200,7 +255,7 @@ int copse_map_create(struct copse_txn *txn, const char *name, const struct copse
   struct catalog_entry entry;
   int result = key_kind_check(asked);
   if (result == 0)
-    result = catalog_create(txn, name, asked ? asked : &defaults, &entry);
+    result = catalog_create(txn, name, asked ? asked : &defaults, 0, &entry);
   return result ? result : handle_make(txn->view.store, &entry, map);
 }
 
@@ -274,7 +329,7 @@ int copse_map_open(struct copse_view *view, const char *name,
 }
 
 int catalog_ensure(struct copse_store *store, const char *name, int is_arena,
-                   const struct copse_map_options *options, int64_t timeout_ns,
+                   const struct copse_map_options *options, uint64_t tag, int64_t timeout_ns,
                    struct catalog_entry *entry) {
   static const struct copse_map_options defaults;
   struct copse_snapshot *snapshot;
@@ -292,7 +347,7 @@ int catalog_ensure(struct copse_store *store, const char *name, int is_arena,
   /* It may be there since the snapshot; or not durable yet, which the commit waits for. */
   result = catalog_open(&txn->view, name, is_arena, options, entry);
   if (result == COPSE_E_NO_MAP)
-    result = catalog_create(txn, name, options ? options : &defaults, entry);
+    result = catalog_create(txn, name, options ? options : &defaults, tag, entry);
   if (result) {
     copse_txn_abort(txn);
     return result;
@@ -306,7 +361,7 @@ int copse_map_ensure(struct copse_store *store, const char *name,
   struct catalog_entry entry;
   int result = key_kind_check(options);
   if (result == 0)
-    result = catalog_ensure(store, name, 0, options, timeout_ns, &entry);
+    result = catalog_ensure(store, name, 0, options, 0, timeout_ns, &entry);
   return result ? result : handle_make(store, &entry, map);
 }
 
@@ -334,44 +389,6 @@ static int info_fill(struct copse_view *view, const char *name, size_t name_size
   info->count = tree.count;
   info->changed = changed;
   return 0;
-}
-
-/* A name that is none, or not after the one asked for, would lead whoever lists the maps in circles. */
-static int name_follows(const struct tree_key *name, const char *after) {
-  return name->size > 0 && name->size <= COPSE_MAP_NAME_MAX && !memchr(name->data, 0, name->size) &&
-         (!after || bytes_compare(name->data, name->size, after, strlen(after)) > 0);
-}
-
-/* Calls visit with each catalog record after a name until it returns non-zero. COPSE_NONE at the end. */
-static int catalog_scan(struct copse_view *view, const char *after,
-                        int (*visit)(void *context, const struct tree_key *name,
-                                     const struct catalog_record *record),
-                        void *context) {
-  struct tree tree;
-  struct tree_cursor cursor;
-  int result = view_tree_find(view, &catalog_map, &tree, NULL);
-  if (result)
-    return result;
-  cursor_init(&cursor, &view->pages, &tree);
-  result = after ? cursor_seek(&cursor, (const uint8_t *)after, (uint32_t)strlen(after), 1)
-                 : cursor_first(&cursor);
-  while (result == 0) {
-    struct tree_key name;
-    struct tree_value value;
-    struct catalog_record record;
-    result = cursor_record(&cursor, &name, &value);
-    if (result == 0 && !name_follows(&name, after))
-      result = error_set(COPSE_E_CORRUPT, "the catalog has a damaged name");
-    if (result == 0)
-      result = catalog_parse(&value, &record);
-    if (result)
-      return result;
-    result = visit(context, &name, &record);
-    if (result)
-      return result;
-    result = cursor_next(&cursor);
-  }
-  return result;
 }
 
 struct scan_target {

@@ -40,6 +40,7 @@ struct arena_cache {
   uint64_t tag;   /* 0: nowhere */
   uint64_t moves; /* of the view, then */
   uint64_t root, count;
+  uint32_t id; /* of the arena: after a restoration it has the tag of one that was dropped */
   struct arena_spot spot; /* node NULL: none */
 };
 
@@ -360,13 +361,13 @@ struct catalog_record {
 int catalog_find(struct copse_view *view, const char *name, struct catalog_record *record);
 int catalog_parse(const struct tree_value *value, struct catalog_record *record);
 /* Opens and creates maps (is_arena 0) and arenas, whose options are those of a map of kind
- * COPSE_KEY_SLOT. options NULL: whatever is there. */
+ * COPSE_KEY_SLOT. options NULL: whatever is there. tag: of what is created; 0: a new one. */
 int catalog_open(struct copse_view *view, const char *name, int is_arena,
                  const struct copse_map_options *options, struct catalog_entry *entry);
 int catalog_create(struct copse_txn *txn, const char *name, const struct copse_map_options *options,
-                   struct catalog_entry *made);
+                   uint64_t tag, struct catalog_entry *made);
 int catalog_ensure(struct copse_store *store, const char *name, int is_arena,
-                   const struct copse_map_options *options, int64_t timeout_ns,
+                   const struct copse_map_options *options, uint64_t tag, int64_t timeout_ns,
                    struct catalog_entry *entry);
 extern const struct copse_map catalog_map; /* its handle, of no store */
 /* What a handle of the map says. */

@@ -87,7 +87,8 @@ class Handle(ctypes.Structure):
 
 
 class ArenaOptions(ctypes.Structure):
-    _fields_ = [("record_size", ctypes.c_uint32), ("layout", ctypes.c_void_p)]
+    _fields_ = [("record_size", ctypes.c_uint32), ("layout", ctypes.c_void_p),
+                ("arena", ctypes.c_uint64)]
 
 
 class Library:
@@ -114,7 +115,7 @@ def arenas_store(rng, path):
     for size in (1, 2, 24, 64, 1000, 4096, 65536):
         name, slots = f"arena {size}", {}
         copse.txn_begin(store, ctypes.c_int64(-1), ctypes.byref(txn))
-        copse.arena_create(txn, name.encode(), ctypes.byref(ArenaOptions(size, None)),
+        copse.arena_create(txn, name.encode(), ctypes.byref(ArenaOptions(size, None, 0)),
                            ctypes.byref(arena))
         first, n = ctypes.c_uint64(), min(9000, 2000000 // size)
         records = rng.randbytes(n * size)

@@ -323,18 +323,6 @@ static void some_diff(struct run *run, struct copse_view *now) {
     differences_compare(run, now, &run->now, view, &run->pictures[i]);
 }
 
-static void snapshot_renew(struct run *run, unsigned i) {
-  if (run->snapshots[i]) {
-    whole_compare(run, copse_snapshot_view(run->snapshots[i]), &run->pictures[i]);
-    copse_snapshot_close(run->snapshots[i]);
-  }
-  uint32_t flags = test_random_one_in(&run->random, 4) ? COPSE_SNAPSHOT_OUSTABLE : 0;
-  run->oustable &= ~(1u << i);
-  run->oustable |= flags ? 1u << i : 0;
-  CHECK_OK(copse_snapshot_open(run->store, flags, &run->snapshots[i]));
-  model_copy(&run->pictures[i], &run->now);
-}
-
 static void fault_print(void *context, const char *sentence) {
   (void)context;
   test_note(__FILE__, __LINE__, "%s", sentence);
@@ -344,6 +332,73 @@ static void check(struct run *run) {
   struct copse_check found;
   CHECK_OK(copse_check_store(run->store, -1, fault_print, NULL, NULL, &found));
   CHECK_EQ(found.errors, 0);
+}
+
+/* A copy of the version in another store, made of what copse_arena_slots() tells: slot for slot the
+ * model's, and an arena that goes on as this one would. */
+static void copy_compare(struct run *run, struct copse_view *view, struct model *model) {
+  struct copse_arena_info info, copied;
+  struct copse_slots slots;
+  struct copse_store *store = run->store, *other;
+  struct copse_arena *arena = run->arena, *copy;
+  struct copse_txn *txn;
+  size_t at = 0;
+  CHECK_OK(copse_arena_info(view, arena, &info));
+  struct copse_arena_options options = {.record_size = run->size, .arena = info.arena};
+  CHECK_OK(copse_store_open(NULL, NULL, &other));
+  CHECK_OK(copse_arena_ensure(other, "copy", &options, -1, &copy));
+  CHECK_OK(copse_txn_begin(other, -1, &txn));
+  for (uint64_t i = 0; copse_arena_slots(view, arena, i, &slots) == 0;
+       i = slots.first + slots.count) {
+    for (uint64_t k = 0; k < slots.count; k++, at++) {
+      CHECK_LT(at, model->count);
+      CHECK_EQ(slots.first + k, model->slots[at].index);
+      CHECK_EQ(slots.generation, model->slots[at].generation);
+      CHECK_EQ(slots.records != NULL, model->slots[at].live);
+    }
+    CHECK_OK(copse_arena_restore(txn, copy, &slots));
+  }
+  CHECK_EQ(at, model->count);
+  if (at)
+    CHECK_RESULT(copse_arena_restore(txn, copy, &slots), COPSE_E_KEY_EXISTS);
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  run->store = other;
+  run->arena = copy;
+  check(run);
+  struct copse_snapshot *snapshot;
+  CHECK_OK(copse_snapshot_open(other, 0, &snapshot));
+  whole_compare(run, copse_snapshot_view(snapshot), model);
+  CHECK_OK(copse_arena_info(copse_snapshot_view(snapshot), copy, &copied));
+  CHECK_EQ(copied.end, info.end);
+  copse_snapshot_close(snapshot);
+  struct model now = run->now;
+  run->now = (struct model){0};
+  model_copy(&run->now, model);
+  CHECK_OK(copse_txn_begin(other, -1, &txn));
+  for (int i = 0; i < 20; i++)
+    do_insert(run, txn, UINT64_MAX);
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  check(run);
+  free(run->now.slots);
+  run->now = now;
+  run->store = store;
+  run->arena = arena;
+  copse_arena_close(copy);
+  CHECK_OK(copse_store_close(other));
+}
+
+static void snapshot_renew(struct run *run, unsigned i) {
+  if (run->snapshots[i]) {
+    whole_compare(run, copse_snapshot_view(run->snapshots[i]), &run->pictures[i]);
+    if (test_random_one_in(&run->random, 2))
+      copy_compare(run, copse_snapshot_view(run->snapshots[i]), &run->pictures[i]);
+    copse_snapshot_close(run->snapshots[i]);
+  }
+  uint32_t flags = test_random_one_in(&run->random, 4) ? COPSE_SNAPSHOT_OUSTABLE : 0;
+  run->oustable &= ~(1u << i);
+  run->oustable |= flags ? 1u << i : 0;
+  CHECK_OK(copse_snapshot_open(run->store, flags, &run->snapshots[i]));
+  model_copy(&run->pictures[i], &run->now);
 }
 
 static void transaction(struct run *run) {

@@ -8,7 +8,7 @@
 #include "stream.h"
 
 #define COPIES 4
-#define MAPS 6
+#define MAPS 6 /* and an arena and a tree arena */
 
 struct world {
   struct test_random random;
@@ -77,11 +77,29 @@ static void map_change(struct world *world, struct copse_txn *txn, uint64_t numb
   copse_map_close(map);
 }
 
+static void arena_drop(struct copse_txn *txn, const char *name) {
+  struct copse_arena *arena;
+  int result = copse_arena_open(copse_txn_view(txn), name, NULL, &arena);
+  if (result == COPSE_E_NO_MAP)
+    return;
+  CHECK_OK(result);
+  CHECK_OK(copse_map_drop(txn, copse_arena_map(arena)));
+  copse_arena_close(arena);
+}
+
 static void commit(struct world *world) {
   struct copse_txn *txn;
   CHECK_OK(copse_txn_begin(world->store, -1, &txn));
-  for (uint64_t n = 1 + below(world, 3); n; n--)
-    map_change(world, txn, below(world, MAPS));
+  for (uint64_t n = 1 + below(world, 3); n; n--) {
+    uint64_t number = below(world, MAPS + 2);
+    if (number < MAPS)
+      map_change(world, txn, number);
+    else if (test_random_one_in(&world->random, 60))
+      arena_drop(txn, number == MAPS ? "arena" : "tree");
+    else
+      (number == MAPS ? slots_change : tree_change)(&world->random, txn,
+                                                    number == MAPS ? "arena" : "tree");
+  }
   if (test_random_one_in(&world->random, 10))
     copse_txn_abort(txn);
   else

@@ -13,7 +13,9 @@
 #include "stream.h"
 
 static struct disk *disk;
-static struct ledger_head heads[2]; /* of the versions before and after */
+/* Of the versions before and after: */
+static struct ledger_head heads[2];
+static uint64_t arenas[2][2];
 static struct stream changes;
 static unsigned acknowledged; /* moment at which the call had returned */
 
@@ -34,6 +36,24 @@ static struct ledger_head head_now(struct copse_store *store) {
   return head;
 }
 
+static void arenas_now(struct copse_store *store, uint64_t hashes[2]) {
+  struct copse_snapshot *snapshot;
+  CHECK_OK(copse_snapshot_open(store, 0, &snapshot));
+  hashes[0] = slots_hash(copse_snapshot_view(snapshot), "arena", NULL);
+  hashes[1] = slots_hash(copse_snapshot_view(snapshot), "tree", NULL);
+  copse_snapshot_close(snapshot);
+}
+
+/* One transaction of changes to maps and arenas. */
+static void change(struct ledger *ledger, struct test_random *random) {
+  struct copse_txn *txn;
+  CHECK_OK(copse_txn_begin(ledger->store, -1, &txn));
+  CHECK_OK(ledger_change_in(ledger, txn, (unsigned)test_random_range(random, 1, 6)));
+  slots_change(random, txn, "arena");
+  tree_change(random, txn, "tree");
+  CHECK_OK(copse_txn_commit(txn, NULL));
+}
+
 /* A copy, and a stream that leads on from it. */
 static void copy_prepare(const char *copy, struct test_random *random) {
   const char *path = test_shm_path("store");
@@ -46,16 +66,15 @@ static void copy_prepare(const char *copy, struct test_random *random) {
   ledger.keys = 60;
   ledger.large = 0;
   for (int i = 0; i < 2; i++) {
-    for (uint64_t n = test_random_range(random, 1, 20); n; n--) {
-      uint64_t version;
-      CHECK_OK(ledger_change(&ledger, -1, &version));
-    }
+    for (uint64_t n = test_random_range(random, 1, 20); n; n--)
+      change(&ledger, random);
     changes = stream_make(store, i ? &at : NULL);
     if (i == 0) {
       CHECK_OK(stream_apply(&changes, copy, &at));
       stream_free(&changes);
     }
     heads[i] = head_now(store);
+    arenas_now(store, arenas[i]);
   }
   ledger_close(&ledger);
   CHECK_OK(copse_store_close(store));
@@ -69,9 +88,12 @@ static int copy_state(const char *copy) {
   CHECK_OK(copse_store_open(copy, &read_only, &store));
   ledger_check(store);
   struct ledger_head head = head_now(store);
+  uint64_t hashes[2];
+  arenas_now(store, hashes);
   CHECK_OK(copse_store_close(store));
   int after = memcmp(&head, &heads[1], sizeof head) == 0;
   CHECK(after || memcmp(&head, &heads[0], sizeof head) == 0);
+  CHECK(memcmp(hashes, arenas[after], sizeof hashes) == 0);
   return after;
 }
 

@@ -557,6 +557,10 @@ static void use(struct copse_store *store, struct copse_arena *arena, struct cop
            ((const uint8_t *)chunk.records)[chunk.count * 64 - 1];
     from = chunk.first + chunk.count;
   }
+  struct copse_slots slots = {0};
+  for (int i = 0;
+       i < 1000 && copse_arena_slots(view, arena, slots.first + slots.count, &slots) == 0; i++)
+    sum += slots.records ? ((const uint8_t *)slots.records)[slots.count * 64 - 1] : 0;
   result |= copse_map_stat(view, copse_arena_map(arena), &stat);
   if (copse_diff_open(old, view, copse_arena_map(arena), NULL, &diff) == 0) {
     for (int i = 0; i < 1000 && copse_diff_next(diff, &change) == 0; i++)
@@ -571,6 +575,8 @@ static void use(struct copse_store *store, struct copse_arena *arena, struct cop
     uint64_t index = test_random_below(random, 9000);
     result |= copse_arena_insert(txn, arena, records, &handle, NULL);
     result |= copse_arena_insert_at(txn, arena, index * 977, records, &handle, NULL);
+    slots = (struct copse_slots){i % 2 ? records : NULL, index * 31, 1 + index % 200, 3, 0};
+    result |= copse_arena_restore(txn, arena, &slots);
     if (copse_arena_at(copse_txn_view(txn), arena, index, &handle, &record) == 0) {
       sum += *(const uint8_t *)record;
       result |= copse_arena_update(txn, arena, &handle, records, NULL);
