@@ -65,7 +65,7 @@ def meta(options):
 def write(options, report):
     kinds = [("py-matrices1000", 1000, 4 * options.rows, writing.BLOCK),
              ("py-matrices1", 1, options.rows // 2, writing.ONE),
-             ("py-matrices1-async", 1, options.rows // 2, writing.LATER)]
+             ("py-matrices1-async", 1, 2 * options.rows, writing.LATER)]
     for workload, block, rows, functions in kinds:
         if options.only not in workload:
             continue

@@ -30,10 +30,7 @@ def copse_block_allocated(path, worker, rows, values, ready):
 
 
 def lmdb_block(path, worker, rows, values, ready):
-    env, worst = lmdb_open(path), 0.0
-    if worker == 0:
-        with open(os.path.join(path, "data.mdb"), "r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, WORKERS * rows * 160)
+    env, worst = lmdb_open(path, WORKERS * rows * 160 if worker == 0 else 0), 0.0
     ready()
     last = clock()
     for first in range(worker * rows, (worker + 1) * rows, len(values)):
@@ -98,7 +95,7 @@ def h5py_fill(data, rows, values, ready):
 
 
 def copse_one(path, worker, rows, values, ready):
-    with copse.open(path, create=True) as db:
+    with copse.open(path, create=True, prefault_bytes=WORKERS * rows * 160) as db:
         table, matrix, worst = db.map("t", "u64", M22), values[0], 0.0
         ready()
         last = clock()
@@ -112,7 +109,7 @@ def copse_one(path, worker, rows, values, ready):
 
 
 def copse_later(path, worker, rows, values, ready):
-    with copse.open(path, create=True) as db:
+    with copse.open(path, create=True, prefault_bytes=WORKERS * rows * 160) as db:
         table, matrix, batch, worst = db.map("t", "u64", M22), values[0], db.batch(), 0.0
         ready()
         last = clock()
@@ -129,7 +126,8 @@ def copse_later(path, worker, rows, values, ready):
 
 
 def lmdb_one(path, worker, rows, values, ready):
-    env, matrix, worst = lmdb_open(path), values[0].tobytes(), 0.0
+    env, worst = lmdb_open(path, WORKERS * rows * 160 if worker == 0 else 0), 0.0
+    matrix = values[0].tobytes()
     ready()
     last = clock()
     for i in range(worker * rows, (worker + 1) * rows):

@@ -17,8 +17,8 @@ copse.save(path, key, array) and copse.load(path, key) keep arrays in one line e
 from . import _copse, errors, joins, keys
 from ._arenas import Arena, Handle, Reservation
 from ._arrays import load, save, saved
-from ._copse import Cursor, Value, pack, remove, unpack
-from ._follow import Batch, Change, Event, Kind, Outcome, Ticket, Watch
+from ._copse import Cursor, Ticket, Value, pack, remove, unpack
+from ._follow import Batch, Change, Event, Kind, Outcome, Watch
 from ._maps import Map
 from ._store import Snapshot, Store, Txn, open
 from .joins import hash_join, merge_join
@@ -27,7 +27,7 @@ from .errors import *  # noqa: F401,F403
 from .errors import Closed, Error
 
 _copse._register(Error, Closed, errors.BY_CODE, Snapshot, Txn, Map,
-                 Arena, Handle, Batch, Watch, Reservation)
+                 Arena, Handle, Batch, Outcome, Watch, Reservation)
 
 __version__ = _copse.version()
 __all__ = [

@@ -4,11 +4,15 @@
 #include <string.h>
 
 struct batch {
-  PyObject_HEAD
-  struct user user;
-  struct store *store;
-  pthread_mutex_t lock;
+  REST_HEAD
   struct copse_batch *batch;
+};
+
+/* A committed batch, whose outcome can be asked for. */
+struct ticket {
+  PyObject_HEAD
+  struct store *store;
+  struct copse_ticket ticket;
 };
 
 static void end_by_store(struct user *user) {
@@ -18,161 +22,109 @@ static void end_by_store(struct user *user) {
 }
 
 static int batch_enter(struct batch *self) {
-  int result = store_enter(self->store);
-  if (result)
-    return result;
-  if (pthread_mutex_trylock(&self->lock) == 0)
-    return 0;
-  store_leave(self->store);
-  PyErr_SetString(PyExc_RuntimeError, "another thread is using this batch; make one for each");
-  return RAISED;
-}
-
-static PyObject *batch_leave(struct batch *self, int result) {
-  pthread_mutex_unlock(&self->lock);
-  store_leave(self->store);
-  return result ? raise_result(self->store->state, result) : Py_NewRef(Py_None);
+  return rest_enter(self, "another thread is using this batch; make one for each");
 }
 
 PyObject *store_batch(PyObject *object, PyObject *unused) {
   (void)unused;
   struct store *store = (struct store *)object;
-  PyTypeObject *type = (PyTypeObject *)store->state->batch_type;
-  allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-  struct batch *self = (struct batch *)alloc(type, 0);
+  struct batch *self = rest_new(store->state->batch_type, store, NULL, end_by_store);
   if (!self)
     return NULL;
-  Py_INCREF(object);
-  self->store = store;
-  pthread_mutex_init(&self->lock, NULL);
-  self->user.end = end_by_store;
-  list_add(&store->users, &self->user.node);
   int result = store_enter(store);
   if (!result) {
     result = copse_batch_open(store->store, &self->batch);
     store_leave(store);
   }
-  if (!result)
-    return (PyObject *)self;
-  raise_result(store->state, result);
-  Py_DECREF(OBJECT(self));
-  return NULL;
-}
-
-static void batch_dealloc(PyObject *object) {
-  struct batch *self = (struct batch *)object;
-  if (self->store) {
-    if (store_enter_last(self->store, &self->user.node)) {
-      end_by_store(&self->user);
-      store_leave(self->store);
-    }
-    pthread_mutex_destroy(&self->lock);
-    Py_DECREF(OBJECT(self->store));
-  }
-  free_object(self);
+  return rest_finish(self, result);
 }
 
 /* --- changes ------------------------------------------------------------------------- */
+
+static PyObject *done(struct batch *self, int result) {
+  return result ? raise_result(self->store->state, result) : Py_NewRef(Py_None);
+}
+
+static bool count_is(Py_ssize_t n, Py_ssize_t wanted, const char *form) {
+  if (n != wanted)
+    PyErr_SetString(PyExc_TypeError, form);
+  return n == wanted;
+}
 
 static struct handle *handle_of(struct batch *self, PyObject *container) {
   struct map *map = container_check(self->store, container);
   return map ? map->handle : NULL;
 }
 
-static PyObject *batch_put(PyObject *object, PyObject *args) {
-  struct batch *self = (struct batch *)object;
-  PyObject *map, *key, *value;
-  struct argument k, v;
-  if (!PyArg_ParseTuple(args, "OOO", &map, &key, &value))
+/* A change of a key, and perhaps a value; put and append take a value, put and delete a key. */
+static PyObject *change(struct batch *self, PyObject *container, PyObject *key, PyObject *value) {
+  struct handle *handle = handle_of(self, container);
+  struct argument k = {0}, v = {0};
+  if (!handle || (key && key_encode(handle, key, &k)))
     return NULL;
-  struct handle *handle = handle_of(self, map);
-  if (!handle || key_encode(handle, key, &k))
+  int result = value ? codec_encode(&handle->codec, value, &v) : 0;
+  if (result) {
+    argument_clear(&k);
     return NULL;
-  PyObject *done = NULL;
-  if (!codec_encode(&handle->codec, value, &v)) {
-    int result = batch_enter(self);
-    done = result ? raise_result(self->store->state, result)
-                  : batch_leave(self, copse_batch_put(self->batch, handle->map, k.data, k.size,
-                                                      v.data, v.size));
-    argument_clear(&v);
   }
-  argument_clear(&k);
-  return done;
-}
-
-static PyObject *batch_delete(PyObject *object, PyObject *args) {
-  struct batch *self = (struct batch *)object;
-  PyObject *map, *key;
-  struct argument k;
-  if (!PyArg_ParseTuple(args, "OO", &map, &key))
-    return NULL;
-  struct handle *handle = handle_of(self, map);
-  if (!handle || key_encode(handle, key, &k))
-    return NULL;
-  int result = batch_enter(self);
-  PyObject *done =
-      result ? raise_result(self->store->state, result)
-             : batch_leave(self, copse_batch_delete(self->batch, handle->map, k.data, k.size));
-  argument_clear(&k);
-  return done;
-}
-
-static PyObject *batch_append(PyObject *object, PyObject *args) {
-  struct batch *self = (struct batch *)object;
-  PyObject *map, *value;
-  struct argument v;
-  if (!PyArg_ParseTuple(args, "OO", &map, &value))
-    return NULL;
-  struct handle *handle = handle_of(self, map);
-  if (!handle || codec_encode(&handle->codec, value, &v))
-    return NULL;
-  int result = batch_enter(self);
-  PyObject *done =
-      result ? raise_result(self->store->state, result)
-             : batch_leave(self, copse_batch_append(self->batch, handle->map, v.data, v.size));
+  result = batch_enter(self);
+  if (!result) {
+    struct copse_batch *batch = self->batch;
+    result = !value ? copse_batch_delete(batch, handle->map, k.data, k.size)
+             : key  ? copse_batch_put(batch, handle->map, k.data, k.size, v.data, v.size)
+                    : copse_batch_append(batch, handle->map, v.data, v.size);
+    rest_leave(self);
+  }
   argument_clear(&v);
-  return done;
+  argument_clear(&k);
+  return done(self, result);
 }
 
-static PyObject *batch_compare_and_set(PyObject *object, PyObject *args) {
+static PyObject *batch_put(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+  if (!count_is(n, 3, "put(map, key, value)"))
+    return NULL;
+  return change((struct batch *)self, args[0], args[1], args[2]);
+}
+
+static PyObject *batch_delete(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+  if (!count_is(n, 2, "delete(map, key)"))
+    return NULL;
+  return change((struct batch *)self, args[0], args[1], NULL);
+}
+
+static PyObject *batch_append(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+  if (!count_is(n, 2, "append(map, value)"))
+    return NULL;
+  return change((struct batch *)self, args[0], NULL, args[1]);
+}
+
+static PyObject *batch_compare_and_set(PyObject *object, PyObject *const *args, Py_ssize_t n) {
   struct batch *self = (struct batch *)object;
-  PyObject *map, *key, *objects[2], *done = NULL;
-  struct argument k, values[2];
-  struct copse_bytes bytes[2];
-  if (!PyArg_ParseTuple(args, "OOOO", &map, &key, &objects[0], &objects[1]))
+  struct condition c;
+  if (!count_is(n, 4, "compare_and_set(map, key, expected, value)"))
     return NULL;
-  struct handle *handle = handle_of(self, map);
-  if (!handle || key_encode(handle, key, &k))
+  struct handle *handle = handle_of(self, args[0]);
+  if (!handle || condition_init(&c, handle, args + 1))
     return NULL;
-  memset(values, 0, sizeof values);
-  int result = 0;
-  for (int i = 0; i < 2 && !result; i++) {
-    if (objects[i] != Py_None)
-      result = codec_encode(&handle->codec, objects[i], &values[i]);
-    if (result)
-      memset(&values[i], 0, sizeof values[i]);
-    bytes[i] = (struct copse_bytes){values[i].data, values[i].size};
+  int result = batch_enter(self);
+  if (!result) {
+    result = copse_batch_compare_and_set(self->batch, handle->map, c.key.data, c.key.size,
+                                         c.expected, c.wanted);
+    rest_leave(self);
   }
-  if (!result && !(result = batch_enter(self)))
-    done = batch_leave(self, copse_batch_compare_and_set(self->batch, handle->map, k.data, k.size,
-                                                         objects[0] == Py_None ? NULL : &bytes[0],
-                                                         objects[1] == Py_None ? NULL : &bytes[1]));
-  else
-    raise_result(self->store->state, result);
-  for (int i = 0; i < 2; i++)
-    argument_clear(&values[i]);
-  argument_clear(&k);
-  return done;
+  condition_clear(&c);
+  return done(self, result);
 }
 
 static PyObject *batch_clear(PyObject *object, PyObject *unused) {
   (void)unused;
   struct batch *self = (struct batch *)object;
   int result = batch_enter(self);
-  if (result)
-    return raise_result(self->store->state, result);
-  copse_batch_clear(self->batch);
-  return batch_leave(self, 0);
+  if (!result) {
+    copse_batch_clear(self->batch);
+    rest_leave(self);
+  }
+  return done(self, result);
 }
 
 static PyObject *batch_token(PyObject *object, PyObject *args) {
@@ -182,73 +134,96 @@ static PyObject *batch_token(PyObject *object, PyObject *args) {
   if (!PyArg_ParseTuple(args, "sK", &client, &number))
     return NULL;
   int result = batch_enter(self);
-  return result ? raise_result(self->store->state, result)
-                : batch_leave(self, copse_batch_token(self->batch, client, number));
+  if (!result) {
+    result = copse_batch_token(self->batch, client, number);
+    rest_leave(self);
+  }
+  return done(self, result);
 }
 
 /* --- commit and outcome -------------------------------------------------------------- */
 
-static int commit(struct batch *self, int what, int64_t timeout, struct copse_ticket *ticket) {
-  struct waiting wait = waiting_begin(self->store, timeout);
-  int result;
+/* The arguments of commit() and outcome(): what is waited for, and how long. */
+static int wait_arguments(PyObject *const *args, Py_ssize_t n, PyObject *names,
+                          enum copse_batch_wait *wait, int64_t *timeout) {
+  static const char *const known[] = {"wait", "timeout", NULL};
+  static const char *const waits[] = {"accepted", "visible", "durable", NULL};
+  PyObject *found[2] = {NULL, NULL};
+  if (arguments(args, n, names, known, found))
+    return RAISED;
+  if (found[0]) {
+    int which = choice(found[0], known[0], waits);
+    if (which < 0)
+      return RAISED;
+    *wait = (enum copse_batch_wait)which;
+  }
+  *timeout = timeout_ns(found[1]);
+  return *timeout == -2 ? RAISED : 0;
+}
+
+static PyObject *ticket_new(struct store *store, const struct copse_ticket *numbers) {
+  PyTypeObject *type = (PyTypeObject *)store->state->ticket_type;
+  struct ticket *self = (struct ticket *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+  if (self) {
+    Py_INCREF(OBJECT(store));
+    self->store = store;
+    self->ticket = *numbers;
+  }
+  return (PyObject *)self;
+}
+
+static void ticket_dealloc(PyObject *object) {
+  Py_XDECREF(OBJECT(((struct ticket *)object)->store));
+  free_object(object);
+}
+
+static PyObject *batch_commit(PyObject *object, PyObject *const *args, Py_ssize_t n,
+                              PyObject *names) {
+  struct batch *self = (struct batch *)object;
+  enum copse_batch_wait how = COPSE_BATCH_ACCEPTED;
+  int64_t timeout;
+  struct copse_ticket ticket = {0};
+  if (wait_arguments(args, n, names, &how, &timeout))
+    return NULL;
+  int result = batch_enter(self);
+  if (!result) {
+    struct waiting wait = waiting_begin(self->store, timeout);
+    do {
+      Py_BEGIN_ALLOW_THREADS
+      result = copse_batch_commit(self->batch, how, wait.slice, &ticket);
+      Py_END_ALLOW_THREADS
+    } while (waiting_again(&wait, &result));
+    rest_leave(self);
+  }
+  return result ? done(self, result) : ticket_new(self->store, &ticket);
+}
+
+/* A refused batch raises what refused it. */
+static PyObject *ticket_outcome(PyObject *object, PyObject *const *args, Py_ssize_t n,
+                                PyObject *names) {
+  struct ticket *self = (struct ticket *)object;
+  struct store *store = self->store;
+  enum copse_batch_wait how = COPSE_BATCH_VISIBLE;
+  int64_t timeout;
+  struct copse_outcome outcome = {0};
+  if (wait_arguments(args, n, names, &how, &timeout))
+    return NULL;
+  int result = store_enter(store);
+  if (result)
+    return raise_result(store->state, result);
+  struct waiting wait = waiting_begin(store, timeout);
   do {
     Py_BEGIN_ALLOW_THREADS
-    result = copse_batch_commit(self->batch, (enum copse_batch_wait)what, wait.slice, ticket);
+    result = copse_batch_outcome(store->store, &self->ticket, how, wait.slice, &outcome);
     Py_END_ALLOW_THREADS
   } while (waiting_again(&wait, &result));
-  return result;
-}
-
-/* _commit(wait, timeout): the ticket, three numbers */
-static PyObject *batch_commit(PyObject *object, PyObject *args) {
-  struct batch *self = (struct batch *)object;
-  int wait;
-  PyObject *timeout;
-  if (!PyArg_ParseTuple(args, "iO", &wait, &timeout))
-    return NULL;
-  int64_t ns = timeout_ns(timeout);
-  struct copse_ticket ticket = {0};
-  int result = ns == -2 ? RAISED : batch_enter(self);
-  if (!result) {
-    result = commit(self, wait, ns, &ticket);
-    PyObject *done = batch_leave(self, result);
-    if (!done)
-      return NULL;
-    Py_DECREF(done);
-    return Py_BuildValue("KKK", (unsigned long long)ticket.owner,
-                         (unsigned long long)ticket.sequence, (unsigned long long)ticket.position);
-  }
-  return raise_result(self->store->state, result);
-}
-
-/* _outcome(owner, sequence, position, wait, timeout): (failed, first); None: forgotten. A refused
- * batch raises what refused it. */
-PyObject *store_outcome(PyObject *object, PyObject *args) {
-  struct store *self = (struct store *)object;
-  unsigned long long owner, sequence, position;
-  int wait;
-  PyObject *timeout;
-  if (!PyArg_ParseTuple(args, "KKKiO", &owner, &sequence, &position, &wait, &timeout))
-    return NULL;
-  struct copse_ticket ticket = {owner, sequence, position};
-  struct copse_outcome outcome = {0};
-  int64_t ns = timeout_ns(timeout);
-  int result = ns == -2 ? RAISED : store_enter(self);
-  if (result)
-    return raise_result(self->state, result);
-  struct waiting slices = waiting_begin(self, ns);
-  do {
-    Py_BEGIN_ALLOW_THREADS
-    result = copse_batch_outcome(self->store, &ticket, (enum copse_batch_wait)wait, slices.slice,
-                                 &outcome);
-    Py_END_ALLOW_THREADS
-  } while (waiting_again(&slices, &result));
-  store_leave(self);
+  store_leave(store);
   if (result == COPSE_NONE)
     Py_RETURN_NONE;
   if (result || outcome.result)
-    return raise_result(self->state, result ? result : outcome.result);
-  return Py_BuildValue("IK", outcome.failed, (unsigned long long)outcome.first);
+    return raise_result(store->state, result ? result : outcome.result);
+  return PyObject_CallFunction(store->state->outcome_type, "IK", outcome.failed,
+                               (unsigned long long)outcome.first);
 }
 
 /* _combine(timeout, budget in ns): how many were applied */
@@ -271,15 +246,15 @@ PyObject *store_combine(PyObject *object, PyObject *args) {
 }
 
 static PyMethodDef methods[] = {
-    {"put", batch_put, METH_VARARGS,
+    {"put", (PyCFunction)(void (*)(void))batch_put, METH_FASTCALL,
      "put(map, key, value)\n--\n\nAdds: store a value under a key."},
-    {"delete", batch_delete, METH_VARARGS,
+    {"delete", (PyCFunction)(void (*)(void))batch_delete, METH_FASTCALL,
      "delete(map, key)\n--\n\nAdds: delete a key if it is there."},
-    {"append", batch_append, METH_VARARGS,
+    {"append", (PyCFunction)(void (*)(void))batch_append, METH_FASTCALL,
      "append(map, value)\n--\n\nAdds: store a value under the key after the greatest one in a map "
      "of\n"
      "uint64 keys; the outcome's first tells which key the first one got."},
-    {"compare_and_set", batch_compare_and_set, METH_VARARGS,
+    {"compare_and_set", (PyCFunction)(void (*)(void))batch_compare_and_set, METH_FASTCALL,
      "compare_and_set(map, key, expected, value)\n--\n\nAdds: the batch is applied only if the "
      "value\n"
      "is the expected one (None: the key is not there); then sets it (None: deletes it)."},
@@ -289,12 +264,17 @@ static PyMethodDef methods[] = {
      "the\n"
      "machine: a batch whose number is not greater than the client's last one is not applied\n"
      "again."},
-    {"_commit", batch_commit, METH_VARARGS, NULL},
+    {"commit", (PyCFunction)(void (*)(void))batch_commit, METH_FASTCALL | METH_KEYWORDS,
+     "commit(wait='accepted', timeout=None)\n--\n\nCommits and empties the batch; returns a "
+     "Ticket.\n\n"
+     "wait: \"accepted\" returns at once; \"visible\" waits until new snapshots show it and "
+     "raises\n"
+     "what refused it; \"durable\" until it survives power cuts. After Timeout it is as it was."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_dealloc, batch_dealloc},
+    {Py_tp_dealloc, rest_dealloc},
     {Py_tp_methods, methods},
     {0, NULL},
 };
@@ -303,7 +283,33 @@ static PyType_Spec spec = {
     "copse._copse.Batch", sizeof(struct batch), 0,
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
+static PyMethodDef ticket_methods[] = {
+    {"outcome", (PyCFunction)(void (*)(void))ticket_outcome, METH_FASTCALL | METH_KEYWORDS,
+     "outcome(wait='visible', timeout=None)\n--\n\nWaits until the batch is visible (or "
+     "\"durable\"); "
+     "returns its Outcome.\n\n"
+     "Raises what refused it, such as Conflict. None: forgotten, since over 1,000 batches were\n"
+     "committed after it."},
+    {NULL, NULL, 0, NULL},
+};
+
+static char ticket_doc[] =
+    "A committed batch, whose outcome can be asked for in the process that committed it.";
+
+static PyType_Slot ticket_slots[] = {
+    {Py_tp_doc, ticket_doc},
+    {Py_tp_dealloc, ticket_dealloc},
+    {Py_tp_methods, ticket_methods},
+    {0, NULL},
+};
+
+static PyType_Spec ticket_spec = {"copse._copse.Ticket", sizeof(struct ticket), 0,
+                                  Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                                  ticket_slots};
+
 int batch_types(struct state *state, PyObject *module) {
-  (void)state;
+  state->ticket_type = PyType_FromModuleAndSpec(module, &ticket_spec, NULL);
+  if (!state->ticket_type || PyModule_AddType(module, (PyTypeObject *)state->ticket_type))
+    return -1;
   return type_add(module, &spec);
 }

@@ -42,7 +42,7 @@ int argument_bytes(PyObject *object, struct argument *argument, const char *what
 
 static int encode_u64(PyObject *key, struct argument *argument) {
   memset(argument, 0, sizeof *argument);
-  PyObject *number = PyNumber_Index(key);
+  PyObject *number = PyLong_CheckExact(key) ? Py_NewRef(key) : PyNumber_Index(key);
   if (!number) {
     if (PyErr_ExceptionMatches(PyExc_TypeError))
       PyErr_Format(PyExc_TypeError, "the key is an integer here (uint64), not %R", Py_TYPE(key));
@@ -196,6 +196,11 @@ static PyObject *decode_scalar(uint32_t field, const void *data) {
 
 /* An array of the right type and shape is taken as it is. 1: it was. */
 static int encode_exact(const struct codec *self, PyObject *value, struct argument *argument) {
+  if ((argument->data = numpy_data(self, value)) != NULL) {
+    argument->size = self->size;
+    argument->owner = Py_NewRef(value);
+    return 1;
+  }
   if (!PyObject_CheckBuffer(value))
     return 0;
   if (PyObject_GetBuffer(value, &argument->buffer, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)) {
@@ -282,7 +287,7 @@ void codec_clear(struct codec *self) {
   Py_CLEAR(self->decode);
 }
 
-int codec_init(struct codec *self, PyObject *spec) {
+int codec_init(struct state *state, struct codec *self, PyObject *spec) {
   int kind;
   unsigned size, field;
   PyObject *type, *format, *encode, *decode, *shape;
@@ -300,6 +305,8 @@ int codec_init(struct codec *self, PyObject *spec) {
     if (PyErr_Occurred())
       return RAISED;
   }
+  if (kind == CODEC_ARRAY && !(self->array_type = numpy_array_type(state)))
+    return RAISED;
   self->dimensions = (int)dimensions;
   self->kind = (enum codec_kind)kind;
   self->size = size;

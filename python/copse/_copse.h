@@ -42,7 +42,7 @@ struct state {
   PyObject *closed_type;
   PyObject *store_type, *snapshot_type, *txn_type, *map_type, *cursor_type, *arena_type;
   PyObject *value_type, *handle_type; /* the package's classes */
-  PyObject *batch_type, *watch_type, *reservation_type;
+  PyObject *batch_type, *ticket_type, *outcome_type, *watch_type, *reservation_type;
   PyObject *empty_tuple;
   PyObject *uuid_type, *datetime_type, *epoch, *microsecond; /* 1970 UTC, timedelta: _tuple.c */
   PyObject *join_type;
@@ -89,6 +89,29 @@ void list_add(struct node *list, struct node *node);
 void list_remove(struct node *node);
 struct node *list_take(struct node *list); /* the newest one, or NULL */
 
+/* What views, batches, watches and reservations begin with. */
+#define REST_HEAD                                                                                  \
+  PyObject_HEAD                                                                                    \
+  struct user user; /* in the store's list */                                                      \
+  struct store *store;                                                                             \
+  struct handle *handle; /* may be NULL */                                                         \
+  pthread_mutex_t lock;
+
+struct rest {
+  REST_HEAD
+};
+
+/* A new object with references to the store and the handle. end() is called once, by the store's close or
+ * by rest_dealloc(). NULL: an exception. */
+void *rest_new(PyObject *type, struct store *store, struct handle *handle,
+               void (*end)(struct user *user));
+PyObject *rest_finish(void *self, int result); /* self, or NULL, and the result is raised */
+void rest_dealloc(PyObject *object);
+/* Enters the store and takes the mutex: 0, CLOSED; RAISED when another thread has it, which busy says. */
+int rest_enter(void *self, const char *busy);
+void rest_leave(void *self);
+int rest_refuse(void *self, const char *sentence); /* leaves: RAISED, Closed */
+
 /* Waits of the library are made in slices: a signal that comes between a look and a sleep, and the
  * store's close, are noticed at the latest after one.
  *
@@ -109,10 +132,7 @@ bool waiting_again(struct waiting *wait, int *result);
 /* --- views --------------------------------------------------------------------------- */
 
 struct view {
-  PyObject_HEAD
-  struct user user;
-  struct store *store;
-  pthread_mutex_t lock;
+  REST_HEAD
   atomic_uint forks;       /* fork_count when the mutex was last taken */
   atomic_ulong holder;     /* thread that has the mutex: a finalizer may come back in it */
   struct copse_view *view; /* NULL: ended */
@@ -157,12 +177,13 @@ struct handle;
 
 struct codec {
   enum codec_kind kind;
-  uint32_t size;    /* bytes of a value; 0: any */
-  uint32_t field;   /* SCALAR: of enum copse_field_kind */
-  PyObject *type;   /* ARRAY, RECORD: the dtype of an element */
-  PyObject *format; /* ARRAY: bytes, the buffer format that needs no conversion */
-  PyObject *encode; /* callable: value -> an object whose buffer is the record */
-  PyObject *decode; /* STRUCT: callable: bytes -> value */
+  uint32_t size;            /* bytes of a value; 0: any */
+  uint32_t field;           /* SCALAR: of enum copse_field_kind */
+  PyObject *type;           /* ARRAY, RECORD: the dtype of an element */
+  PyTypeObject *array_type; /* ARRAY: numpy's own, borrowed */
+  PyObject *format;         /* ARRAY: bytes, the buffer format that needs no conversion */
+  PyObject *encode;         /* callable: value -> an object whose buffer is the record */
+  PyObject *decode;         /* STRUCT: callable: bytes -> value */
   int dimensions;
   Py_ssize_t shape[CODEC_DIMENSIONS];
 };
@@ -180,7 +201,7 @@ struct argument {
   } small;
 };
 
-int codec_init(struct codec *self, PyObject *spec);
+int codec_init(struct state *state, struct codec *self, PyObject *spec);
 void codec_clear(struct codec *self);
 int codec_encode(const struct codec *self, PyObject *value, struct argument *argument);
 /* data may be lent: it is copied. */
@@ -192,7 +213,16 @@ PyObject *key_copy(const struct handle *handle, struct copse_bytes key);
 PyObject *key_finish(const struct handle *handle, PyObject *copy); /* takes the reference */
 int argument_bytes(PyObject *object, struct argument *argument, const char *what);
 void argument_clear(struct argument *argument);
-int64_t timeout_ns(PyObject *seconds); /* None: -1; -2: RAISED */
+
+/* What compare_and_set() takes: (key, expected, value). */
+struct condition {
+  struct argument key, values[2];
+  struct copse_bytes bytes[2];
+  struct copse_bytes *expected, *wanted; /* NULL: None */
+};
+
+int condition_init(struct condition *self, const struct handle *handle, PyObject *const objects[3]);
+void condition_clear(struct condition *self);
 
 /* --- maps and arenas ---------------------------------------------------------------------------- */
 
@@ -298,12 +328,14 @@ PyObject *store_readers(PyObject *self, PyObject *unused);
 PyObject *store_check(PyObject *self, PyObject *args);
 PyObject *store_wait(PyObject *self, PyObject *args);
 PyObject *view_maps(PyObject *self, PyObject *unused);
-PyObject *store_outcome(PyObject *self, PyObject *args);
 
 /* --- numpy --------------------------------------------------------------------------- */
 
 PyObject *numpy_array(struct state *state, PyObject *type, int dimensions, const Py_ssize_t *shape,
                       void **data);
+PyTypeObject *numpy_array_type(struct state *state); /* borrowed */
+/* Where the bytes of an array lie that is just what the codec stores; NULL: it is not. */
+const void *numpy_data(const struct codec *codec, PyObject *object);
 /* A read-only array over memory that base keeps: one record (count < 0), or an array of them. */
 PyObject *numpy_view(const struct handle *handle, const void *data, Py_ssize_t count,
                      PyObject *base);
@@ -325,6 +357,12 @@ PyObject *arena_reserve(PyObject *self, PyObject *args);
 int reservation_types(struct state *state, PyObject *module);
 
 /* --- helpers ------------------------------------------------------------------------- */
+
+/* Arguments of METH_FASTCALL | METH_KEYWORDS, all of which may be left out: found[i] stays as it is then. */
+int arguments(PyObject *const *args, Py_ssize_t n, PyObject *names, const char *const *known,
+              PyObject **found);
+int choice(PyObject *text, const char *what, const char *const *choices); /* its number; RAISED */
+int64_t timeout_ns(PyObject *seconds);                                    /* None: -1; -2: RAISED */
 
 #define OBJECT(pointer) ((PyObject *)(pointer))
 #define NAMES(names) ((char **)(uintptr_t)(names)) /* Python's interface lacks a const */

@@ -114,12 +114,8 @@ PyObject *map_diff(PyObject *object, PyObject *args) {
 /* --- watches ------------------------------------------------------------------------- */
 
 struct watch {
-  PyObject_HEAD
-  struct user user;
-  struct store *store;
-  struct handle *handle;
-  pthread_mutex_t lock; /* one thread at a time waits or reads; tried only, never waited for */
-  struct copse_watch *watch;
+  REST_HEAD /* one thread at a time waits or reads */
+      struct copse_watch *watch;
 };
 
 static void end_by_store(struct user *user) {
@@ -129,25 +125,10 @@ static void end_by_store(struct user *user) {
 }
 
 static int watch_enter(struct watch *self) {
-  int result = store_enter(self->store);
-  if (result)
+  int result = rest_enter(self, "another thread waits with this watch already");
+  if (result || self->watch)
     return result;
-  if (pthread_mutex_trylock(&self->lock)) {
-    store_leave(self->store);
-    PyErr_SetString(PyExc_RuntimeError, "another thread waits with this watch already");
-    return RAISED;
-  }
-  if (self->watch)
-    return 0;
-  pthread_mutex_unlock(&self->lock);
-  store_leave(self->store);
-  PyErr_SetString(self->store->state->closed_type, "the watch was closed; open a new one");
-  return RAISED;
-}
-
-static void watch_leave(struct watch *self) {
-  pthread_mutex_unlock(&self->lock);
-  store_leave(self->store);
+  return rest_refuse(self, "the watch was closed; open a new one");
 }
 
 /* map._watch(start, stop, prefix, start open, stop closed) */
@@ -160,45 +141,18 @@ PyObject *map_watch(PyObject *object, PyObject *args) {
   if (!PyArg_ParseTuple(args, "OOOpp", &start, &stop, &prefix, &start_open, &stop_closed) ||
       bounds_init(&bounds, map, start, stop, prefix, start_open, stop_closed))
     return NULL;
-  PyTypeObject *type = (PyTypeObject *)store->state->watch_type;
-  allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-  struct watch *self = (struct watch *)alloc(type, 0);
+  struct watch *self = rest_new(store->state->watch_type, store, map->handle, end_by_store);
   if (!self) {
     bounds_clear(&bounds);
     return NULL;
   }
-  Py_INCREF(OBJECT(store));
-  self->store = store;
-  self->handle = map->handle;
-  atomic_fetch_add(&map->handle->references, 1);
-  pthread_mutex_init(&self->lock, NULL);
-  self->user.end = end_by_store;
-  list_add(&store->users, &self->user.node);
   int result = store_enter(store);
   if (!result) {
     result = copse_watch_open(store->store, map->handle->map, &bounds.range, &self->watch);
     store_leave(store);
   }
   bounds_clear(&bounds);
-  if (!result)
-    return (PyObject *)self;
-  raise_result(store->state, result);
-  Py_DECREF(OBJECT(self));
-  return NULL;
-}
-
-static void watch_dealloc(PyObject *object) {
-  struct watch *self = (struct watch *)object;
-  if (self->store) {
-    if (store_enter_last(self->store, &self->user.node)) {
-      end_by_store(&self->user);
-      store_leave(self->store);
-    }
-    pthread_mutex_destroy(&self->lock);
-    handle_release(self->handle);
-    Py_DECREF(OBJECT(self->store));
-  }
-  free_object(self);
+  return rest_finish(self, result);
 }
 
 /* _next(timeout): (version, since, commits) */
@@ -216,7 +170,7 @@ static PyObject *watch_next(PyObject *object, PyObject *timeout) {
       result = copse_watch_next(self->watch, wait.slice, &event);
       Py_END_ALLOW_THREADS
     } while (waiting_again(&wait, &result));
-    watch_leave(self);
+    rest_leave(self);
   }
   if (result)
     return raise_result(self->store->state, result);
@@ -237,7 +191,7 @@ static PyObject *watch_change(PyObject *object, PyObject *unused) {
       copy = change_copy(self->handle, &change);
       result = copy ? 0 : RAISED;
     }
-    watch_leave(self);
+    rest_leave(self);
   }
   if (result == COPSE_NONE)
     Py_RETURN_NONE;
@@ -250,7 +204,7 @@ static PyObject *watch_descriptor(PyObject *object, PyObject *unused) {
   int descriptor = -1, result = watch_enter(self);
   if (!result) {
     result = copse_watch_descriptor(self->watch, &descriptor);
-    watch_leave(self);
+    rest_leave(self);
   }
   return result ? raise_result(self->store->state, result) : PyLong_FromLong(descriptor);
 }
@@ -279,7 +233,7 @@ static PyMethodDef watch_methods[] = {
 };
 
 static PyType_Slot watch_slots[] = {
-    {Py_tp_dealloc, watch_dealloc},
+    {Py_tp_dealloc, rest_dealloc},
     {Py_tp_methods, watch_methods},
     {0, NULL},
 };

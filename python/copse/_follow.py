@@ -108,39 +108,11 @@ class Watch(_copse.Watch):
         self.cancel()
 
 
-WAITS = {"accepted": 0, "visible": 1, "durable": 2}
-
-
-def wait_code(wait):
-    try:
-        return WAITS[wait]
-    except (KeyError, TypeError):
-        raise ValueError(f"wait is one of {', '.join(map(repr, WAITS))}, not {wait!r}") from None
-
-
 class Outcome(NamedTuple):
     """failed: always 0 for a batch that was applied; first: the key of its first append."""
 
     failed: int
     first: int
-
-
-class Ticket:
-    """A committed batch, whose outcome can be asked for in the process that committed it."""
-
-    __slots__ = ("_store", "_numbers")
-
-    def __init__(self, store, numbers):
-        self._store, self._numbers = store, numbers
-
-    def outcome(self, wait="visible", timeout=None):
-        """Waits until the batch is visible (or "durable"); returns its Outcome.
-
-        Raises what refused it, such as Conflict. None: forgotten, since over 1,000 batches were
-        committed after it.
-        """
-        numbers = self._store._outcome(*self._numbers, wait_code(wait), timeout)
-        return None if numbers is None else Outcome(*numbers)
 
 
 class Batch(_copse.Batch):
@@ -150,16 +122,6 @@ class Batch(_copse.Batch):
     process dies. As a context manager it is committed at the end of the block ("accepted"), and
     thrown away when an exception leaves it. It may be used again after each commit.
     """
-
-    _store = None
-
-    def commit(self, wait="accepted", timeout=None):
-        """Commits and empties the batch; returns a Ticket.
-
-        wait: "accepted" returns at once; "visible" waits until new snapshots show it and raises
-        what refused it; "durable" until it survives power cuts. After Timeout it is as it was.
-        """
-        return Ticket(self._store, self._commit(wait_code(wait), timeout))
 
     def __enter__(self):
         return self

@@ -142,15 +142,14 @@ PyObject *container_open(PyTypeObject *type, PyObject *object, struct opening *o
 
 /* A map or arena of this store, or NULL with an exception. */
 struct map *container_check(struct store *store, PyObject *object) {
-  int is_one = PyObject_IsInstance(object, store->state->map_type);
-  if (is_one == 0)
-    is_one = PyObject_IsInstance(object, store->state->arena_type);
-  if (is_one == 1 && ((struct map *)object)->handle->store == store)
+  const struct state *state = store->state;
+  bool is_one = PyObject_TypeCheck(object, (PyTypeObject *)state->map_type) ||
+                PyObject_TypeCheck(object, (PyTypeObject *)state->arena_type);
+  if (is_one && ((struct map *)object)->handle->store == store)
     return (struct map *)object;
-  if (is_one >= 0)
-    PyErr_SetString(PyExc_TypeError, is_one ? "the container is of another store (or of another "
-                                              "handle of it)"
-                                            : "a map or an arena is expected");
+  PyErr_SetString(PyExc_TypeError, is_one ? "the container is of another store (or of another "
+                                            "handle of it)"
+                                          : "a map or an arena is expected");
   return NULL;
 }
 
@@ -249,7 +248,7 @@ PyObject *container_set_codec(PyObject *object, PyObject *args) {
     PyErr_SetString(PyExc_RuntimeError, "the container knows its records already");
     return NULL;
   }
-  if (codec_init(&self->handle->codec, spec))
+  if (codec_init(self->handle->store->state, &self->handle->codec, spec))
     return NULL;
   self->handle->about = Py_NewRef(about);
   Py_RETURN_NONE;

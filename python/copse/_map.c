@@ -133,18 +133,51 @@ static Py_ssize_t map_length(PyObject *object) {
 
 /* --- writing ------------------------------------------------------------------------- */
 
-/* 0, COPSE_NONE (REPLACE, and the key is not there), RAISED. */
-static int put(struct map *self, PyObject *key, PyObject *value, uint32_t flags) {
-  struct argument k, v;
-  struct access access;
-  int result = key_encode(self->handle, key, &k);
+/* value NULL: deletes. */
+static int apply(struct copse_txn *txn, struct copse_map *map, const struct argument *key,
+                 const struct argument *value, uint32_t flags) {
+  return value ? copse_put(txn, map, key->data, key->size, value->data, value->size, flags)
+               : copse_delete(txn, map, key->data, key->size);
+}
+
+/* In a transaction of its own, for which the GIL is given back once. */
+static int change_alone(struct map *self, const struct argument *key, const struct argument *value,
+                        uint32_t flags) {
+  struct store *store = self->handle->store;
+  struct copse_txn *txn = NULL;
+  int result = store_enter(store);
   if (result)
+    return result;
+  struct waiting wait = waiting_begin(store, -1);
+  do {
+    Py_BEGIN_ALLOW_THREADS
+    result = copse_txn_begin(store->store, wait.slice, &txn);
+    if (!result) {
+      result = apply(txn, self->handle->map, key, value, flags);
+      if (result)
+        copse_txn_abort(txn);
+      else
+        result = copse_txn_commit(txn, NULL);
+    }
+    Py_END_ALLOW_THREADS
+  } while (!txn && waiting_again(&wait, &result));
+  store_leave(store);
+  return result;
+}
+
+/* value NULL: deletes. 0, COPSE_NONE (REPLACE or a deletion, and the key is not there), RAISED. */
+static int change(struct map *self, PyObject *key, PyObject *value, uint32_t flags) {
+  struct argument k, v = {0};
+  struct access access;
+  if (key_encode(self->handle, key, &k))
     return RAISED;
-  result = codec_encode(&self->handle->codec, value, &v);
+  int result = value ? codec_encode(&self->handle->codec, value, &v) : 0;
   if (!result) {
-    if (!(result = access_write(self, &access)))
-      result = access_end(
-          &access, copse_put(access.txn, self->handle->map, k.data, k.size, v.data, v.size, flags));
+    const struct argument *given = value ? &v : NULL;
+    if (!self->view)
+      result = change_alone(self, &k, given, flags);
+    else if (!(result = access_write(self, &access)))
+      result = access_end(&access, apply(access.txn, self->handle->map, &k, given, flags));
     argument_clear(&v);
   }
   argument_clear(&k);
@@ -187,25 +220,9 @@ static PyObject *map_put_parts(PyObject *object, PyObject *args) {
   return result ? raise(self, result) : Py_NewRef(Py_None);
 }
 
-static int drop(struct map *self, PyObject *key) {
-  struct argument k;
-  struct access access;
-  int result = key_encode(self->handle, key, &k);
-  if (result)
-    return RAISED;
-  if (!(result = access_write(self, &access)))
-    result = access_end(&access, copse_delete(access.txn, self->handle->map, k.data, k.size));
-  argument_clear(&k);
-  if (result < 0) {
-    raise(self, result);
-    result = RAISED;
-  }
-  return result;
-}
-
 static int map_assign(PyObject *object, PyObject *key, PyObject *value) {
   struct map *self = (struct map *)object;
-  int result = value ? put(self, key, value, 0) : drop(self, key);
+  int result = change(self, key, value, 0);
   if (result == COPSE_NONE)
     PyErr_SetObject(PyExc_KeyError, key);
   return result ? -1 : 0;
@@ -217,41 +234,57 @@ static PyObject *map_put(PyObject *object, PyObject *args, PyObject *kwargs) {
   unsigned flags = 0;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|I", NAMES(names), &key, &value, &flags))
     return NULL;
-  int result = put((struct map *)object, key, value, flags);
+  int result = change((struct map *)object, key, value, flags);
   return result < 0 ? NULL : PyBool_FromLong(result == 0);
 }
 
 static PyObject *map_discard(PyObject *object, PyObject *key) {
-  int result = drop((struct map *)object, key);
+  int result = change((struct map *)object, key, NULL, 0);
   return result < 0 ? NULL : PyBool_FromLong(result == 0);
+}
+
+/* --- conditions ---------------------------------------------------------------------- */
+
+void condition_clear(struct condition *self) {
+  for (int i = 0; i < 2; i++)
+    argument_clear(&self->values[i]);
+  argument_clear(&self->key);
+}
+
+int condition_init(struct condition *self, const struct handle *handle,
+                   PyObject *const objects[3]) {
+  struct copse_bytes **places[2] = {&self->expected, &self->wanted};
+  memset(self, 0, sizeof *self);
+  if (key_encode(handle, objects[0], &self->key))
+    return RAISED;
+  for (int i = 0; i < 2; i++) {
+    struct argument *value = &self->values[i];
+    if (objects[i + 1] == Py_None)
+      continue;
+    if (codec_encode(&handle->codec, objects[i + 1], value)) {
+      memset(value, 0, sizeof *value);
+      condition_clear(self);
+      return RAISED;
+    }
+    self->bytes[i] = (struct copse_bytes){value->data, value->size};
+    *places[i] = &self->bytes[i];
+  }
+  return 0;
 }
 
 static PyObject *map_compare_and_set(PyObject *object, PyObject *args) {
   struct map *self = (struct map *)object;
-  PyObject *key, *objects[2];
-  struct argument k, values[2];
-  struct copse_bytes bytes[2];
+  PyObject *objects[3];
+  struct condition c;
   struct access access;
-  if (!PyArg_ParseTuple(args, "OOO", &key, &objects[0], &objects[1]) ||
-      key_encode(self->handle, key, &k))
+  if (!PyArg_ParseTuple(args, "OOO", &objects[0], &objects[1], &objects[2]) ||
+      condition_init(&c, self->handle, objects))
     return NULL;
-  memset(values, 0, sizeof values);
-  int result = 0;
-  for (int i = 0; i < 2 && !result; i++) {
-    if (objects[i] != Py_None)
-      result = codec_encode(&self->handle->codec, objects[i], &values[i]);
-    if (result)
-      memset(&values[i], 0, sizeof values[i]);
-    bytes[i] = (struct copse_bytes){values[i].data, values[i].size};
-  }
-  if (!result && !(result = access_write(self, &access)))
-    result =
-        access_end(&access, copse_compare_and_set(access.txn, self->handle->map, k.data, k.size,
-                                                  objects[0] == Py_None ? NULL : &bytes[0],
-                                                  objects[1] == Py_None ? NULL : &bytes[1]));
-  for (int i = 0; i < 2; i++)
-    argument_clear(&values[i]);
-  argument_clear(&k);
+  int result = access_write(self, &access);
+  if (!result)
+    result = access_end(&access, copse_compare_and_set(access.txn, self->handle->map, c.key.data,
+                                                       c.key.size, c.expected, c.wanted));
+  condition_clear(&c);
   return result ? raise(self, result) : Py_NewRef(Py_None);
 }
 

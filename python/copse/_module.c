@@ -38,6 +38,41 @@ int64_t timeout_ns(PyObject *seconds) {
   return value < 9e9 ? (int64_t)(value * 1e9) : -1;
 }
 
+int arguments(PyObject *const *args, Py_ssize_t n, PyObject *names, const char *const *known,
+              PyObject **found) {
+  Py_ssize_t named = names ? PyTuple_Size(names) : 0, count = 0;
+  while (known[count])
+    count++;
+  if (n > count) {
+    PyErr_Format(PyExc_TypeError, "at most %zd arguments are taken, not %zd", count, n);
+    return RAISED;
+  }
+  for (Py_ssize_t i = 0; i < n; i++)
+    found[i] = args[i];
+  for (Py_ssize_t i = 0; i < named; i++) {
+    PyObject *name = PyTuple_GetItem(names, i);
+    Py_ssize_t place = 0;
+    while (place < count && PyUnicode_CompareWithASCIIString(name, known[place]) != 0)
+      place++;
+    if (place < n || place == count) {
+      PyErr_Format(PyExc_TypeError, "the argument %R is %s", name,
+                   place == count ? "not known" : "there twice");
+      return RAISED;
+    }
+    found[place] = args[n + i];
+  }
+  return 0;
+}
+
+int choice(PyObject *text, const char *what, const char *const *choices) {
+  for (int i = 0; PyUnicode_Check(text) && choices[i]; i++)
+    if (PyUnicode_CompareWithASCIIString(text, choices[i]) == 0)
+      return i;
+  PyErr_Format(PyExc_ValueError, "%s is one of '%s', '%s', '%s', not %R", what, choices[0],
+               choices[1], choices[2], text);
+  return RAISED;
+}
+
 int type_add(PyObject *module, PyType_Spec *spec) {
   PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
   int result = type ? PyModule_AddType(module, (PyTypeObject *)type) : -1;
@@ -90,17 +125,17 @@ static PyObject *errors(void) {
 /* The package tells its classes: those that are made here, and the exceptions. */
 static PyObject *register_types(PyObject *module, PyObject *args) {
   struct state *state = PyModule_GetState(module);
-  PyObject *error, *closed, *by_code, *snapshot, *txn, *map, *arena, *handle, *batch, *watch,
-      *reservation;
-  if (!PyArg_ParseTuple(args, "OOO!OOOOOOOO", &error, &closed, &PyDict_Type, &by_code, &snapshot,
-                        &txn, &map, &arena, &handle, &batch, &watch, &reservation))
+  PyObject *error, *closed, *by_code, *snapshot, *txn, *map, *arena, *handle, *batch, *outcome,
+      *watch, *reservation;
+  if (!PyArg_ParseTuple(args, "OOO!OOOOOOOOO", &error, &closed, &PyDict_Type, &by_code, &snapshot,
+                        &txn, &map, &arena, &handle, &batch, &outcome, &watch, &reservation))
     return NULL;
-  PyObject **places[] = {&state->error_type,    &state->closed_type,     &state->by_code,
-                         &state->snapshot_type, &state->txn_type,        &state->map_type,
-                         &state->arena_type,    &state->handle_type,     &state->batch_type,
-                         &state->watch_type,    &state->reservation_type};
-  PyObject *values[] = {error, closed, by_code, snapshot, txn,        map,
-                        arena, handle, batch,   watch,    reservation};
+  PyObject **places[] = {&state->error_type,    &state->closed_type, &state->by_code,
+                         &state->snapshot_type, &state->txn_type,    &state->map_type,
+                         &state->arena_type,    &state->handle_type, &state->batch_type,
+                         &state->outcome_type,  &state->watch_type,  &state->reservation_type};
+  PyObject *values[] = {error, closed, by_code, snapshot, txn,   map,
+                        arena, handle, batch,   outcome,  watch, reservation};
   for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
     PyObject *before = *places[i];
     *places[i] = Py_NewRef(values[i]);
@@ -159,6 +194,8 @@ static int traverse(PyObject *module, visitproc visit, void *arg) {
   Py_VISIT(state->handle_type);
   Py_VISIT(state->value_type);
   Py_VISIT(state->batch_type);
+  Py_VISIT(state->ticket_type);
+  Py_VISIT(state->outcome_type);
   Py_VISIT(state->watch_type);
   Py_VISIT(state->reservation_type);
   Py_VISIT(state->join_type);
@@ -179,6 +216,8 @@ static int clear(PyObject *module) {
   Py_CLEAR(state->handle_type);
   Py_CLEAR(state->value_type);
   Py_CLEAR(state->batch_type);
+  Py_CLEAR(state->ticket_type);
+  Py_CLEAR(state->outcome_type);
   Py_CLEAR(state->watch_type);
   Py_CLEAR(state->reservation_type);
   Py_CLEAR(state->join_type);

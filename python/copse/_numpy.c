@@ -20,6 +20,10 @@ enum { C_CONTIGUOUS = 0x1, ALIGNED = 0x100 };
 struct array {
   PyObject_HEAD
   char *data;
+  int dimensions;
+  Py_ssize_t *shape, *strides;
+  PyObject *base, *type;
+  int flags;
 };
 
 typedef PyObject *new_array(PyTypeObject *type, PyObject *description, int dimensions,
@@ -55,6 +59,22 @@ PyObject *numpy_array(struct state *state, PyObject *type, int dimensions, const
   if (array)
     *data = ((struct array *)array)->data;
   return array;
+}
+
+PyTypeObject *numpy_array_type(struct state *state) {
+  void **functions = table(state);
+  return functions ? (PyTypeObject *)functions[ARRAY_TYPE] : NULL;
+}
+
+const void *numpy_data(const struct codec *codec, PyObject *object) {
+  const struct array *array = (struct array *)object;
+  if (Py_TYPE(object) != codec->array_type || array->type != codec->type ||
+      !(array->flags & C_CONTIGUOUS) || array->dimensions != codec->dimensions)
+    return NULL;
+  for (int i = 0; i < codec->dimensions; i++)
+    if (array->shape[i] != codec->shape[i])
+      return NULL;
+  return array->data;
 }
 
 /* numpy's numbers of types, by kind of field. */

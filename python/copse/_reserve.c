@@ -4,11 +4,7 @@
 #include <string.h>
 
 struct reservation {
-  PyObject_HEAD
-  struct user user;
-  struct store *store;
-  struct handle *handle;
-  pthread_mutex_t lock;
+  REST_HEAD
   struct copse_reservation *reservation; /* NULL: thrown away */
   uint64_t count;
   bool published; /* by a transaction, which may be aborted yet: then it can be published again */
@@ -22,27 +18,12 @@ static void end_by_store(struct user *user) {
 }
 
 static int enter(struct reservation *self) {
-  int result = store_enter(self->store);
-  if (result)
+  int result = rest_enter(self, "another thread is using this reservation");
+  if (result || (self->reservation && self->forks == atomic_load(&fork_count)))
     return result;
-  if (pthread_mutex_trylock(&self->lock)) {
-    store_leave(self->store);
-    PyErr_SetString(PyExc_RuntimeError, "another thread is using this reservation");
-    return RAISED;
-  }
-  if (self->reservation && self->forks == atomic_load(&fork_count))
-    return 0;
-  pthread_mutex_unlock(&self->lock);
-  store_leave(self->store);
-  PyErr_SetString(self->store->state->closed_type,
-                  self->reservation ? "the reservation belongs to the parent process; make one here"
-                                    : "the reservation was thrown away; make a new one");
-  return RAISED;
-}
-
-static void leave(struct reservation *self) {
-  pthread_mutex_unlock(&self->lock);
-  store_leave(self->store);
+  return rest_refuse(self, self->reservation
+                               ? "the reservation belongs to the parent process; make one here"
+                               : "the reservation was thrown away; make a new one");
 }
 
 /* arena._reserve(count, timeout) */
@@ -54,20 +35,13 @@ PyObject *arena_reserve(PyObject *object, PyObject *args) {
   if (!PyArg_ParseTuple(args, "KO", &count, &timeout))
     return NULL;
   int64_t ns = timeout_ns(timeout);
-  PyTypeObject *type = (PyTypeObject *)store->state->reservation_type;
-  allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-  struct reservation *self = ns == -2 ? NULL : (struct reservation *)alloc(type, 0);
+  struct reservation *self =
+      ns == -2 ? NULL
+               : rest_new(store->state->reservation_type, store, arena->handle, end_by_store);
   if (!self)
     return NULL;
-  Py_INCREF(OBJECT(store));
-  self->store = store;
-  self->handle = arena->handle;
-  atomic_fetch_add(&arena->handle->references, 1);
   self->count = count;
   self->forks = atomic_load(&fork_count);
-  pthread_mutex_init(&self->lock, NULL);
-  self->user.end = end_by_store;
-  list_add(&store->users, &self->user.node);
   int result = store_enter(store);
   if (!result) {
     struct waiting wait = waiting_begin(store, ns);
@@ -78,25 +52,7 @@ PyObject *arena_reserve(PyObject *object, PyObject *args) {
     } while (waiting_again(&wait, &result));
     store_leave(store);
   }
-  if (!result)
-    return (PyObject *)self;
-  raise_result(store->state, result);
-  Py_DECREF(OBJECT(self));
-  return NULL;
-}
-
-static void reservation_dealloc(PyObject *object) {
-  struct reservation *self = (struct reservation *)object;
-  if (self->store) {
-    if (store_enter_last(self->store, &self->user.node)) {
-      end_by_store(&self->user);
-      store_leave(self->store);
-    }
-    pthread_mutex_destroy(&self->lock);
-    handle_release(self->handle);
-    Py_DECREF(OBJECT(self->store));
-  }
-  free_object(self);
+  return rest_finish(self, result);
 }
 
 /* _write(rows, at): copies records to their places; no lock of the store is held. */
@@ -132,7 +88,7 @@ static PyObject *reservation_write(PyObject *object, PyObject *args) {
       done += room;
     }
     Py_END_ALLOW_THREADS
-    leave(self);
+    rest_leave(self);
   }
   PyBuffer_Release(&buffer);
   return result ? raise_result(self->store->state, result) : Py_NewRef(Py_None);
@@ -162,7 +118,7 @@ static PyObject *reservation_publish(PyObject *object, PyObject *args) {
     result = access_end(&access, result);
   }
   self->published = self->published || !result;
-  leave(self);
+  rest_leave(self);
   return result ? raise_result(self->store->state, result) : PyLong_FromUnsignedLongLong(first);
 }
 
@@ -177,7 +133,7 @@ static PyObject *reservation_close(PyObject *object, PyObject *unused) {
   if (!result) {
     if (!self->published)
       end_by_store(&self->user);
-    leave(self);
+    rest_leave(self);
   }
   Py_RETURN_NONE;
 }
@@ -205,7 +161,7 @@ static PyGetSetDef getset[] = {
 
 static PyType_Slot slots[] = {
     {Py_tp_getset, getset},
-    {Py_tp_dealloc, reservation_dealloc},
+    {Py_tp_dealloc, rest_dealloc},
     {Py_tp_methods, methods},
     {Py_mp_length, reservation_length},
     {0, NULL},

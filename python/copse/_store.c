@@ -289,7 +289,6 @@ static PyMethodDef methods[] = {
     {"_lease_bounds", store_lease_bounds, METH_VARARGS, NULL},
     {"_leases", store_leases, METH_NOARGS, NULL},
     {"_batch", store_batch, METH_NOARGS, NULL},
-    {"_outcome", store_outcome, METH_VARARGS, NULL},
     {"_combine", store_combine, METH_VARARGS, NULL},
     {"_wait", store_wait, METH_VARARGS, NULL},
     {"_stats", store_stats, METH_NOARGS, NULL},

@@ -98,9 +98,7 @@ class Store(_copse.Store):
 
     def batch(self):
         """An empty Batch."""
-        batch = self._batch()
-        batch._store = self
-        return batch
+        return self._batch()
 
     def combine(self, timeout=None, budget=1.0):
         """Applies batches that processes have left, dead ones too; returns how many.

@@ -71,32 +71,13 @@ static void end_by_store(struct user *user) {
 }
 
 static struct view *view_new(PyObject *type, struct store *store, bool writes) {
-  allocfunc alloc = (allocfunc)PyType_GetSlot((PyTypeObject *)type, Py_tp_alloc);
-  struct view *self = (struct view *)alloc((PyTypeObject *)type, 0);
+  struct view *self = rest_new(type, store, NULL, end_by_store);
   if (!self)
     return NULL;
-  Py_INCREF(OBJECT(store));
-  self->store = store;
   self->writes = writes;
-  pthread_mutex_init(&self->lock, NULL);
   atomic_init(&self->forks, atomic_load(&fork_count));
   self->cursors.prev = self->cursors.next = &self->cursors;
-  self->user.end = end_by_store;
-  list_add(&store->users, &self->user.node);
   return self;
-}
-
-static void view_dealloc(PyObject *object) {
-  struct view *self = (struct view *)object;
-  if (self->store) {
-    if (store_enter_last(self->store, &self->user.node)) {
-      (void)view_end(self, false, NULL);
-      store_leave(self->store);
-    }
-    pthread_mutex_destroy(&self->lock);
-    Py_DECREF(OBJECT(self->store));
-  }
-  free_object(self);
 }
 
 /* --- snapshots ----------------------------------------------------------------------- */
@@ -113,11 +94,7 @@ PyObject *snapshot_new(struct store *store, uint32_t flags) {
     self->oustable = flags & COPSE_SNAPSHOT_OUSTABLE;
     store_leave(store);
   }
-  if (!result)
-    return (PyObject *)self;
-  raise_result(store->state, result);
-  Py_DECREF(OBJECT(self));
-  return NULL;
+  return rest_finish(self, result);
 }
 
 static PyObject *snapshot_refresh(PyObject *object, PyObject *unused) {
@@ -181,11 +158,7 @@ PyObject *txn_new(struct store *store, int64_t timeout) {
       self->view = copse_txn_view(self->txn);
     store_leave(store);
   }
-  if (!result)
-    return (PyObject *)self;
-  raise_result(store->state, result);
-  Py_DECREF(OBJECT(self));
-  return NULL;
+  return rest_finish(self, result);
 }
 
 static PyObject *txn_commit(PyObject *object, PyObject *unused) {
@@ -295,14 +268,14 @@ static PyGetSetDef txn_getset[] = {
 };
 
 static PyType_Slot snapshot_slots[] = {
-    {Py_tp_dealloc, view_dealloc},
+    {Py_tp_dealloc, rest_dealloc},
     {Py_tp_methods, snapshot_methods},
     {Py_tp_getset, snapshot_getset},
     {0, NULL},
 };
 
 static PyType_Slot txn_slots[] = {
-    {Py_tp_dealloc, view_dealloc},
+    {Py_tp_dealloc, rest_dealloc},
     {Py_tp_methods, txn_methods},
     {Py_tp_getset, txn_getset},
     {0, NULL},
