@@ -7,6 +7,7 @@
 #include "batch.h"
 #include "copy.h"
 #include "cursor.h"
+#include "dom.h"
 #include "error.h"
 #include "follow.h"
 #include "inspect.h"

@@ -69,7 +69,10 @@ extern "C" {
   X(NOT_YET, -44, "the handle is younger than this snapshot; refresh it")                          \
   X(OVERRUN, -45, "writers went past this observer's snapshot; refresh it or open a new one")      \
   X(CYCLE, -46, "a node cannot be put at itself, or at a node that is below it")                   \
-  X(ROOT, -47, "a root has no siblings; put the node under it, or give it a parent first")
+  X(ROOT, -47, "a root has no siblings; put the node under it, or give it a parent first")   \
+  X(HIERARCHY, -48, "a document does not allow this kind of node in this place")                   \
+  X(SELECTOR, -49, "the selector is not valid; see the detail message")                            \
+  X(NOT_SUPPORTED, -50, "this build has no such part; see the detail message")
 
 enum copse_result {
   COPSE_OK = 0,

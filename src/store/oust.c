@@ -9,13 +9,11 @@
 #include "base/grow.h"
 #include "sync/observe.h"
 
-#define OUST_LEVELS (TREE_DEPTH_MAX + 2 + TABLE_LEVELS_MAX)
-
 struct oust_memory {
   struct {
     uint8_t *bytes;
     uint64_t capacity;
-  } levels[OUST_LEVELS];
+  } levels[VIEW_COPY_LEVELS];
 };
 
 /* Copies word by word: a writer may be writing the same words. What comes is looked at only when
@@ -49,7 +47,7 @@ static int oust_copy(struct page_view *view, const void *page, uint64_t size, un
   struct copse_snapshot *snapshot =
       (struct copse_snapshot *)((uint8_t *)view - offsetof(struct copse_snapshot, view.pages));
   struct oust_memory *memory = snapshot->oust;
-  if (level >= OUST_LEVELS)
+  if (level >= VIEW_COPY_LEVELS)
     return node_corrupt(0, "has more levels than there can be");
   if (size && memory->levels[level].capacity < size) {
     uint64_t capacity = (size + 4095) & ~UINT64_C(4095);
@@ -78,7 +76,7 @@ int oust_attach(struct copse_snapshot *snapshot) {
 }
 
 void oust_free(struct copse_snapshot *snapshot) {
-  for (unsigned i = 0; snapshot->oust && i < OUST_LEVELS; i++)
+  for (unsigned i = 0; snapshot->oust && i < VIEW_COPY_LEVELS; i++)
     free(snapshot->oust->levels[i].bytes);
   free(snapshot->oust);
 }

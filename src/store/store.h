@@ -44,6 +44,11 @@ struct arena_cache {
   struct arena_spot spot; /* node NULL: none */
 };
 
+/* Where pages of views that copy them are copied to: levels from here on are for what is to be kept while others
+ * are read. */
+#define VIEW_COPY_KEPT (TREE_DEPTH_MAX + 2 + TABLE_LEVELS_MAX)
+#define VIEW_COPY_LEVELS (VIEW_COPY_KEPT + 2)
+
 /* Anything that can be read: the first member of snapshots and transactions. */
 struct copse_view {
   struct copse_store *store;
