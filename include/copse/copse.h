@@ -14,6 +14,7 @@
 #include "key.h"
 #include "lease.h"
 #include "map.h"
+#include "markup.h"
 #include "record.h"
 #include "store.h"
 #include "transaction.h"
