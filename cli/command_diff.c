@@ -6,6 +6,7 @@
 
 #include "changes.h"
 #include "commands.h"
+#include "rows.h"
 #include "work.h"
 
 static struct {
@@ -54,8 +55,8 @@ static int compare_bytes(struct copse_bytes a, struct copse_bytes b) {
 }
 
 struct side {
-  struct copse_cursor *cursor; /* NULL: the map is not there */
-  struct copse_bytes key, value;
+  struct rows rows; /* map NULL: it is not there */
+  struct row row;
   bool more;
 };
 
@@ -63,9 +64,9 @@ static int step(struct side *side, const char *name) {
   int result;
 
   side->more = false;
-  if (side->cursor == NULL)
+  if (side->rows.map == NULL)
     return STATUS_OK;
-  result = copse_cursor_next(side->cursor, &side->key, &side->value);
+  result = rows_next(&side->rows, &side->row);
   if (result < 0)
     return fail(result, "map %s", name);
   side->more = result == COPSE_OK;
@@ -79,11 +80,13 @@ static int compare_sides(struct diff_run *run, const struct change_context *cont
   if (status == STATUS_OK)
     status = step(after, context->map);
   while (status == STATUS_OK && (before->more || after->more)) {
-    struct copse_change change = {.before = before->value, .after = after->value};
-    int order = !before->more ? 1 : !after->more ? -1 : compare_bytes(before->key, after->key);
-    change.key = order <= 0 ? before->key : after->key;
+    const struct row *old = &before->row, *new = &after->row;
+    struct copse_change change = {.before = old->value, .after = new->value};
+    int order = !before->more ? 1 : !after->more ? -1 : compare_bytes(old->key, new->key);
+    change.key = order <= 0 ? old->key : new->key;
     change.kind = order < 0 ? COPSE_REMOVED : order > 0 ? COPSE_ADDED : COPSE_CHANGED;
-    if (order != 0 || compare_bytes(before->value, after->value) != 0)
+    if (order != 0 || old->generation != new->generation ||
+        compare_bytes(old->value, new->value) != 0)
       status = tell(run, context, &change);
     if (status == STATUS_OK && order <= 0)
       status = step(before, context->map);
@@ -96,17 +99,14 @@ static int compare_sides(struct diff_run *run, const struct change_context *cont
 static int open_side(struct session *s, struct open_map *map, struct side *side,
                      const struct shape **shape) {
   struct key_range range;
-  int result, status;
+  int status;
 
   if (map->map == NULL)
     return STATUS_OK;
   *shape = &map->shape;
   status = key_range_given(&range, &map->shape);
-  if (status == STATUS_OK) {
-    result = copse_cursor_open(session_view(s), map->map, &range.range, &side->cursor);
-    if (result != COPSE_OK)
-      status = fail(result, "map %s", map->info.name);
-  }
+  if (status == STATUS_OK)
+    status = rows_open(&side->rows, session_view(s), map, &range.range);
   key_range_free(&range);
   return status;
 }
@@ -159,10 +159,8 @@ static int compare_map(struct diff_run *run, const char *name) {
     context.after = context.after != NULL ? context.after : context.before;
     status = compare_sides(run, &context, &left, &right);
   }
-  if (left.cursor != NULL)
-    copse_cursor_close(left.cursor);
-  if (right.cursor != NULL)
-    copse_cursor_close(right.cursor);
+  rows_close(&left.rows);
+  rows_close(&right.rows);
   map_close(&before);
   map_close(&after);
   return status;
@@ -284,7 +282,8 @@ const struct command command_diff = {
     .text = "Lines, with tabs between: + MAP KEY VALUE is in OTHER only, - MAP KEY VALUE in\n"
             "STORE only, ~ MAP KEY VALUE VALUE in both; map-added, map-removed and\n"
             "map-changed (another kind of map) MAP. With --wait the operands are STORE MAP,\n"
-            "and in place of MAP each line begins with the version. Exit code 0: no\n"
+            "and in place of MAP each line begins with the version. Arenas are compared slot\n"
+            "by slot: a record of another generation is another one. Exit code 0: no\n"
             "difference; 1: there is one.\n",
     .examples = "  copse diff backup.copse /dev/shm/market quotes\n"
                 "  copse diff --brief a.copse b.copse && echo same\n"

@@ -29,19 +29,24 @@ struct dump_run {
 static int count_map(void *context, struct open_map *map) {
   struct dump_run *run = context;
 
+  if (map->arena != NULL && run->format != &format_jsonl)
+    return fail_with(STATUS_USAGE,
+                     "'%s' is an arena, whose slots have generations: dump it with --format jsonl, "
+                     "or name the maps to dump",
+                     map->info.name);
   run->all += map->info.count;
   return STATUS_OK;
 }
 
-static int dump_records(struct dump_run *run, struct open_map *map, struct copse_cursor *cursor) {
-  struct copse_bytes key, value;
+static int dump_records(struct dump_run *run, struct open_map *map, struct rows *rows) {
+  struct row row;
   int result = COPSE_OK;
 
   while (!output_failed() && !work_interrupted()) {
-    result = copse_cursor_next(cursor, &key, &value);
+    result = rows_next(rows, &row);
     if (result != COPSE_OK)
       break;
-    run->format->dump_record(&run->job, map, key, value);
+    run->format->dump_record(&run->job, map, &row);
     text_output(&run->job.out);
     run->job.records++;
     if (!common.quiet)
@@ -56,18 +61,19 @@ static int dump_records(struct dump_run *run, struct open_map *map, struct copse
 
 static int dump_map(void *context, struct open_map *map) {
   struct dump_run *run = context;
-  struct copse_cursor *cursor;
-  int result, status = STATUS_OK;
+  struct rows rows;
+  int status = STATUS_OK;
 
   if (run->format->dump_begin != NULL)
     status = run->format->dump_begin(&run->job, map);
   if (status != STATUS_OK)
     return status;
-  result = copse_cursor_open(session_view(run->job.session), map->map, NULL, &cursor);
-  if (result != COPSE_OK)
-    return fail(result, "map %s", map->info.name);
-  status = dump_records(run, map, cursor);
-  copse_cursor_close(cursor);
+  status = rows_open(&rows, session_view(run->job.session), map, NULL);
+  if (status != STATUS_OK)
+    return status;
+  rows.free = true;
+  status = dump_records(run, map, &rows);
+  rows_close(&rows);
   if (status == STATUS_OK && run->format->dump_end != NULL)
     run->format->dump_end(&run->job, map);
   if (status == STATUS_OK)
@@ -129,7 +135,8 @@ const struct command command_dump = {
     .summary = "Write maps as text, all of one snapshot",
     .text = "'copse load' reads it back. Of one MAP the lines are key and value, of several\n"
             "or all maps each line names its map. jsonl says before the records what a map\n"
-            "is, and so keeps key kinds and layouts; tsv does not. mdb keeps them for\n"
+            "is, and so keeps key kinds and layouts, and arenas with the generations of\n"
+            "their slots, so that handles stay valid; tsv does not. mdb keeps them for\n"
             "copse: LMDB's mdb_load passes over them with a warning, and loads records as\n"
             "bytes. In mdb a map of u64 keys is a database with integerkey=1.\n",
     .examples = "  copse dump /dev/shm/books >books.tsv\n"

@@ -30,6 +30,8 @@ static void map_to_json(struct json_writer *w, const struct open_map *map) {
     shape_layout_text(&map->shape, &layout);
     json_string(w, "layout", layout.data);
   }
+  if (map->arena != NULL)
+    json_number_hex(w, "arena", map->shape.arena);
   json_u64(w, "records", map->info.count);
   json_u64(w, "changed", map->info.changed);
   text_free(&layout);
@@ -87,7 +89,8 @@ const struct command command_maps = {
     .operands = "STORE",
     .summary = "List the maps of a store",
     .text = "For each map a line of name, kind of key, layout or size of values, and\n"
-            "records, with tabs between.\n",
+            "records, with tabs between. Arenas are among them, of keys of kind slot; --json\n"
+            "tells the number that their handles begin with.\n",
     .examples = "  copse maps /dev/shm/market\n"
                 "  copse maps --json /dev/shm/market | jq -r .name\n",
     .groups = {maps_options, json_options, common_options},
@@ -188,6 +191,24 @@ void stat_to_text(struct text *out, struct json_writer *w, const struct copse_st
   print_numbers(out, w, lines, sizeof lines / sizeof lines[0]);
 }
 
+/* What only an arena has. */
+static int print_arena_stat(struct session *s, const struct open_map *map, struct text *out,
+                            struct json_writer *w) {
+  struct copse_arena_info info;
+  int result = copse_arena_info(session_view(s), map->arena, &info);
+
+  if (result != COPSE_OK)
+    return fail(result, "arena %s", map->info.name);
+  const struct stat_line lines[] = {
+      {"end", UNIT_COUNT, info.end},
+      {"leaf_slots", UNIT_COUNT, info.leaf_slots},
+  };
+  if (!common.json)
+    text_printf(out, "%-18s %016" PRIx64 "\n", "arena", info.arena);
+  print_numbers(out, w, lines, sizeof lines / sizeof lines[0]);
+  return STATUS_OK;
+}
+
 static int print_map_stat(struct session *s, const char *name, struct text *out,
                           struct json_writer *w) {
   struct copse_map_stat st;
@@ -214,6 +235,8 @@ static int print_map_stat(struct session *s, const char *name, struct text *out,
     else
       map_to_line(out, &map);
     print_numbers(out, w, lines, sizeof lines / sizeof lines[0]);
+    if (map.arena != NULL)
+      status = print_arena_stat(s, &map, out, w);
   } else {
     status = fail(result, "map %s", name);
   }

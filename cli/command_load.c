@@ -59,12 +59,18 @@ int job_map(struct load_job *job, const char *name, size_t name_size, const stru
   return loader_map(&job->loader, name, defined, map);
 }
 
-int job_put(struct load_job *job, struct loader_map *map) {
-  int status = loader_put(&job->loader, map, bytes_of(&job->key), bytes_of(&job->value));
-
+static int job_stored(const struct load_job *job, int status) {
   if (status != STATUS_OK && status != STATUS_INTERRUPTED)
     note("%s:%" PRIu64 ": the record could not be stored", job->input_name, job->line);
   return status;
+}
+
+int job_put(struct load_job *job, struct loader_map *map) {
+  return job_stored(job, loader_put(&job->loader, map, bytes_of(&job->key), bytes_of(&job->value)));
+}
+
+int job_restore(struct load_job *job, struct loader_map *map, const struct copse_slots *slots) {
+  return job_stored(job, loader_restore(&job->loader, map, slots));
 }
 
 /* --- load ---------------------------------------------------------------------------- */
@@ -207,6 +213,10 @@ const struct command command_load = {
             "mdb: what mdb_dump writes, with -a each database into a map of its name;\n"
             "without -a the main database goes into MAP. Databases with sorted duplicates\n"
             "are refused. With --skip-bad they are left out.\n"
+            "\n"
+            "Of an arena each slot comes with its generation, and \"define\" tells its\n"
+            "number: handles are valid in the store that it is loaded into. A slot of the\n"
+            "arena that had a record is an error, unless --keep.\n"
             "\n"
             "A present value is replaced, unless --keep. The first bad line ends the load,\n"
             "and what stood before it is in the store; with --batch 0 nothing is.\n",

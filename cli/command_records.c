@@ -5,46 +5,85 @@
 #include <string.h>
 
 #include "commands.h"
+#include "rows.h"
 #include "units.h"
 #include "value.h"
 #include "work.h"
 
 /* --- get ----------------------------------------------------------------------------- */
 
-static void print_value(struct text *out, const struct open_map *map, struct copse_bytes key,
-                        struct copse_bytes value) {
+static void row_to_json(struct text *out, const struct open_map *map, const struct row *row,
+                        bool values) {
   struct json_writer w = {.out = out};
 
-  if (!common.json) {
-    value_show(out, &map->shape, form_given(), value);
-    if (form_given() != FORM_RAW)
-      text_byte(out, '\n');
-    return;
-  }
   json_object(&w, NULL);
-  key_to_json(&w, "key", &map->shape, key);
-  value_to_json(&w, "value", &map->shape, value);
+  key_to_json(&w, "key", &map->shape, row->key);
+  if (map->arena != NULL)
+    json_u64(&w, "generation", row->generation);
+  if (values)
+    value_to_json(&w, "value", &map->shape, row->value);
   json_object_end(&w);
   json_line_end(&w);
 }
 
-static int get_value(struct session *s, struct open_map *map, const char *typed) {
-  struct text key = {0}, out = {0};
-  struct copse_bytes value;
-  struct problem p;
-  int result, status = STATUS_OK;
+static void print_value(struct text *out, const struct open_map *map, const struct row *row) {
+  if (common.json) {
+    row_to_json(out, map, row, true);
+    return;
+  }
+  value_show(out, &map->shape, form_given(), row->value);
+  if (form_given() != FORM_RAW)
+    text_byte(out, '\n');
+}
 
-  if (!key_parse(&key, &map->shape, form_given(), typed, strlen(typed), &p)) {
-    status = fail_with(STATUS_USAGE, "%s", p.text);
+/* The record in a slot; typed is INDEX, or INDEX:GENERATION, which must be the record's. COPSE_NONE: the
+ * slot is empty. */
+static int find_slot(struct session *s, struct open_map *map, size_t index_size, const char *typed,
+                     struct row *row) {
+  struct copse_handle handle = {.index = copse_key_to_u64(row->key.data)};
+  const char *digits = typed + index_size + 1;
+  uint64_t generation;
+  const void *record;
+  int result;
+
+  if (typed[index_size] == 0) {
+    result = copse_arena_at(session_view(s), map->arena, handle.index, &handle, &record);
+  } else if (!parse_u64(digits, strlen(digits), &generation) || generation > UINT32_MAX) {
+    return fail_with(STATUS_USAGE, "'%s': INDEX or INDEX:GENERATION was expected", typed);
   } else {
-    result = copse_get(session_view(s), map->map, key.data, key.size, &value);
-    if (result == COPSE_OK)
-      print_value(&out, map, bytes_of(&key), value);
-    else if (result == COPSE_NONE)
+    handle.arena = map->shape.arena;
+    handle.generation = (uint32_t)generation;
+    result = copse_arena_get(session_view(s), map->arena, &handle, &record);
+  }
+  if (result == COPSE_NONE)
+    return STATUS_NOTHING;
+  if (result != COPSE_OK)
+    return fail(result, "%s", typed);
+  row->generation = handle.generation;
+  row->value = (struct copse_bytes){record, map->info.value_size};
+  return STATUS_OK;
+}
+
+static int get_value(struct session *s, struct open_map *map, const char *typed) {
+  size_t size = map->arena != NULL ? strcspn(typed, ":") : strlen(typed);
+  struct text key = {0}, out = {0};
+  struct row row = {.generation = 0};
+  struct problem p;
+  int status = STATUS_OK;
+
+  if (!key_parse(&key, &map->shape, form_given(), typed, size, &p)) {
+    status = fail_with(STATUS_USAGE, "%s", p.text);
+  } else if (row.key = bytes_of(&key), map->arena != NULL) {
+    status = find_slot(s, map, size, typed, &row);
+  } else {
+    int result = copse_get(session_view(s), map->map, key.data, key.size, &row.value);
+    if (result == COPSE_NONE)
       status = STATUS_NOTHING; /* no message: a script asks, and reads the exit code */
-    else
+    else if (result != COPSE_OK)
       status = fail(result, "%s", typed);
   }
+  if (status == STATUS_OK)
+    print_value(&out, map, &row);
   text_output(&out);
   text_free(&out);
   text_free(&key);
@@ -71,7 +110,9 @@ const struct command command_get = {
     .operands = "STORE MAP KEY",
     .summary = "Print the value of a key",
     .text = "Exit code 1, and no output, when the key is not there. With --raw the value is\n"
-            "printed as it is, without a newline behind it.\n",
+            "printed as it is, without a newline behind it.\n"
+            "In an arena KEY is a slot's index, or INDEX:GENERATION, as in handles: then it\n"
+            "is an error when that record was removed.\n",
     .examples = "  copse get /dev/shm/books titles 0262033844\n"
                 "  copse get --raw photos.copse files cat.jpg >cat.jpg\n"
                 "  copse get --json /dev/shm/market quotes 1700000000\n",
@@ -339,30 +380,22 @@ static const struct option scan_options[] = {
     {0},
 };
 
-static void print_record(struct text *out, const struct open_map *map, struct copse_bytes key,
-                         struct copse_bytes value) {
-  struct json_writer w = {.out = out};
-
+static void print_record(struct text *out, const struct open_map *map, const struct row *row) {
   if (common.json) {
-    json_object(&w, NULL);
-    key_to_json(&w, "key", &map->shape, key);
-    if (!scan_given.keys_only)
-      value_to_json(&w, "value", &map->shape, value);
-    json_object_end(&w);
-    json_line_end(&w);
+    row_to_json(out, map, row, !scan_given.keys_only);
     return;
   }
-  key_show(out, &map->shape, form_given(), key);
+  key_show(out, &map->shape, form_given(), row->key);
   if (!scan_given.keys_only) {
     text_byte(out, '\t');
-    value_show(out, &map->shape, form_given(), value);
+    value_show(out, &map->shape, form_given(), row->value);
   }
   text_byte(out, '\n');
 }
 
-static int scan_cursor(struct copse_cursor *cursor, struct open_map *map) {
-  struct copse_bytes key, value;
+static int scan_rows(struct rows *rows, struct open_map *map) {
   struct text out = {0};
+  struct row row;
   int status = STATUS_OK, result = COPSE_OK;
 
   for (uint64_t n = 0; n < scan_given.limit && !output_failed(); n++) {
@@ -370,15 +403,10 @@ static int scan_cursor(struct copse_cursor *cursor, struct open_map *map) {
       status = STATUS_INTERRUPTED;
       break;
     }
-    if (!scan_given.reverse)
-      result = copse_cursor_next(cursor, &key, &value);
-    else if (n == 0)
-      result = copse_cursor_last(cursor, &key, &value);
-    else
-      result = copse_cursor_prev(cursor, &key, &value);
+    result = scan_given.reverse ? rows_back(rows, &row) : rows_next(rows, &row);
     if (result != COPSE_OK)
       break;
-    print_record(&out, map, key, value);
+    print_record(&out, map, &row);
     text_output(&out);
   }
   if (result < 0)
@@ -391,7 +419,7 @@ static int run_scan(char **operands, size_t count) {
   struct session s;
   struct open_map map;
   struct key_range range;
-  struct copse_cursor *cursor;
+  struct rows rows;
   int status = session_open(&s, operands[0], ACCESS_READ);
 
   (void)count;
@@ -399,14 +427,11 @@ static int run_scan(char **operands, size_t count) {
     status = session_snapshot(&s);
   if (status == STATUS_OK && (status = map_open(&s, operands[1], &map)) == STATUS_OK) {
     status = key_range_given(&range, &map.shape);
+    if (status == STATUS_OK)
+      status = rows_open(&rows, session_view(&s), &map, &range.range);
     if (status == STATUS_OK) {
-      int result = copse_cursor_open(session_view(&s), map.map, &range.range, &cursor);
-      if (result != COPSE_OK) {
-        status = fail(result, "map %s", operands[1]);
-      } else {
-        status = scan_cursor(cursor, &map);
-        copse_cursor_close(cursor);
-      }
+      status = scan_rows(&rows, &map);
+      rows_close(&rows);
     }
     key_range_free(&range);
     map_close(&map);
@@ -419,7 +444,8 @@ const struct command command_scan = {
     .operands = "STORE MAP",
     .summary = "Print the records of a map in key order",
     .text = "A line for each record: the key, a tab, the value. All of it is one snapshot.\n"
-            "The lines can be read back by 'copse load', except with --raw.\n",
+            "The lines can be read back by 'copse load', except with --raw.\n"
+            "Of an arena the key is the slot's index; --json adds the generation.\n",
     .examples = "  copse scan /dev/shm/books titles --prefix 02620\n"
                 "  copse scan /dev/shm/market quotes --from 1700000000 --limit 10 --json\n"
                 "  copse scan /dev/shm/market quotes --reverse --limit 1\n",

@@ -3,6 +3,7 @@
 
 #include "changes.h"
 #include "commands.h"
+#include "rows.h"
 #include "work.h"
 
 static struct {
@@ -46,23 +47,24 @@ static void show(struct watch_run *run, const struct copse_change *change) {
 static int show_initial(struct watch_run *run) {
   struct copse_change change = {.kind = COPSE_ADDED};
   struct copse_snapshot *snapshot;
-  struct copse_cursor *cursor;
-  int result = copse_snapshot_open(run->session.store, 0, &snapshot);
+  struct rows rows;
+  struct row row;
+  int status, result = copse_snapshot_open(run->session.store, 0, &snapshot);
 
   if (result != COPSE_OK)
     return fail(result, "%s", run->session.path);
   run->context.version = copse_snapshot_version(snapshot);
-  result =
-      copse_cursor_open(copse_snapshot_view(snapshot), run->map.map, &run->range.range, &cursor);
-  if (result == COPSE_OK) {
-    while (!enough(run) && !work_interrupted() &&
-           (result = copse_cursor_next(cursor, &change.key, &change.after)) == COPSE_OK)
-      show(run, &change);
-    copse_cursor_close(cursor);
+  status = rows_open(&rows, copse_snapshot_view(snapshot), &run->map, &run->range.range);
+  while (status == STATUS_OK && !enough(run) && !work_interrupted() &&
+         (result = rows_next(&rows, &row)) == COPSE_OK) {
+    change.key = row.key;
+    change.after = row.value;
+    show(run, &change);
   }
+  rows_close(&rows);
   copse_snapshot_close(snapshot);
   output_flush();
-  return result >= 0 ? STATUS_OK : fail(result, "map %s", run->map.info.name);
+  return result >= 0 ? status : fail(result, "map %s", run->map.info.name);
 }
 
 static int follow(struct watch_run *run) {

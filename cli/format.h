@@ -4,6 +4,8 @@
  *          "map TAB key TAB value"
  *   jsonl  {"map": ..., "key": ..., "value": ...}; before the records of each map what it is:
  *          {"map": ..., "define": {"key": "u64", "value_size": 48, "layout": "..."}}
+ *          For an arena "key" is "slot" there, and "arena" its number in handles; a record has
+ *          "generation" if that is not 1, and a free slot that had records has no value.
  *   mdb    the portable format of mdb_dump and mdb_load, also of Berkeley DB's db_dump */
 #ifndef CLI_FORMAT_H
 #define CLI_FORMAT_H
@@ -11,6 +13,7 @@
 #include <stdio.h>
 
 #include "loader.h"
+#include "rows.h"
 #include "value.h"
 
 /* --- loading ------------------------------------------------------------------------- */
@@ -42,6 +45,8 @@ int job_map(struct load_job *job, const char *name, size_t name_size, const stru
             struct loader_map **map);
 /* Puts the job's key and value. */
 int job_put(struct load_job *job, struct loader_map *map);
+/* Puts slots into an arena. */
+int job_restore(struct load_job *job, struct loader_map *map, const struct copse_slots *slots);
 
 /* --- dumping ------------------------------------------------------------------------- */
 
@@ -61,8 +66,7 @@ struct format {
   const char *name;
   int (*load)(struct load_job *job);
   int (*dump_begin)(struct dump_job *job, struct open_map *map);
-  void (*dump_record)(struct dump_job *job, struct open_map *map, struct copse_bytes key,
-                      struct copse_bytes value);
+  void (*dump_record)(struct dump_job *job, struct open_map *map, const struct row *row);
   void (*dump_end)(struct dump_job *job, struct open_map *map);
 };
 

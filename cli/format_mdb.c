@@ -309,8 +309,8 @@ static void write_item(struct dump_job *job, struct copse_bytes item) {
   text_byte(&job->out, '\n');
 }
 
-static void dump_record(struct dump_job *job, struct open_map *map, struct copse_bytes key,
-                        struct copse_bytes value) {
+static void dump_record(struct dump_job *job, struct open_map *map, const struct row *row) {
+  struct copse_bytes key = row->key;
   uint64_t number;
 
   if (map->info.key_kind == COPSE_KEY_U64 && key.size == sizeof number) {
@@ -320,7 +320,7 @@ static void dump_record(struct dump_job *job, struct open_map *map, struct copse
   if (key.size == 0 || key.size > LMDB_KEY_MAX)
     job->unfit++;
   write_item(job, key);
-  write_item(job, value);
+  write_item(job, row->value);
 }
 
 static void dump_end(struct dump_job *job, struct open_map *map) {

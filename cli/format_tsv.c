@@ -64,15 +64,14 @@ static int load(struct load_job *job) {
 
 /* --- dumping ------------------------------------------------------------------------- */
 
-static void dump_record(struct dump_job *job, struct open_map *map, struct copse_bytes key,
-                        struct copse_bytes value) {
+static void dump_record(struct dump_job *job, struct open_map *map, const struct row *row) {
   if (job->named) {
     text_add_escaped(&job->out, map->info.name, strlen(map->info.name));
     text_byte(&job->out, '\t');
   }
-  key_show(&job->out, &map->shape, job->form, key);
+  key_show(&job->out, &map->shape, job->form, row->key);
   text_byte(&job->out, '\t');
-  value_show(&job->out, &map->shape, job->form, value);
+  value_show(&job->out, &map->shape, job->form, row->value);
   text_byte(&job->out, '\n');
 }
 

@@ -30,6 +30,8 @@ void json_bytes(struct json_writer *w, const char *name, const void *data, size_
 void json_string(struct json_writer *w, const char *name, const char *string);
 void json_hex(struct json_writer *w, const char *name, const void *data, size_t size);
 void json_u64(struct json_writer *w, const char *name, uint64_t value);
+/* As 16 hexadecimal digits in a string: not every reader of JSON keeps large numbers. */
+void json_number_hex(struct json_writer *w, const char *name, uint64_t value);
 void json_i64(struct json_writer *w, const char *name, int64_t value);
 /* The shortest decimal number that reads back as the same bits. */
 void json_double(struct json_writer *w, const char *name, double value);

@@ -110,6 +110,13 @@ void json_u64(struct json_writer *w, const char *name, uint64_t value) {
   text_printf(w->out, "%" PRIu64, value);
 }
 
+void json_number_hex(struct json_writer *w, const char *name, uint64_t value) {
+  char digits[17];
+
+  snprintf(digits, sizeof digits, "%016" PRIx64, value);
+  json_string(w, name, digits);
+}
+
 void json_i64(struct json_writer *w, const char *name, int64_t value) {
   begin(w, name);
   text_printf(w->out, "%" PRId64, value);

@@ -1,6 +1,7 @@
 /* cli/loader.c - see loader.h. */
 #include "loader.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,23 @@ static int check_wanted(struct loader *l, const struct open_map *map) {
   return STATUS_OK;
 }
 
+/* The input says which arena it is: handles of another one would name other records. */
+static int check_arena(const struct open_map *map, const struct shape *defined) {
+  if (defined == NULL)
+    return STATUS_OK;
+  if ((defined->key_kind == COPSE_KEY_SLOT) != (map->arena != NULL))
+    return fail_with(STATUS_STORE, "'%s' is %s, and %s in the input", map->info.name,
+                     map->arena != NULL ? "an arena" : "a map",
+                     map->arena != NULL ? "a map" : "an arena");
+  if (defined->arena != 0 && defined->arena != map->shape.arena)
+    return fail_with(STATUS_STORE,
+                     "'%s' is arena %016" PRIx64 ", and the input's is %016" PRIx64
+                     ", whose handles would name other records: load it into another store, or "
+                     "remove the arena first ('copse rm')",
+                     map->info.name, map->shape.arena, defined->arena);
+  return STATUS_OK;
+}
+
 int loader_map(struct loader *l, const char *name, const struct shape *defined,
                struct loader_map **found) {
   static const struct shape plain;
@@ -45,8 +63,8 @@ int loader_map(struct loader *l, const char *name, const struct shape *defined,
     return status;
   map = allocate(sizeof *map);
   status = map_find(l->session, name, &map->open);
-  if (status == STATUS_OK && l->wanted != NULL) {
-    status = check_wanted(l, &map->open);
+  if (status == STATUS_OK) {
+    status = l->wanted != NULL ? check_wanted(l, &map->open) : check_arena(&map->open, defined);
     if (status != STATUS_OK)
       map_close(&map->open);
   } else if (status == STATUS_NOTHING) {
@@ -84,6 +102,11 @@ int loader_put(struct loader *l, struct loader_map *map, struct copse_bytes key,
   bool greatest = is_greatest(map, key);
   int result = COPSE_E_ORDER, status;
 
+  if (map->open.arena != NULL)
+    return fail_with(STATUS_STORE,
+                     "'%s' is an arena, whose slots have generations: it is loaded from JSON Lines "
+                     "('copse load --format jsonl')",
+                     map->name);
   if (l->session->txn == NULL && (status = session_begin(l->session)) != STATUS_OK)
     return status;
   if (greatest && map->appending)

@@ -1,6 +1,7 @@
 /* cli/session.c - see session.h. */
 #include "session.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -273,6 +274,11 @@ int map_create(struct session *s, const char *name, const struct shape *shape,
     struct copse_arena_options records = {
         .record_size = shape->value_size, .layout = shape->layout, .arena = shape->arena};
     result = copse_arena_create(s->txn, name, &records, &map->arena);
+    if (result == COPSE_E_MAP_EXISTS && shape->arena != 0)
+      return fail_with(STATUS_STORE,
+                       "arena %016" PRIx64 " is in %s already, and is one in a store; for another "
+                       "arena of the same records leave \"arena\" out of its \"define\"",
+                       shape->arena, s->path);
     if (result == COPSE_OK)
       map->map = copse_arena_map(map->arena);
   } else {

@@ -23,8 +23,8 @@ static void bytes_show(struct text *out, enum form form, struct copse_bytes byte
 }
 
 /* A damaged store must not make the tool read beyond a key or a record. */
-static bool is_u64(const struct shape *shape, struct copse_bytes key) {
-  return shape->key_kind == COPSE_KEY_U64 && key.size == 8;
+static bool is_number(const struct shape *shape, struct copse_bytes key) {
+  return shape->key_kind != COPSE_KEY_BYTES && key.size == 8;
 }
 
 static bool is_record(const struct shape *shape, struct copse_bytes value) {
@@ -34,7 +34,7 @@ static bool is_record(const struct shape *shape, struct copse_bytes value) {
 void key_show(struct text *out, const struct shape *shape, enum form form, struct copse_bytes key) {
   struct json_writer w = {.out = out};
 
-  if (is_u64(shape, key))
+  if (is_number(shape, key))
     text_printf(out, "%" PRIu64, copse_key_to_u64(key.data));
   else if (form == FORM_TEXT && shape->key_encoding == COPSE_KEYS_TUPLE)
     tuple_to_json(&w, NULL, key);
@@ -54,7 +54,7 @@ void value_show(struct text *out, const struct shape *shape, enum form form,
 
 void key_to_json(struct json_writer *w, const char *name, const struct shape *shape,
                  struct copse_bytes key) {
-  if (is_u64(shape, key))
+  if (is_number(shape, key))
     json_u64(w, name, copse_key_to_u64(key.data));
   else if (shape->key_encoding == COPSE_KEYS_TUPLE)
     tuple_to_json(w, name, key);
@@ -112,7 +112,7 @@ bool key_parse(struct text *out, const struct shape *shape, enum form form, cons
 
   if (form == FORM_TEXT && shape->key_encoding == COPSE_KEYS_TUPLE)
     return json_read(&document, text, size, &v, p) && key_from_json(out, shape, v, p);
-  if (shape->key_kind != COPSE_KEY_U64)
+  if (shape->key_kind == COPSE_KEY_BYTES)
     return bytes_parse(out, form, text, size, p) && key_fits(out, p);
   if (!parse_u64(text, size, &number))
     return problem(p, "key '%.*s': the map's keys are whole numbers from 0 to %" PRIu64,
@@ -153,7 +153,7 @@ bool key_from_json(struct text *out, const struct shape *shape, const struct jso
 
   if (shape->key_encoding == COPSE_KEYS_TUPLE)
     return tuple_from_json(out, v, p) && key_fits(out, p);
-  if (shape->key_kind != COPSE_KEY_U64)
+  if (shape->key_kind == COPSE_KEY_BYTES)
     return bytes_from_json(out, v, p) && key_fits(out, p);
   if ((v->kind != JSON_NUMBER && v->kind != JSON_STRING) || !parse_u64(v->text, v->size, &number))
     return problem(p, "key: the map's keys are whole numbers from 0 to %" PRIu64, UINT64_MAX);
@@ -205,7 +205,7 @@ int key_range_given(struct key_range *r, const struct shape *shape) {
   int status;
 
   *r = (struct key_range){.range.to_inclusive = range_given.to_inclusive};
-  if (range_given.prefix != NULL && shape->key_kind == COPSE_KEY_U64)
+  if (range_given.prefix != NULL && shape->key_kind != COPSE_KEY_BYTES)
     return fail_usage("--prefix is for byte keys; the map's keys are numbers: use --from and --to");
   status = parse_bound(&r->from, &r->range.from, "--from", range_given.from, shape);
   if (status == STATUS_OK)

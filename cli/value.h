@@ -1,6 +1,6 @@
 /* cli/value.h - keys and values as they are shown and typed, by a map's shape.
  *
- *            bytes                             u64 key       tuple key        typed record
+ *            bytes                             u64 key, slot tuple key        typed record
  *   text     escaped (text.h)                  decimal       JSON (tuple.h)   JSON (record.h)
  *   hex      hexadecimal digits                decimal       hexadecimal      hexadecimal digits
  *   raw      as they are                       decimal       as it is         its bytes as they are

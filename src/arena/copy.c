@@ -71,9 +71,8 @@ static int node_look(struct search *search, uint64_t ref, unsigned level, uint64
     if (first >= search->end)
       break;
     if (level > 1)
-      result = node->children[at]
-                   ? node_look(search, node->children[at], level - 1, number, from)
-                   : COPSE_NONE;
+      result = node->children[at] ? node_look(search, node->children[at], level - 1, number, from)
+                                  : COPSE_NONE;
     else if (node->leaves[at].slots)
       result = words_look(search, &node->leaves[at], number, slot);
     else if (node->leaves[at].data && slot < arena_below(shape, number, search->end))
@@ -94,8 +93,7 @@ int arena_run(struct page_view *view, const struct arena *arena, uint64_t from,
   if (result)
     return result;
   search.end = top->end < ARENA_INDEX_END ? top->end : ARENA_INDEX_END;
-  if (from >= search.end || arena_leaf(&arena->shape, from) >>
-                                ARENA_FANOUT_SHIFT * top->head.level)
+  if (from >= search.end || arena_leaf(&arena->shape, from) >> ARENA_FANOUT_SHIFT * top->head.level)
     return COPSE_NONE;
   return node_look(&search, arena->root, top->head.level, 0, from);
 }
