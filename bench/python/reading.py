@@ -156,13 +156,13 @@ class Reading:
     def dict_join(self):
         def work():
             table = dict(self.b.items())
-            return sum(1 for k, v in self.a.items() if (other := table.get(k)) is not None)
+            return sum(1 for _ in ((k, v, table[k]) for k, v in self.a.items() if k in table))
         return self.join(work)
 
     def lmdb_join(self):
         def work():
-            table = dict(self.txn.cursor(self.names[1]))
-            return sum(1 for k, v in self.txn.cursor(self.names[0]) if table.get(k) is not None)
+            table, left = dict(self.txn.cursor(self.names[1])), self.txn.cursor(self.names[0])
+            return sum(1 for _ in ((k, v, table[k]) for k, v in left if k in table))
         return self.join(work)
 
     # --- ends -------------------------------------------------------------------------------
