@@ -146,6 +146,8 @@ void stat_to_text(struct text *out, struct json_writer *w, const struct copse_st
       {"timeline", UNIT_COUNT, st->timeline},
       {"maps", UNIT_COUNT, st->maps},
       {"file_bytes", UNIT_BYTES, st->file_bytes},
+      {"files", UNIT_COUNT, st->files},
+      {"file_max_bytes", UNIT_BYTES, st->file_max_bytes},
       {"storage_bytes", UNIT_BYTES, st->storage_bytes},
       {"high_water_bytes", UNIT_BYTES, st->high_water_bytes},
       {"used_bytes", UNIT_BYTES, st->used_bytes},

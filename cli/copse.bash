@@ -39,7 +39,8 @@ _copse_files() { # WORD: but those that only belong to a store beside them
   local file
   compopt -o filenames 2>/dev/null
   while IFS= read -r file; do
-    [[ $file == *-@(readers|writers|log) && -e ${file%-*} ]] || COMPREPLY+=("$file")
+    [[ $file == *-@(readers|writers|log) && -e ${file%-*} ]] ||
+      [[ $file == *-data-+([0-9]) && -e ${file%-data-*} ]] || COMPREPLY+=("$file")
   done < <(compgen -f -- "$1")
 }
 

@@ -63,6 +63,8 @@ struct store_creation_options creation_given;
 const struct option creation_options[] = {
     {"max-bytes", 0, "BYTES", "the store never grows beyond (64M, 2T; 1T)",
      .bytes = &creation_given.max_bytes},
+    {"file-bytes", 0, "BYTES", "data goes on in a further file each so many",
+     .bytes = &creation_given.file_bytes},
     {"durability", 0, "none|lazy|sync", "default: none in memory, lazy on a disk",
      .choice = &creation_given.durability},
     {"sync-bytes", 0, "BYTES", "lazy: between syncs (256M); sync: of the log (32M)",

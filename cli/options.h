@@ -90,7 +90,7 @@ extern const struct option shape_options[];
 
 /* What a store that is created is like. */
 struct store_creation_options {
-  uint64_t max_bytes, slow_reader_bytes, sync_bytes, sync_interval_ms;
+  uint64_t max_bytes, file_bytes, slow_reader_bytes, sync_bytes, sync_interval_ms;
   int durability;  /* 0: not said, 1: none, 2: lazy, 3: sync */
   int slow_reader; /* 0: not said, 1: warn, 2: refuse, 3: oust */
   const char *mode;

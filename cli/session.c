@@ -24,6 +24,7 @@ int session_creation_options(struct copse_store_options *options) {
     return fail_usage("--sync-interval takes at most %u milliseconds", UINT32_MAX);
   *options = (struct copse_store_options){
       .max_bytes = creation_given.max_bytes,
+      .file_bytes = creation_given.file_bytes,
       .durability = durabilities[creation_given.durability],
       .sync_bytes = creation_given.sync_bytes,
       .sync_interval_ms = (uint32_t)creation_given.sync_interval_ms,

@@ -72,7 +72,8 @@ extern "C" {
   X(ROOT, -47, "a root has no siblings; put the node under it, or give it a parent first")   \
   X(HIERARCHY, -48, "a document does not allow this kind of node in this place")                   \
   X(SELECTOR, -49, "the selector is not valid; see the detail message")                            \
-  X(NOT_SUPPORTED, -50, "this build has no such part; see the detail message")
+  X(NOT_SUPPORTED, -50, "this build has no such part; see the detail message")                     \
+  X(FILES, -51, "a data file of the store is missing or another one; put the right one back")
 
 enum copse_result {
   COPSE_OK = 0,

@@ -11,7 +11,9 @@ extern "C" {
 struct copse_stat {
   uint64_t version;          /* newest committed version */
   uint64_t maps;             /* number of maps */
-  uint64_t file_bytes;       /* length of the data file */
+  uint64_t file_bytes;       /* length of the data file; of all, where there are several */
+  uint64_t file_max_bytes;   /* how many of them lie in each file but the last; 0: there is one */
+  uint32_t files;            /* data files */
   uint64_t storage_bytes;    /* that it takes on the disk or in memory: less when copse_store_shrink() has
                                 given storage back */
   uint64_t high_water_bytes; /* the part of it ever used */

@@ -82,6 +82,9 @@ struct copse_store_options {
   uint32_t sync_interval_ms;  /* lazy: time between two syncs; 0: one second */
   uint64_t long_hold_ns;      /* who holds a write transaction for longer while this process waits for
                                  it is named in copse_stat(); 0: one second */
+  uint64_t file_bytes;        /* bytes of data in a file: what is more lies in further files PATH-data-1,
+                                 PATH-data-2 and so on, made as the store grows, 1023 at most. Not less than 1 MiB; 0: all
+                                 is in one file */
 };
 
 /* An observer (COPSE_OBSERVE) is seen by nobody and holds nobody up. It needs read permission for the data
@@ -97,8 +100,10 @@ struct copse_store_options {
 /* Opens the store at path (NULL: creates an anonymous one). options may be NULL.
  * With COPSE_CREATE a symbolic link is not followed (NOT_A_STORE), and in a folder where everybody may
  * put files (sticky: /tmp, /dev/shm) another user's store is refused (PERMISSION).
+ * A further data file may lie on another disk: while nobody has the store open it may be moved there, and
+ * before it is made an empty file be put there, with a symbolic link PATH-data-N that leads to it.
  * The handle belongs to the caller: copse_store_close().
- * Errors: ARGUMENT, MEMORY, NO_STORE, STORE_EXISTS, NOT_A_STORE, VERSION, CORRUPT,
+ * Errors: FILES, ARGUMENT, MEMORY, NO_STORE, STORE_EXISTS, NOT_A_STORE, VERSION, CORRUPT,
  * FILE_SYSTEM, READ_ONLY, PERMISSION, COORDINATION, UNCLEAN, NO_SPACE, ADDRESS_SPACE,
  * TOO_MANY, IO. */
 COPSE_CHECKED int copse_store_open(const char *path, const struct copse_store_options *options,

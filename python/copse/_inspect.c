@@ -32,7 +32,8 @@ PyObject *store_stats(PyObject *object, PyObject *unused) {
   PyObject *dict = result ? raise_result(self->state, result) : PyDict_New();
   if (!dict)
     return NULL;
-  int bad = NUMBER(version) | NUMBER(maps) | NUMBER(file_bytes) | NUMBER(high_water_bytes) |
+  int bad = NUMBER(version) | NUMBER(maps) | NUMBER(file_bytes) | NUMBER(files) |
+            NUMBER(file_max_bytes) | NUMBER(storage_bytes) | NUMBER(high_water_bytes) |
             NUMBER(used_bytes) | NUMBER(free_bytes) | NUMBER(pending_bytes) | NUMBER(pinned_bytes) |
             NUMBER(max_bytes) | NUMBER(durable_version) | NUMBER(timeline) |
             NUMBER(recovered_version) | NUMBER(durability) | NUMBER(processes) | NUMBER(snapshots) |

@@ -154,28 +154,21 @@ PyObject *module_of(PyTypeObject *type) {
 }
 
 static PyObject *store_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-  static const char *const names[] = {"path",
-                                      "flags",
-                                      "durability",
-                                      "max_bytes",
-                                      "reserve_bytes",
-                                      "mode",
-                                      "slow_reader",
-                                      "slow_reader_bytes",
-                                      "prefault_bytes",
-                                      "sync_bytes",
-                                      "sync_interval_ms",
-                                      "long_hold_ns",
-                                      NULL};
+  static const char *const names[] = {
+      "path",           "flags",      "durability",       "max_bytes",
+      "reserve_bytes",  "mode",       "slow_reader",      "slow_reader_bytes",
+      "prefault_bytes", "sync_bytes", "sync_interval_ms", "long_hold_ns",
+      "file_bytes",     NULL};
   PyObject *path;
   struct copse_store_options o = {0};
-  unsigned long long max = 0, reserve = 0, slow = 0, prefault = 0, sync = 0, hold = 0;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|IIKKIIKKKIK", NAMES(names), &path, &o.flags,
+  unsigned long long max = 0, reserve = 0, slow = 0, prefault = 0, sync = 0, hold = 0, file = 0;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|IIKKIIKKKIKK", NAMES(names), &path, &o.flags,
                                    &o.durability, &max, &reserve, &o.mode, &o.slow_reader, &slow,
-                                   &prefault, &sync, &o.sync_interval_ms, &hold))
+                                   &prefault, &sync, &o.sync_interval_ms, &hold, &file))
     return NULL;
   o.max_bytes = max, o.reserve_bytes = reserve, o.slow_reader_bytes = slow;
   o.prefault_bytes = prefault, o.sync_bytes = sync, o.long_hold_ns = hold;
+  o.file_bytes = file;
   PyObject *bytes = NULL;
   if (path != Py_None && !PyUnicode_FSConverter(path, &bytes))
     return NULL;

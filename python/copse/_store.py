@@ -198,12 +198,14 @@ class Txn(_View, _copse.Txn):
 
 def open(path, *, create=False, exclusive=False, read_only=False, durability=None, max_bytes=0,
          reserve_bytes=0, mode=0, slow_reader="warn", slow_reader_bytes=0, prefault_bytes=0,
-         sync_bytes=0, sync_interval=None, long_hold=None, sync_thread=True, sigbus_guard=True):
+         sync_bytes=0, sync_interval=None, long_hold=None, sync_thread=True, sigbus_guard=True,
+         file_bytes=0):
     """Opens the store at path; None makes an anonymous one, for this process and its forks.
 
     create: create it when there is none; exclusive: create it, and fail when there is one.
     durability: None (none in memory, lazy on a disk), "none", "lazy" or "sync". max_bytes: the
-    data never grows beyond (0: 1 TiB). These, mode (permission bits), slow_reader ("warn",
+    data never grows beyond (0: 1 TiB). file_bytes: data in each file, what is more lies in further
+    ones (0: all is in one). These, mode (permission bits), slow_reader ("warn",
     "refuse", "oust") with slow_reader_bytes, sync_bytes and sync_interval (seconds) are fixed at
     creation. Raises NoStore, StoreExists, NotAStore, Permission, NoSpace, Corrupt, OutOfMemory.
     """
@@ -215,7 +217,7 @@ def open(path, *, create=False, exclusive=False, read_only=False, durability=Non
                   reserve_bytes, mode, _choice("slow_reader", slow_reader, _SLOW_READER),
                   slow_reader_bytes, prefault_bytes, sync_bytes,
                   int(sync_interval * 1000) if sync_interval else 0,
-                  int(long_hold * 1e9) if long_hold else 0)
+                  int(long_hold * 1e9) if long_hold else 0, file_bytes)
     store.path = path
     store._identity = _identity(path)
     store._options = {name: value for name, value, usual in (

@@ -29,6 +29,8 @@
   X(alloc_popped)         /* writer: a page was taken */                                           \
   X(alloc_segment)        /* writer: a segment was given to a class */                             \
   X(grow_begin)           /* writer: before the file grows */                                      \
+  X(file_made)            /* writer: a further data file is there, and has no header */            \
+  X(file_named)           /* writer: it has one, nothing of it is used */                          \
   X(area_placed)          /* writer: a piece of the books has a place, and is not in use yet */    \
   X(grow_done)            /* writer: the file has grown, the limit is not yet raised */            \
   X(array_moved)          /* an array of this process was moved, where to is not yet noted */      \

@@ -7,6 +7,9 @@
  *     8192  4096   struct root_slot B   /  written by pwrite, never through the mapping
  *    12288  ...    pages, in units of 128 bytes; segments of 256 KiB counted from offset 0
  *
+ * A store of several files: bytes [k x file_bytes, (k + 1) x file_bytes) of the above lie in file k, PATH-data-k,
+ * behind FORMAT_FURTHER_HEAD bytes, of which the first 4096 are struct further_header.
+ *
  * All integers little-endian (the only byte order supported; `byte_order` tells). */
 #ifndef REGION_FORMAT_H
 #define REGION_FORMAT_H
@@ -20,10 +23,11 @@
 #define FORMAT_SEGMENT (256u * 1024)
 #define FORMAT_FIRST_PAGE (3 * FORMAT_BLOCK)
 
-/* The first eight bytes of each of the three files. */
+/* The first eight bytes of each of the files. */
 #define FORMAT_MAGIC_DATA 0x0a0d4553504f4389u    /* 89 "COPSE" 0d 0a */
 #define FORMAT_MAGIC_READERS 0x0a0d5245504f4389u /* 89 "COPER" 0d 0a */
 #define FORMAT_MAGIC_WRITERS 0x0a0d5745504f4389u /* 89 "COPEW" 0d 0a */
+#define FORMAT_MAGIC_FURTHER 0x0a0d4644504f4389u /* 89 "COPDF" 0d 0a */
 
 #define FORMAT_NONCE_REMOVED                                                                       \
   UINT64_MAX /* the store's removal has begun: there is no store any more */
@@ -69,13 +73,33 @@ struct data_header {
   uint64_t
       sealed_units; /* 120 of a sealed copy: units of its pages, which are all in use; 0: not counted */
   uint64_t source_id[2]; /* 128 of a sealed copy: identity of the store that it is one of */
-  uint8_t zero1[FORMAT_BLOCK - 144 - 4];
+  uint64_t
+      file_bytes; /* 144 of the data in each file but the last, multiple of a segment; 0: one file */
+  uint8_t zero1[FORMAT_BLOCK - 152 - 4];
   uint32_t crc; /* 4092 CRC-32C of all before, with a nonce of 0 */
 };
 _Static_assert(sizeof(struct data_header) == FORMAT_BLOCK, "header is one block");
 _Static_assert(offsetof(struct data_header, nonce) == 64, "offset");
 _Static_assert(offsetof(struct data_header, sealed_units) == 120, "offset");
+_Static_assert(offsetof(struct data_header, file_bytes) == 144, "offset");
 _Static_assert(offsetof(struct data_header, crc) == 4092, "offset");
+
+#define FORMAT_FURTHER_HEAD                                                                        \
+  (UINT64_C(2) << 20) /* a hole but for the header; a multiple of every page size */
+#define FORMAT_FILES_MOST 1024u
+
+/* Written once, before anything of the file is used. */
+struct further_header {
+  uint64_t magic;       /*  0 FORMAT_MAGIC_FURTHER */
+  uint32_t version;     /*  8 FORMAT_VERSION */
+  uint32_t number;      /* 12 of the file: 1 and so on */
+  uint64_t store_id[2]; /* 16 of the data file */
+  uint64_t file_bytes;  /* 32 as there */
+  uint8_t zero[FORMAT_BLOCK - 40 - 4];
+  uint32_t crc; /* 4092 CRC-32C of all before */
+};
+_Static_assert(sizeof(struct further_header) == FORMAT_BLOCK, "header is one block");
+_Static_assert(offsetof(struct further_header, crc) == 4092, "offset");
 
 static inline uint32_t data_header_crc(const struct data_header *header) {
   struct data_header fixed = *header;

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -499,6 +500,14 @@ int os_unlink(const char *path) {
   if (!errnum && unlink(path) < 0)
     errnum = errno;
   return errnum ? fail(errnum, "remove", path) : 0;
+}
+
+int os_unlink_whole(const char *path) {
+  char *real = realpath(path, NULL); /* NULL: the link leads nowhere */
+  int code = real ? os_unlink(real) : 0;
+  free(real);
+  int own = code ? code : os_unlink(path);
+  return own == COPSE_E_NO_STORE && real ? 0 : own;
 }
 
 int os_link(const char *from, const char *to) {

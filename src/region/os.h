@@ -66,13 +66,18 @@ int os_pwrite_sync(int fd, const char *path, const void *data, size_t size, uint
 /* Has a range's changed pages written, a bounded part at a time; what is left for os_sync() then is
  * little. An error is one of the disk's, as os_sync() would give it. */
 int os_write_back(int fd, const char *path, uint64_t offset, uint64_t size);
-int os_unlink(const char *path);               /* NO_STORE when it is not there */
+int os_unlink(const char *path); /* NO_STORE when it is not there */
+/* The same; of a symbolic link also what it leads to. */
+int os_unlink_whole(const char *path);
 int os_link(const char *from, const char *to); /* STORE_EXISTS when `to` is there */
 
 enum os_map_flag { OS_MAP_WRITE = 1, OS_MAP_NO_DUMP = 2, OS_MAP_NO_FORK = 4 };
 /* Maps size bytes of the file, shared; the range may reach beyond the file's end.
  * ADDRESS_SPACE when the process has no room. */
 int os_map(int fd, const char *path, uint64_t size, unsigned flags, void **address);
+/* The same for `size` bytes from `offset` on, in the place of what is mapped at `address`. */
+int os_map_over(int fd, const char *path, uint64_t offset, uint64_t size, unsigned flags,
+                void *address);
 void os_unmap(void *address, uint64_t size);
 /* Keeps a mapping out of forked children from now on. */
 int os_map_no_fork(void *address, uint64_t size);

@@ -36,22 +36,39 @@ static int map_failed(int errnum, const char *path, uint64_t size) {
   return error_errno(code, errnum, "cannot map %llu bytes of %s", (unsigned long long)size, path);
 }
 
-int os_map(int fd, const char *path, uint64_t size, unsigned flags, void **address) {
+/* address NULL: anywhere. */
+static int map_at(int fd, const char *path, uint64_t offset, uint64_t size, unsigned flags,
+                  void **address) {
   int errnum = OS_HOOK(OS_CALL_MAP, path, 0, size);
   if (errnum)
     return map_failed(errnum, path, size);
   int protection = flags & OS_MAP_WRITE ? PROT_READ | PROT_WRITE : PROT_READ;
-  void *map = mmap(NULL, size, protection, MAP_SHARED | MAP_NORESERVE, fd, 0);
+  void *map = mmap(*address, size, protection,
+                   MAP_SHARED | MAP_NORESERVE | (*address ? MAP_FIXED : 0), fd, (off_t)offset);
   if (map == MAP_FAILED)
     return map_failed(errno, path, size);
   if ((flags & OS_MAP_NO_FORK && madvise(map, size, MADV_DONTFORK) < 0) ||
       (flags & OS_MAP_NO_DUMP && madvise(map, size, MADV_DONTDUMP) < 0)) {
     int code = map_failed(errno, path, size);
-    munmap(map, size);
+    if (!*address)
+      munmap(map, size);
     return code;
   }
   *address = map;
   return 0;
+}
+
+int os_map(int fd, const char *path, uint64_t size, unsigned flags, void **address) {
+  void *map = NULL;
+  int code = map_at(fd, path, 0, size, flags, &map);
+  if (code == 0)
+    *address = map;
+  return code;
+}
+
+int os_map_over(int fd, const char *path, uint64_t offset, uint64_t size, unsigned flags,
+                void *address) {
+  return map_at(fd, path, offset, size, flags, &address);
 }
 
 void os_unmap(void *address, uint64_t size) {

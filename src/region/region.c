@@ -120,50 +120,53 @@ int region_open(struct region *region, int fd, const char *path, int anonymous, 
   return 0;
 }
 
-static int is_ours(const struct region *region, int fd) {
+static int is_ours(const char *path, const struct os_identity *identity, int fd) {
   struct os_identity found;
   uint64_t size;
-  return fd >= 0 && os_examine(fd, region->path, &found, &size) == 0 &&
-         found.device == region->identity.device && found.inode == region->identity.inode;
+  return fd >= 0 && os_examine(fd, path, &found, &size) == 0 && found.device == identity->device &&
+         found.inode == identity->inode;
 }
 
 void region_close(struct region *region) {
+  region_files_close(region);
   if (region->ro && region->ro != region->rw)
     os_unmap((void *)(uintptr_t)region->ro, region->reserved);
   if (region->rw)
     os_unmap(region->rw, region->reserved);
   /* relaxed: closing excludes other use, the caller sees to it */
   int fd = atomic_load_explicit(&region->fd, memory_order_relaxed);
-  if (is_ours(region, fd))
+  if (is_ours(region->path, &region->identity, fd))
     os_close(fd);
   *region = (struct region){.fd = -1};
 }
 
 void region_forget(struct region *region) {
+  region_files_close(region);
   /* relaxed: the child has one thread */
   int fd = atomic_load_explicit(&region->fd, memory_order_relaxed);
-  if (region->ro && is_ours(region, fd))
+  if (region->ro && is_ours(region->path, &region->identity, fd))
     os_close(fd);
   *region = (struct region){.fd = -1};
 }
 
 /* --- the descriptor ------------------------------------------------------------------ */
 
-static int open_by_path(const struct region *region, int *fd) {
+static int open_by_path(const struct region *region, const char *path,
+                        const struct os_identity *identity, int *fd) {
   if (region->anonymous)
     return error_set(COPSE_E_DESCRIPTOR,
                      "the program closed the descriptor of %s, which no path leads to; exclude the "
                      "library's descriptors from close_range() and the like",
-                     region->path);
+                     path);
   int new_fd = -1;
-  int code = os_open(region->path, region->open_flags, 0, &new_fd);
-  if (code == COPSE_E_NO_STORE || (!code && !is_ours(region, new_fd))) {
+  int code = os_open(path, region->open_flags, 0, &new_fd);
+  if (code == COPSE_E_NO_STORE || (!code && !is_ours(path, identity, new_fd))) {
     if (!code)
       os_close(new_fd);
     return error_set(COPSE_E_DESCRIPTOR,
                      "the program closed the descriptor of %s, and the path no longer leads to "
                      "that file; close the store and open it again",
-                     region->path);
+                     path);
   }
   if (code)
     return code;
@@ -171,20 +174,21 @@ static int open_by_path(const struct region *region, int *fd) {
   return 0;
 }
 
-int region_descriptor(struct region *region, int *fd) {
+int region_held_descriptor(const struct region *region, const char *path,
+                           const struct os_identity *identity, _Atomic int *held, int *fd) {
   for (;;) {
     /* relaxed: a number; what it stands for is asked of the kernel */
-    int old = atomic_load_explicit(&region->fd, memory_order_relaxed);
-    if (is_ours(region, old)) {
+    int old = atomic_load_explicit(held, memory_order_relaxed);
+    if (is_ours(path, identity, old)) {
       *fd = old;
       return 0;
     }
     int new_fd = -1;
-    int code = open_by_path(region, &new_fd);
+    int code = open_by_path(region, path, identity, &new_fd);
     if (code)
       return code;
     /* relaxed: as above, both when it is ours and when another thread was first */
-    if (atomic_compare_exchange_strong_explicit(&region->fd, &old, new_fd, memory_order_relaxed,
+    if (atomic_compare_exchange_strong_explicit(held, &old, new_fd, memory_order_relaxed,
                                                 memory_order_relaxed)) {
       *fd = new_fd;
       return 0;
@@ -193,82 +197,31 @@ int region_descriptor(struct region *region, int *fd) {
   }
 }
 
+int region_descriptor(struct region *region, int *fd) {
+  return region_held_descriptor(region, region->path, &region->identity, &region->fd, fd);
+}
+
+void region_held_close(const char *path, const struct os_identity *identity, int fd) {
+  if (is_ours(path, identity, fd))
+    os_close(fd);
+}
+
 int region_fresh_descriptor(struct region *region, int *fd) {
   int old, new_fd = -1;
   /* By path: /proc costs a new process ten times as much. By /proc when there is no path, or it
    * leads elsewhere by now, or we have lost the right to follow it. */
-  if (!region->anonymous && open_by_path(region, fd) == 0)
+  if (!region->anonymous && open_by_path(region, region->path, &region->identity, fd) == 0)
     return 0;
   int code = region_descriptor(region, &old);
   if (!code)
     code = os_reopen(old, region->path, region->open_flags, &new_fd);
   if (code)
     return code;
-  if (!is_ours(region, new_fd)) {
+  if (!is_ours(region->path, &region->identity, new_fd)) {
     os_close(new_fd);
     return error_set(COPSE_E_DESCRIPTOR,
                      "the program replaced the descriptor of %s while it was in use", region->path);
   }
   *fd = new_fd;
-  return 0;
-}
-
-/* --- storage ------------------------------------------------------------------------- */
-
-/* The file is at least size bytes long: remember it. */
-static void note_size(struct region *region, uint64_t size) {
-  /* relaxed: a lower bound that only ever rises; what it covers is the kernel's to order */
-  uint64_t known = atomic_load_explicit(&region->size, memory_order_relaxed);
-  while (known < size &&
-         /* relaxed: likewise */
-         !atomic_compare_exchange_weak_explicit(&region->size, &known, size, memory_order_relaxed,
-                                                memory_order_relaxed))
-    ;
-}
-
-int region_allocate(struct region *region, uint64_t offset, uint64_t size) {
-  int fd;
-  int code = region_descriptor(region, &fd);
-  if (!code)
-    code = os_allocate(fd, region->path, offset, size);
-  if (!code)
-    note_size(region, offset + size);
-  return code;
-}
-
-int region_punch(struct region *region, uint64_t offset, uint64_t size) {
-  int fd;
-  int code = region_descriptor(region, &fd);
-  return code ? code : os_punch(fd, region->path, offset, size);
-}
-
-int region_verify_size(struct region *region, uint64_t size) {
-  int fd;
-  uint64_t found;
-  int code = region_descriptor(region, &fd);
-  if (!code)
-    code = os_size(fd, region->path, &found);
-  if (!code && found < size)
-    code = error_set(COPSE_E_TRUNCATED,
-                     "%s is %llu bytes long, at least %llu are in use; restore a copy",
-                     region->path, (unsigned long long)found, (unsigned long long)size);
-  return code;
-}
-
-int region_reach(struct region *region, uint64_t end, uint64_t *reach) {
-  if (end > region->reserved)
-    end = region->reserved;
-  /* relaxed: a lower bound, see note_size */
-  uint64_t known = atomic_load_explicit(&region->size, memory_order_relaxed);
-  if (end > known) {
-    int fd;
-    int code = region_descriptor(region, &fd);
-    if (!code)
-      code = os_size(fd, region->path, &known);
-    if (code)
-      return code;
-    note_size(region, known);
-  }
-  *reach = end < known ? end : known;
   return 0;
 }

@@ -47,8 +47,9 @@ static int page_sum(void *context, uint64_t ref) {
 }
 
 int checksums_write(struct copse_store *store, const struct root *root, uint64_t since) {
-  if (root->limit > store->data.reserved)
-    return error_set(COPSE_E_ADDRESS_SPACE, "the store is larger than what this process reserved");
+  int result = store_reach(store, root);
+  if (result)
+    return result;
   struct summer summer = {.store = store,
                           .view = {.base = store->data.rw, .limit = root->limit},
                           .since = since,

@@ -30,6 +30,15 @@ static int header_fill(const struct copse_store_options *options, int memory, in
     return error_set(COPSE_E_ARGUMENT, "max_bytes is %llu; it must be from %llu to %llu",
                      (unsigned long long)max, (unsigned long long)MAX_BYTES_LEAST,
                      (unsigned long long)MAX_BYTES_MOST);
+  uint64_t file_bytes = options->file_bytes / FORMAT_SEGMENT * FORMAT_SEGMENT;
+  if (options->file_bytes && anonymous)
+    return error_set(COPSE_E_ARGUMENT, "an anonymous store has no files");
+  if (options->file_bytes &&
+      (file_bytes < MAX_BYTES_LEAST || max / file_bytes >= FORMAT_FILES_MOST))
+    return error_set(COPSE_E_ARGUMENT,
+                     "file_bytes is %llu; it must be at least %llu, and more than max_bytes / %u",
+                     (unsigned long long)options->file_bytes, (unsigned long long)MAX_BYTES_LEAST,
+                     FORMAT_FILES_MOST);
   *header = (struct data_header){
       .magic = FORMAT_MAGIC_DATA,
       .version = FORMAT_VERSION,
@@ -46,6 +55,7 @@ static int header_fill(const struct copse_store_options *options, int memory, in
       .created_ns = clock_wall_ns(),
       .sync_bytes = options->sync_bytes,
       .sync_interval_ms = options->sync_interval_ms,
+      .file_bytes = file_bytes < max ? file_bytes : 0,
   };
   if (anonymous && header->durability == COPSE_DURABILITY_SYNC)
     return error_set(COPSE_E_ARGUMENT, "an anonymous store has no disk to be synced to");
@@ -96,6 +106,8 @@ int store_create_file(const char *path, const struct copse_store_options *option
   result = os_check_file_system(fd, path, &memory);
   if (result == 0)
     result = header_fill(options, memory, 0, &header);
+  if (result == 0 && header.file_bytes)
+    result = region_files_none(path);
   if (result == 0)
     result = contents_write(fd, temporary, &header);
   if (result == 0 && !memory)
@@ -255,7 +267,7 @@ int coordination_create(struct copse_store *store, int data_fd) {
   uint64_t nonce, size = 0;
   int result = durable_read(data_fd, store->data.path, &slot);
   if (result == 0)
-    result = os_size(data_fd, store->data.path, &size);
+    result = region_length(&store->data, &size);
   if (result)
     return result;
   if (!slot.clean && store->header.durability == COPSE_DURABILITY_NONE)
@@ -292,11 +304,11 @@ int coordination_create(struct copse_store *store, int data_fd) {
 int coordination_create_private(struct copse_store *store, int data_fd) {
   struct root_slot slot;
   uint64_t size, storage;
-  int result = os_size(data_fd, store->path, &size);
+  int result = durable_read(data_fd, store->path, &slot);
   if (result == 0)
-    result = os_storage(data_fd, store->path, &storage);
+    result = region_reach(&store->data, slot.root.limit, &size);
   if (result == 0)
-    result = durable_read(data_fd, store->path, &slot);
+    result = region_storage(&store->data, &storage);
   if (result == 0 && slot.root.limit > size)
     result = error_set(COPSE_E_TRUNCATED, "%s is %llu bytes long, its root needs %llu", store->path,
                        (unsigned long long)size, (unsigned long long)slot.root.limit);

@@ -151,8 +151,11 @@ static void view_make(struct copse_view *view, struct copse_store *store, const 
 int delta_make(struct copse_store *store, struct delta_shapes *shapes, const struct root *before,
                const struct root *after, delta_write *write, void *context) {
   struct maker maker = {.shapes = shapes, .write = write, .context = context};
-  if (before->limit > store->data.reserved || after->limit > store->data.reserved)
-    return error_set(COPSE_E_ADDRESS_SPACE, "the store is larger than what this process reserved");
+  int result = store_reach(store, before);
+  if (result == 0)
+    result = store_reach(store, after);
+  if (result)
+    return result;
   view_make(&maker.before, store, before);
   view_make(&maker.after, store, after);
   return table_diff(&maker.before.pages, before, &maker.after.pages, after, map_write, &maker);

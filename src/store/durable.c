@@ -58,10 +58,9 @@ int durable_fail(struct copse_store *store, int result) {
   return result;
 }
 
-static int data_sync(struct copse_store *store) {
-  int fd, result = region_descriptor(&store->data, &fd);
-  if (result == 0)
-    result = os_sync(fd, store->data.path);
+/* Makes the data below `end` durable. */
+static int data_sync(struct copse_store *store, uint64_t end) {
+  int result = region_sync(&store->data, end);
   return result ? durable_fail(store, result) : 0;
 }
 
@@ -113,9 +112,9 @@ static int sync_unlock(struct copse_store *store, int fd) {
 }
 
 static int data_write_back(struct copse_store *store, uint64_t limit) {
-  int fd, result = store->memory ? 0 : region_descriptor(&store->data, &fd);
-  if (result == 0 && !store->memory)
-    result = os_write_back(fd, store->data.path, FORMAT_FIRST_PAGE, limit - FORMAT_FIRST_PAGE);
+  int result = store->memory
+                   ? 0
+                   : region_write_back(&store->data, FORMAT_FIRST_PAGE, limit - FORMAT_FIRST_PAGE);
   return result ? durable_fail(store, result) : 0;
 }
 
@@ -133,13 +132,13 @@ static int root_sync(struct copse_store *store, const struct root *root, uint64_
   if (result == 0)
     result = data_write_back(store, root->limit);
   if (result == 0)
-    result = data_sync(store);
+    result = data_sync(store, root->limit);
   POINT(durable_data_synced);
   if (result == 0)
     result = durable_write(store, root, 0);
   POINT(durable_root_written);
   if (result == 0)
-    result = data_sync(store);
+    result = data_sync(store, FORMAT_FIRST_PAGE);
   POINT(durable_root_synced);
   if (result)
     return result;
@@ -225,7 +224,7 @@ int durable_mark_unclean(struct copse_store *store) {
   if (result == 0)
     result = durable_write(store, &root, 0);
   if (result == 0 && !store->memory) /* before the kernel writes back any page that changes now */
-    result = data_sync(store);
+    result = data_sync(store, FORMAT_FIRST_PAGE);
   if (result)
     return result < 0 ? result
                       : error_set(COPSE_E_CORRUPT, "the newest root record is not readable");
@@ -254,11 +253,11 @@ int durable_root(struct copse_store *store, const struct root *root, int clean) 
   uint64_t since = atomic_load_explicit(&store_words(store)->durable[0], memory_order_relaxed);
   int result = durable ? checksums_write(store, root, since) : 0;
   if (result == 0 && sync)
-    result = data_sync(store);
+    result = data_sync(store, root->limit);
   if (result == 0)
     result = durable_write(store, root, clean);
   if (result == 0 && sync)
-    result = data_sync(store);
+    result = data_sync(store, FORMAT_FIRST_PAGE);
   if (result)
     return result;
   if (durable)

@@ -42,6 +42,8 @@ static void before_fork(void) {
     pthread_mutex_lock(&store->mutex);
   for (struct copse_store *store = stores; store; store = store->next)
     pthread_mutex_lock(&store->leases.mutex);
+  for (struct copse_store *store = stores; store; store = store->next)
+    region_fork_lock(&store->data);
   client_fork_lock();
   for (struct copse_store *store = stores; store; store = store->next) {
     client_passage_prepare(&store->readers, store->writers.ro, &store->passage);
@@ -57,6 +59,7 @@ static void after_unlock(void) {
   base_grow_unlock();
   client_fork_unlock();
   for (struct copse_store *store = stores; store; store = store->next) {
+    region_fork_unlock(&store->data);
     pthread_mutex_unlock(&store->leases.mutex);
     pthread_mutex_unlock(&store->mutex);
   }

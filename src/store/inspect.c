@@ -112,8 +112,11 @@ int copse_stat(struct copse_store *store, struct copse_stat *out) {
     return store_fault(store, result);
   books_stat(store, &stat);
   words_stat(store, &stat);
-  int fd;
-  if (region_descriptor(&store->data, &fd) || os_storage(fd, store->data.path, &stat.storage_bytes))
+  stat.file_max_bytes = store->header.file_bytes;
+  stat.files = 1;
+  if (stat.file_max_bytes)
+    stat.files = (uint32_t)((stat.file_bytes - 1) / stat.file_max_bytes + 1);
+  if (region_storage(&store->data, &stat.storage_bytes))
     stat.storage_bytes = stat.file_bytes; /* no descriptor is to be had */
   stat.max_bytes = store->header.max_bytes;
   stat.durability = store->header.durability;

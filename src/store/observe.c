@@ -138,8 +138,7 @@ static int still_open(struct copse_store *store, int fd) {
 }
 
 static int attach(struct copse_store *store, int fd, uint64_t reserve) {
-  int result = region_open(&store->data, fd, store->path, 0, REGION_RO | REGION_WHOLE,
-                           reserve ? reserve : store->header.max_bytes, 0);
+  int result = data_map(store, fd, REGION_RO, reserve);
   if (result)
     return result;
   free(store->readers_path);

@@ -13,11 +13,10 @@ static int page_mark(void *context, uint64_t ref) { return pager_books_mark(cont
 
 int books_rebuild(struct copse_store *store, const struct root *root) {
   struct pager pager;
-  int fd;
   uint64_t size;
-  int result = region_descriptor(&store->data, &fd);
+  int result = region_reach(&store->data, root->limit, &size);
   if (result == 0)
-    result = os_size(fd, store->data.path, &size);
+    result = region_length(&store->data, &size);
   if (result)
     return result;
   uint64_t segments = size / FORMAT_SEGMENT;

@@ -56,6 +56,7 @@ int sealed_header(const struct copse_store *store, struct data_header *header) {
   header->durability = COPSE_DURABILITY_LAZY; /* its pages have checksums */
   header->created_ns = clock_wall_ns();
   header->sealed_units = 0;
+  header->file_bytes = 0;
   int result = os_random(header->store_id, sizeof header->store_id);
   header->crc = data_header_crc(header);
   return result;

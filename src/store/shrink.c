@@ -22,8 +22,7 @@
 #define MOVE_PASSES 4u                  /* as long as there is no room for what is to be moved */
 
 static int storage_look(struct copse_store *store, uint64_t *bytes) {
-  int fd, result = region_descriptor(&store->data, &fd);
-  return result ? result : os_storage(fd, store->data.path, bytes);
+  return region_storage(&store->data, bytes);
 }
 
 /* One version more, so that the durable root before loses its protection. */

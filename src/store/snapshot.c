@@ -26,28 +26,33 @@ static uint64_t newest_version(const struct copse_snapshot *snapshot) {
   return is_logged(snapshot) ? root_visible(writers) : root_published(writers);
 }
 
+int store_reach(struct copse_store *store, const struct root *root) {
+  uint64_t reach;
+  if (root->limit > store->data.reserved)
+    return error_set(COPSE_E_ADDRESS_SPACE,
+                     "the store has grown to %llu bytes, beyond the %llu reserved here; open it "
+                     "again with more reserve_bytes",
+                     (unsigned long long)root->limit, (unsigned long long)store->data.reserved);
+  int result = region_reach(&store->data, root->limit, &reach);
+  if (result == 0 && reach < root->limit)
+    result = error_set(COPSE_E_CORRUPT, "version %llu speaks of %llu bytes, the file has %llu",
+                       (unsigned long long)root->version, (unsigned long long)root->limit,
+                       (unsigned long long)reach);
+  return result;
+}
+
 int snapshot_announce(struct copse_snapshot *snapshot) {
   struct copse_store *store = snapshot->view.store;
   struct root root;
   struct recent_map recent;
-  uint64_t reach;
   struct reader_slot *slot = readers_slot(&store->readers, snapshot->slot);
   int result = is_logged(snapshot) ? slot_announce_logged(slot, store->writers.ro, &root, &recent)
                                    : slot_announce(slot, store->writers.ro, &root, &recent);
   if (result)
     return result;
   result = store_size_check(store, &root);
-  if (result == 0 && root.limit > store->data.reserved)
-    result = error_set(COPSE_E_ADDRESS_SPACE,
-                       "the store has grown to %llu bytes, beyond the %llu reserved here; open it "
-                       "again with more reserve_bytes",
-                       (unsigned long long)root.limit, (unsigned long long)store->data.reserved);
-  if (result == 0) /* what the root speaks of can be touched */
-    result = region_reach(&store->data, root.limit, &reach);
-  if (result == 0 && reach < root.limit)
-    result = error_set(COPSE_E_CORRUPT, "version %llu speaks of %llu bytes, the file has %llu",
-                       (unsigned long long)root.version, (unsigned long long)root.limit,
-                       (unsigned long long)reach);
+  if (result == 0)
+    result = store_reach(store, &root);
   if (result) {
     slot_withdraw(slot);
     return result;

@@ -1,4 +1,4 @@
-/* store/store.c - opening, closing and removing a store.
+/* store/store.c - opening and closing a store.
  *
  * Locked bytes of the data file (open file description locks), beside those of sync/:
  *   ATTACH_BYTE    held while attaching or leaving; exclusively by those that may write
@@ -17,7 +17,6 @@
 #include "base/clock.h"
 #include "base/points.h"
 
-#define ATTACH_BYTE (UINT64_C(1) << 41)
 #define LONG_HOLD_NS UINT64_C(1000000000)
 #define ATTEMPTS_MAX 100 /* to open what others keep removing */
 
@@ -57,12 +56,13 @@ int data_header_check(const struct data_header *header, const char *path) {
   if (header->unit != FORMAT_UNIT || header->segment != FORMAT_SEGMENT ||
       header->max_bytes < FORMAT_SEGMENT || header->max_bytes % FORMAT_SEGMENT ||
       header->max_bytes >> 47 || header->durability < COPSE_DURABILITY_NONE ||
-      header->durability > COPSE_DURABILITY_SYNC)
+      header->durability > COPSE_DURABILITY_SYNC || header->file_bytes % FORMAT_SEGMENT ||
+      (header->file_bytes && header->max_bytes / header->file_bytes >= FORMAT_FILES_MOST))
     return error_set(COPSE_E_CORRUPT, "%s: the header makes no sense; restore a copy", path);
   return 0;
 }
 
-static int header_read(struct copse_store *store, int fd) {
+int data_header_read(struct copse_store *store, int fd) {
   uint64_t size;
   const char *path = name_of(store);
   int result = os_size(fd, path, &size);
@@ -183,6 +183,23 @@ static int coordinate(struct copse_store *store, int fd, int alone) {
 
 /* --- opening --------------------------------------------------------------------------- */
 
+int data_map(struct copse_store *store, int fd, unsigned flags, uint64_t reserve) {
+  const struct data_header *header = &store->header;
+  int result = region_open(&store->data, fd, name_of(store), !store->path, flags | REGION_WHOLE,
+                           reserve ? reserve : header->max_bytes, 0);
+  if (result == 0 && header->file_bytes)
+    result = region_spread(&store->data, header->file_bytes, header->store_id, store->memory);
+  return result;
+}
+
+/* What files are not as they should be is told now. */
+static int files_reach(struct copse_store *store) {
+  struct root root;
+  if (root_read(store->writers.ro, root_published(store->writers.ro), &root, NULL))
+    return 0; /* whoever needs the root says so */
+  return store_reach(store, &root);
+}
+
 /* Everything between holding ATTACH_BYTE and giving it back. Takes over fd. */
 static int attach_locked(struct copse_store *store, int fd, uint64_t reserve) {
   int write = !(store->flags & COPSE_READ_ONLY), alone = 0, result = 0;
@@ -192,12 +209,12 @@ static int attach_locked(struct copse_store *store, int fd, uint64_t reserve) {
     os_close(fd);
     return result;
   }
-  result = region_open(&store->data, fd, name_of(store), !store->path,
-                       REGION_RO | REGION_WHOLE | (write ? REGION_RW : 0),
-                       reserve ? reserve : store->header.max_bytes, 0);
+  result = data_map(store, fd, REGION_RO | (write ? REGION_RW : 0), reserve);
   if (result)
     return result;
   result = coordinate(store, fd, alone);
+  if (result == 0 && store->header.file_bytes)
+    result = files_reach(store);
   if (result == 0)
     result = os_lock_byte_wait(fd, name_of(store), PRESENCE_BYTE, 0);
   if (result == 0 && write && store->header.durability == COPSE_DURABILITY_SYNC)
@@ -243,7 +260,7 @@ static char *path_extend(const char *path, const char *end) {
   return whole;
 }
 
-static int paths_make(struct copse_store *store, const char *path) {
+int store_paths_make(struct copse_store *store, const char *path) {
   store->path = strdup(path);
   store->readers_path = path_extend(path, "-readers");
   store->writers_path = path_extend(path, "-writers");
@@ -255,7 +272,7 @@ static int paths_make(struct copse_store *store, const char *path) {
   return 0;
 }
 
-static void paths_free(struct copse_store *store) {
+void store_paths_free(struct copse_store *store) {
   free(store->path);
   free(store->readers_path);
   free(store->writers_path);
@@ -289,63 +306,9 @@ static void store_release(struct copse_store *store) {
   free(store->txn.maps);
   free(store->pins);
   free(store->announced);
-  paths_free(store);
+  store_paths_free(store);
   free(store);
 }
-
-/* Ends a removal, or, unless only what was begun is asked for, does one. Holds ATTACH_BYTE, so that
- * nobody opens what is going. The header says so first: from then on there is no store, whoever
- * dies. The data file goes last, so that a new store's coordination files are never met. */
-static int remove_at(const char *path, int only_begun) {
-  struct copse_store files = {0};
-  int fd = -1, alone = 0, result = os_open(path, OS_WRITE | OS_NOFOLLOW, 0, &fd);
-  if (result)
-    return result;
-  result = paths_make(&files, path);
-  if (result == 0)
-    result = header_read(&files, fd);
-  if (result == COPSE_E_VERSION || result == COPSE_E_CORRUPT || result == COPSE_E_TRUNCATED ||
-      result == COPSE_E_NO_STORE || result == COPSE_E_READ_ONLY || result == COPSE_E_STATE)
-    result = 0; /* ours, if of no use: may go */
-  if (result == 0)
-    result = os_lock_byte_wait(fd, path, ATTACH_BYTE, 1);
-  if (result == 0 && !os_is_at(fd, path))
-    result = error_set(COPSE_E_NO_STORE, "%s was removed by somebody else", path);
-  int state =
-      result == 0 ? header_read(&files, fd) : 0; /* what it says now that nobody changes it */
-  if (result == 0 && only_begun && state != COPSE_E_NO_STORE)
-    goto out;                                     /* somebody ended it, and made a new store */
-  if (result == 0 && state == COPSE_E_NO_STORE) { /* only the dying can be attached still */
-    result = os_lock_byte_wait(fd, path, PRESENCE_BYTE, 1);
-    alone = 1;
-  } else if (result == 0) {
-    result = os_lock_byte(fd, path, PRESENCE_BYTE, 1, &alone);
-  }
-  if (result == 0 && !alone)
-    result = error_set(COPSE_E_STATE, "%s is in use; see 'copse readers'", path);
-  uint64_t nonce = files.header.nonce;
-  if (result == 0 && state == 0)
-    result = nonce_write(&files, fd, FORMAT_NONCE_REMOVED);
-  POINT(remove_begun);
-  const char *const beside[] = {files.readers_path, files.writers_path, files.log_path,
-                                files.applying_path};
-  for (int i = 0; i < 3 + store_is_sealed(&files) && result == 0; i++) {
-    result = os_unlink(beside[i]);
-    result = result == COPSE_E_NO_STORE ? 0 : result;
-    POINT(remove_file);
-  }
-  if (result == 0)
-    result = os_unlink(path);
-  if (result && alone && state == 0 &&
-      nonce_write(&files, fd, nonce)) /* it may not go: all is as before */
-    result = error_set(COPSE_E_IO, "%s can neither be removed nor be written", path);
-out:
-  os_close(fd);
-  paths_free(&files);
-  return result;
-}
-
-int copse_store_remove(const char *path) { return remove_at(path, 0); }
 
 /* Opens the data file at path, creating it when asked to. */
 static int data_open(struct copse_store *store, const char *path,
@@ -360,11 +323,11 @@ static int data_open(struct copse_store *store, const char *path,
         os_close(*fd);
     }
     if (result == 0 && options->flags & COPSE_EXCLUSIVE) {
-      int gone = header_read(store, *fd) == COPSE_E_NO_STORE;
+      int gone = data_header_read(store, *fd) == COPSE_E_NO_STORE;
       os_close(*fd);
       if (!gone)
         return error_set(COPSE_E_STORE_EXISTS, "%s is already there", path);
-      result = remove_at(path, 1);
+      result = store_remove_at(path, 1);
       if (result && result != COPSE_E_NO_STORE)
         return result;
       continue;
@@ -388,7 +351,7 @@ static int data_open(struct copse_store *store, const char *path,
 static int sealed_hold(struct copse_store *store, int fd) {
   int held = os_lock_byte_wait(fd, store->path, PRESENCE_BYTE, 0);
   (void)held;
-  return header_read(store, fd); /* again: it may have changed before we held the byte */
+  return data_header_read(store, fd); /* again: it may have changed before we held the byte */
 }
 
 /* Opens the data file and holds ATTACH_BYTE. While that was waited for, the file may have been
@@ -401,7 +364,7 @@ static int data_lock(struct copse_store *store, const char *path,
     if (result)
       return result;
     store->memory = 1;
-    result = header_read(store, fd);
+    result = data_header_read(store, fd);
     if (data_header_is_half(&store->header) || (result == 0 && store_is_sealed(store))) {
       store->flags &= ~(uint32_t)COPSE_OBSERVE; /* like any reader of it */
       result = sealed_hold(store, fd);
@@ -423,15 +386,15 @@ static int data_lock(struct copse_store *store, const char *path,
           os_lock_byte_wait(fd, name_of(store), ATTACH_BYTE, !(store->flags & COPSE_READ_ONLY));
     int at = result == 0 && (!path || os_is_at(fd, path));
     if (at)
-      result =
-          header_read(store, fd); /* again: the nonce may have changed before we held the byte */
+      result = data_header_read(store,
+                                fd); /* again: the nonce may have changed before we held the byte */
     if (at && result == 0) {
       *out = fd;
       return 0;
     }
     os_close(fd);
     if (result == COPSE_E_NO_STORE && options->flags & COPSE_CREATE) {
-      result = remove_at(path, 1);
+      result = store_remove_at(path, 1);
       result = result == COPSE_E_NO_STORE ? 0 : result;
     }
     if (result)
@@ -491,7 +454,7 @@ int copse_store_open(const char *path, const struct copse_store_options *options
   syncer_init(store);
   leaver_init(store);
   if (path)
-    result = paths_make(store, path);
+    result = store_paths_make(store, path);
   if (result == 0)
     result = files_attach(store, path, options);
   if (result)

@@ -182,7 +182,9 @@ static inline void view_open_set(struct copse_view *view, int open) {
   atomic_store_explicit(&view->open, open, memory_order_release);
 }
 
-#define PRESENCE_BYTE ((UINT64_C(1) << 41) + 1) /* of the data file; see store.c */
+/* Of the data file; see store.c. */
+#define ATTACH_BYTE (UINT64_C(1) << 41)
+#define PRESENCE_BYTE (ATTACH_BYTE + 1)
 
 static inline int store_is_sealed(const struct copse_store *store) {
   return (store->header.read_compat & FORMAT_SEALED) != 0;
@@ -225,11 +227,20 @@ static inline int data_header_is_half(const struct data_header *header) {
 }
 /* STATE: changes are half-applied to the sealed copy at path. */
 int data_header_half(const char *path);
+/* Reads and checks the header of an open data file. */
+int data_header_read(struct copse_store *store, int fd);
+/* The names of the store's files. */
+int store_paths_make(struct copse_store *store, const char *path);
+void store_paths_free(struct copse_store *store);
+/* remove.c: removes a store; only_begun: only one whose removal has begun, which is ended. */
+int store_remove_at(const char *path, int only_begun);
 /* The end of a store that is closed, and stayed for its leases. */
 void store_end(struct copse_store *store);
 /* Opens one coordination file and maps it. COPSE_NONE: missing, or not this store's. */
 int coordination_map(struct copse_store *store, int data_fd, const char *path, int write,
                      uint64_t reserve, uint64_t minimum, uint64_t magic, struct region *region);
+/* Maps the data file, and the further ones as far as they are asked for. Takes over fd. */
+int data_map(struct copse_store *store, int fd, unsigned flags, uint64_t reserve);
 /* Looks at the file's size now and then; TRUNCATED when somebody shortened it. */
 int store_size_check(struct copse_store *store, const struct root *root);
 
@@ -265,7 +276,9 @@ void observe_release(struct copse_snapshot *snapshot);
 void observers_look(struct copse_store *store);
 void observers_drop(struct copse_store *store);
 
-/* snapshot.c: announces the newest version in the snapshot's slot and takes its root over. */
+/* snapshot.c: whether all that a root speaks of can be touched. Errors: ADDRESS_SPACE, CORRUPT, FILES, TRUNCATED. */
+int store_reach(struct copse_store *store, const struct root *root);
+/* Announces the newest version in the snapshot's slot and takes its root over. */
 int snapshot_announce(struct copse_snapshot *snapshot);
 
 /* durable.c */

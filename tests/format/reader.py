@@ -8,12 +8,14 @@ cleanly, or, while one is in use, its last durable version.
 
 Everything is checked on the way: bounds, levels, order, counts. Damage raises Damaged.
 """
+import os
 import struct
 import sys
 
 MAGIC = b"\x89COPSE\r\n"
 BLOCK, UNIT, SEGMENT = 4096, 128, 256 * 1024
 FIRST_PAGE = 3 * BLOCK
+FURTHER_HEAD = 2 << 20
 CLASS_UNITS = (list(range(1, 17)) + [20, 24, 28, 32, 40, 48, 56, 64] + list(range(1, 17)))
 RUN = 63
 LEAF, INNER, TABLE, EXTENT, SHORT, ARENA, SLOTS = 1, 2, 3, 4, 5, 6, 7
@@ -155,7 +157,27 @@ class Store:
     @classmethod
     def open(cls, path):
         with open(path, "rb") as file:
-            return cls(file.read())
+            data = file.read()
+        identity, file_bytes = data[48:64], struct.unpack_from("<Q", data.ljust(BLOCK), 144)[0]
+        need(file_bytes % SEGMENT == 0, "file_bytes")
+        while file_bytes and len(data) % file_bytes == 0:
+            number = len(data) // file_bytes
+            if not os.path.exists(f"{path}-data-{number}"):
+                break
+            with open(f"{path}-data-{number}", "rb") as file:
+                data += cls.further(file.read(), number, identity, file_bytes)
+        return cls(data)
+
+    @staticmethod
+    def further(data, number, identity, file_bytes):
+        """The data in a further file."""
+        need(len(data) >= FURTHER_HEAD and data[:8] == b"\x89COPDF\r\n", "not a further file")
+        need(struct.unpack_from("<I", data, 4092)[0] == crc32c(data[:4092]), "further file's checksum")
+        need(struct.unpack_from("<II", data, 8) == (1, number), "a further file's number")
+        need(data[16:32] == identity, "another store's further file")
+        need(struct.unpack_from("<Q", data, 32)[0] == file_bytes, "a further file's size")
+        need(not any(data[40:4092]) and not any(data[4096:FURTHER_HEAD]), "a further file's head")
+        return data[FURTHER_HEAD:]
 
     # --- the first blocks --------------------------------------------------------------
 

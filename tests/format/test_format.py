@@ -293,6 +293,28 @@ def on_a_disk_too(rng):
 
 
 @test
+def several_files(rng):
+    path = new_path("store", disk=True)
+    run("create", path, "--file-bytes", "1M", "--max-bytes", "64M")
+    small_store(rng, path, 60)
+    for i in range(4):
+        load(path, f"large{i}", [(bytes([i, n]), rng.randbytes(100000)) for n in range(10)])
+    stat = json.loads(out("stat", "--json", path))
+    assert stat["file_max_bytes"] == 1 << 20 and stat["files"] >= 4, stat
+    assert not os.path.exists(f"{path}-data-{stat['files']}")
+    compare(path, Store.open(path))
+    sealed = new_path("sealed", disk=True)
+    run("copy", "--seal", path, sealed)
+    compare(sealed, Store.open(sealed))
+    os.rename(path + "-data-1", path + "-kept")
+    assert "-data-1" in run("maps", path, code=3).err
+    os.rename(path + "-kept", path + "-data-1")
+    check_sound(path)
+    run("rm", path)
+    assert not os.path.exists(path + "-data-1")
+
+
+@test
 def a_sealed_copy(rng):
     path, sealed = new_path("store"), new_path("sealed", disk=True)
     small_store(rng, path, 60)

@@ -263,6 +263,54 @@ static void create_child(const char *path) {
   CHECK_OK(copse_store_close(store));
 }
 
+/* --- several files ----------------------------------------------------------------------- */
+
+/* Grows into further files. */
+static void files_child(const char *path) {
+  struct copse_store_options options = {
+      .flags = COPSE_CREATE, .max_bytes = 64 << 20, .file_bytes = 1 << 20};
+  struct copse_store *store;
+  struct copse_stat stat;
+  struct ledger ledger;
+  CHECK_OK(copse_store_open(path, &options, &store));
+  ledger_open(&ledger, store, test_seed() + 12);
+  ledger.large = 2;
+  for (int i = 0; i < 40; i++)
+    board_change(board, &ledger);
+  CHECK_OK(copse_stat(store, &stat));
+  CHECK_GE(stat.files, 3);
+  ledger_close(&ledger);
+  CHECK_OK(copse_store_close(store));
+}
+
+static void files_found(const char *path) {
+  create_before(path);
+  pid_t pid = test_fork();
+  if (pid == 0) {
+    files_child(path);
+    exit(0);
+  }
+  CHECK_CHILD_OK(pid);
+}
+
+static void files_remove_child(const char *path) { CHECK_OK(copse_store_remove(path)); }
+
+/* All is as it was, or the removal can be ended, which leaves nothing. */
+static void files_remove_after(const char *path) {
+  char name[600];
+  struct copse_store *store;
+  int result = copse_store_open(path, NULL, &store);
+  if (result == 0) {
+    CHECK_OK(copse_store_close(store));
+    survives(path);
+  }
+  remove_at(path);
+  for (int i = 1; i < 64; i++) {
+    snprintf(name, sizeof name, "%s-data-%d", path, i);
+    CHECK(access(name, F_OK) != 0);
+  }
+}
+
 /* --- making durable ---------------------------------------------------------------------- */
 
 static void sync_child(const char *path) {
@@ -621,6 +669,8 @@ static const struct scenario scenarios[] = {
     {"lease", false, lease_before, lease_child, lease_after},
     {"blocks", false, create_before, blocks_child, blocks_after},
     {"shrink", false, shrink_before, shrink_child, shrink_after},
+    {"files", false, create_before, files_child, survives},
+    {"files_remove", false, files_found, files_remove_child, files_remove_after},
 };
 #define SCENARIOS (sizeof scenarios / sizeof *scenarios)
 
@@ -721,6 +771,8 @@ TEST(leasing) {
 
 TEST(reserving) { scenario_run(&scenarios[13]); }
 TEST(shrinking) { scenario_run(&scenarios[14]); }
+TEST(growing_into_further_files) { scenario_run(&scenarios[15]); }
+TEST(removing_several_files) { scenario_run(&scenarios[16]); }
 
 /* After all of the above. */
 TEST(every_point_was_reached) {
@@ -735,5 +787,5 @@ TEST(every_point_was_reached) {
       missing++;
     }
   CHECK_EQ(missing, 0);
-  CHECK_EQ(SCENARIOS, 15);
+  CHECK_EQ(SCENARIOS, 17);
 }

@@ -219,3 +219,10 @@ TEST(a_lazy_store_on_disk) {
   struct run run = {.path = test_disk_path("disk")};
   kill_for(&run, roles, 3, 40 * (uint64_t)test_scale());
 }
+
+TEST(a_store_of_several_files) {
+  static const enum role roles[] = {ROLE_WRITER, ROLE_VISITOR, ROLE_READER, ROLE_OBSERVER};
+  struct run run = {.path = test_shm_path("files"),
+                    .options = {.max_bytes = 256 << 20, .file_bytes = 1 << 20}};
+  kill_for(&run, roles, 4, 100 * (uint64_t)test_scale());
+}

@@ -13,10 +13,12 @@
 
 #define SECTOR 512u
 #define PAGE 4096u
-#define FILES 3 /* data, log, and changes that are being applied */
-#define APPLYING 2
+#define FILES                                                                                      \
+  8 /* data, log, what may come and go: changes that are being applied, further data files */
+#define MAY_LACK 2 /* from there on */
 
-static const char *const suffixes[FILES] = {"", "-log", "-applying"};
+static const char *const suffixes[FILES] = {"",        "-log",    "-applying", "-data-1",
+                                            "-data-2", "-data-3", "-data-4",   "-data-5"};
 
 /* A sector's state from a moment on. */
 struct state {
@@ -364,7 +366,7 @@ int disk_cut(const struct disk *disk, unsigned moment, enum disk_cut cut,
   for (int i = 0; i < FILES; i++) {
     snprintf(name, sizeof name, "%s%s", to, suffixes[i]);
     if (disk->files[i].there && disk->files[i].there <= moment &&
-        !(i == APPLYING && name_is_lost(&disk->files[i], moment, cut, random)))
+        !(i >= MAY_LACK && name_is_lost(&disk->files[i], moment, cut, random)))
       file_cut(&disk->files[i], moment, (struct choice){.cut = cut, .random = random}, name);
   }
   return 0;

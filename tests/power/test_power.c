@@ -34,6 +34,7 @@ struct setup {
   uint32_t durability;
   uint64_t sync_bytes;
   uint32_t large; /* of the ledger */
+  uint64_t file_bytes;
 };
 
 static struct history *history;
@@ -68,6 +69,8 @@ static struct copse_store *store_open(const char *path, const struct setup *setu
   struct copse_store_options options = {.flags = COPSE_CREATE | COPSE_NO_SYNC_THREAD,
                                         .durability = setup->durability,
                                         .sync_bytes = setup->sync_bytes,
+                                        .max_bytes = 6 * setup->file_bytes, /* disk.c knows six */
+                                        .file_bytes = setup->file_bytes,
                                         .sync_interval_ms = 3600000};
   struct copse_store *store;
   CHECK_OK(copse_store_open(path, &options, &store));
@@ -231,17 +234,25 @@ static void cuts_run(const struct setup *setup, int rounds, int changes, int cut
 }
 
 TEST(lazy) {
-  static const struct setup setups[] = {{COPSE_DURABILITY_LAZY, 0, 30},
-                                        {COPSE_DURABILITY_LAZY, 40000, 0}};
+  static const struct setup setups[] = {{COPSE_DURABILITY_LAZY, 0, 30, 0},
+                                        {COPSE_DURABILITY_LAZY, 40000, 0, 0}};
   for (int i = 0; i < 2; i++)
     cuts_run(&setups[i], test_scale(), 60, test_scale() > 1 ? 200 : 20);
 }
 
 /* A small log, so that it goes round; a large one. */
 TEST(sync) {
-  static const struct setup setups[] = {{COPSE_DURABILITY_SYNC, 1, 60},
-                                        {COPSE_DURABILITY_SYNC, 1, 0},
-                                        {COPSE_DURABILITY_SYNC, 1 << 20, 0}};
+  static const struct setup setups[] = {{COPSE_DURABILITY_SYNC, 1, 60, 0},
+                                        {COPSE_DURABILITY_SYNC, 1, 0, 0},
+                                        {COPSE_DURABILITY_SYNC, 1 << 20, 0, 0}};
   for (int i = 0; i < 3; i++)
     cuts_run(&setups[i], test_scale(), 60, test_scale() > 1 ? 200 : 20);
+}
+
+/* Growing into further files, the names of which may be lost until they are synced. */
+TEST(several_files) {
+  static const struct setup setups[] = {{COPSE_DURABILITY_LAZY, 40000, 0, 1 << 20},
+                                        {COPSE_DURABILITY_SYNC, 1, 0, 1 << 20}};
+  for (int i = 0; i < 2; i++)
+    cuts_run(&setups[i], test_scale(), 30, test_scale() > 1 ? 100 : 12);
 }

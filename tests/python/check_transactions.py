@@ -160,6 +160,23 @@ class Stores(Test):
                     m[i] = b"x" * 10000
             self.assertEqual(list(m), list(range(len(m))))
 
+    def test_several_files(self):
+        path = self.path + "-spread"
+        with copse.open(path, create=True, max_bytes=64 << 20, file_bytes=1 << 20) as db:
+            m = db.map("m", key="u64")
+            for i in range(40):
+                m[i] = bytes([i]) * 100000
+            self.assertGreaterEqual(db.stats().files, 4)
+            self.assertEqual(db.stats().file_max_bytes, 1 << 20)
+        os.rename(path + "-data-2", path + "-kept")
+        with self.says(copse.Error, "-data-2"):
+            copse.open(path)
+        os.rename(path + "-kept", path + "-data-2")
+        with copse.open(path) as db:
+            self.assertEqual(db.map("m", key="u64")[39], bytes([39]) * 100000)
+        copse.remove(path)
+        self.assertFalse(os.path.exists(path + "-data-1"))
+
     def test_anonymous(self):
         with copse.open(None) as db:
             db.map("m")[b"a"] = b"1"
