@@ -16,6 +16,7 @@
 #include "map.h"
 #include "markup.h"
 #include "record.h"
+#include "selector.h"
 #include "store.h"
 #include "transaction.h"
 #include "tree.h"

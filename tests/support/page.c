@@ -298,6 +298,7 @@ struct copse_document *page_new(struct copse_store *store, const char *name, con
   }
   CHECK_EQ(page->depth, 0);
   page->records[0].data.data = page->big;
+  page->records[0].data.flags = DOM_ORDERED;
   struct copse_handle root;
   struct copse_arena *arena = copse_tree_arena(page->document->tree);
   CHECK_OK(copse_document_root(copse_txn_view(page->txn), page->document, &root));
