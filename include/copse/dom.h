@@ -91,8 +91,8 @@ COPSE_CHECKED int copse_document_quirks_set(struct copse_txn *txn, struct copse_
 struct copse_document_info {
   uint64_t nodes;      /* live, the document node among them */
   uint64_t names;      /* interned */
-  uint64_t text_bytes; /* of text and attributes that are in use */
-  uint64_t heap_bytes; /* of the heap that they lie in */
+  uint64_t text_bytes; /* of text, attributes and names that are in use */
+  uint64_t heap_bytes; /* of the heap that they lie in, garbage among them */
 };
 COPSE_CHECKED int copse_document_info(struct copse_view *view, struct copse_document *document,
                                       struct copse_document_info *info);
@@ -100,6 +100,13 @@ COPSE_CHECKED int copse_document_info(struct copse_view *view, struct copse_docu
 /* Makes the text heap as small as what is in use; changes no handle. It also happens by itself, when more than
  * half of a heap of a megabyte and more is out of use. */
 COPSE_CHECKED int copse_document_compact(struct copse_txn *txn, struct copse_document *document);
+
+/* Looks through all of it: that each live node is in the tree of one root, and where its kind may be; that
+ * templates and their contents, strings, names and what is counted agree. fault (may be NULL) is called with a sentence
+ * for each fault; *faults: how many. Errors: those that hinder it from looking; damage is a fault. */
+COPSE_CHECKED int copse_document_check(struct copse_view *view, struct copse_document *document,
+                                       void (*fault)(void *context, const char *sentence),
+                                       void *context, uint64_t *faults);
 
 /* --- reading --------------------------------------------------------------------------- */
 
@@ -176,7 +183,8 @@ COPSE_CHECKED int copse_fragment_new(struct copse_txn *txn, struct copse_documen
                                      struct copse_handle *node);
 
 /* A copy of a node; deep: with all that is below it, and contents of templates. from may be another document of
- * the same view (from_view: the transaction's) or of another store. */
+ * the same view (from_view: the transaction's) or of another store. Of a document node and of the contents of a template
+ * the copy is a fragment. */
 COPSE_CHECKED int copse_node_clone(struct copse_txn *txn, struct copse_document *document,
                                    struct copse_view *from_view, struct copse_document *from,
                                    const struct copse_handle *node, int deep,
@@ -205,7 +213,7 @@ COPSE_CHECKED int copse_node_insert_after(struct copse_txn *txn, struct copse_do
 COPSE_CHECKED int copse_node_detach(struct copse_txn *txn, struct copse_document *document,
                                     const struct copse_handle *node);
 /* Ends a node and all that is below it, contents of templates too: their handles are STALE. The document node
- * cannot be removed (ARGUMENT). */
+ * and the contents of a template alone cannot be removed (ARGUMENT). */
 COPSE_CHECKED int copse_node_remove(struct copse_txn *txn, struct copse_document *document,
                                     const struct copse_handle *node);
 /* Removes all that is below a node. */
@@ -242,7 +250,8 @@ COPSE_CHECKED int copse_attribute_set_ns(struct copse_txn *txn, struct copse_doc
 /* COPSE_NONE: there was none. */
 COPSE_CHECKED int copse_attribute_remove(struct copse_txn *txn, struct copse_document *document,
                                          const struct copse_handle *element, const char *name);
-/* Adds a word to the attribute class, or takes it away; COPSE_NONE: nothing was to be done. */
+/* Adds a word to the attribute class, or takes it away; COPSE_NONE: nothing was to be done. Other words stay, with one
+ * space between them. Errors: as copse_attribute_set(), ARGUMENT (not one word). */
 COPSE_CHECKED int copse_class_add(struct copse_txn *txn, struct copse_document *document,
                                   const struct copse_handle *element, const char *word);
 COPSE_CHECKED int copse_class_remove(struct copse_txn *txn, struct copse_document *document,

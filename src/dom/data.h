@@ -47,6 +47,11 @@
 #define DOM_SMALL 1024u /* bytes of the longest string in the heap */
 #define DOM_NAME_LONG 0xffffu
 #define DOM_PREFIX_MAX 255u
+#define DOM_ENTRY_HEAD 4u /* of a name in the heap */
+#define DOM_ENTRY_MAX                                                                              \
+  ((DOM_ENTRY_HEAD + DOM_PREFIX_MAX + DOM_SMALL + DOM_UNIT) / DOM_UNIT * DOM_UNIT)
+#define DOM_BIG_KEY 5u                        /* bytes */
+#define DOM_COMPACT_BYTES (UINT64_C(1) << 20) /* a heap of so many is made small by itself */
 
 enum dom_flag {
   DOM_BIG = 1,      /* data is the number of a big string */

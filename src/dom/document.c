@@ -227,13 +227,22 @@ int dom_item_contents(struct copse_view *view, const struct copse_document *docu
   return result;
 }
 
-int copse_document_root(struct copse_view *view, struct copse_document *document,
-                        struct copse_handle *root) {
-  struct dom_item item;
-  int result = dom_item_root(view, document, &item);
+int dom_item_host(struct copse_view *view, const struct copse_document *document,
+                  const struct dom_item *fragment, struct dom_item *item) {
+  struct dom_item contents;
+  if (fragment->data.kind != COPSE_NODE_FRAGMENT || !(fragment->data.flags & DOM_HOST))
+    return COPSE_NONE;
+  if (fragment->data.data == 0)
+    return dom_corrupt(&fragment->node, "is the contents of no template");
+  int result = dom_at(view, document->tree, &fragment->node, fragment->data.data, &item->node);
   if (result == 0)
-    *root = item.node.handle;
-  return result;
+    result = item_take(item);
+  if (result == 0)
+    result = dom_item_contents(view, document, item, &contents);
+  return result == COPSE_NONE ||
+                 (result == 0 && contents.node.handle.index != fragment->node.handle.index)
+             ? dom_corrupt(&fragment->node, "is the contents of a node that does not say so")
+             : result;
 }
 
 /* --- strings --------------------------------------------------------------------------- */
@@ -251,16 +260,6 @@ int dom_heap(struct copse_view *view, const struct copse_document *document, uin
   *bytes = record;
   *room = (shape->slots - in_leaf) * DOM_UNIT;
   return 0;
-}
-
-int dom_big(struct copse_view *view, const struct copse_document *document, uint32_t number,
-            struct copse_bytes *bytes) {
-  uint8_t key[5] = {'b', (uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8),
-                    (uint8_t)number};
-  int result = copse_get(view, document->names, key, sizeof key, bytes);
-  return result == COPSE_NONE
-             ? error_set(COPSE_E_CORRUPT, "big string %u is not in the document", number)
-             : result;
 }
 
 static int string_corrupt(const struct dom_data *data) {

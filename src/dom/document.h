@@ -33,6 +33,12 @@ int dom_item_step(struct copse_view *view, const struct copse_document *document
 /* The contents of a template (their fragment). COPSE_NONE: it is no template. */
 int dom_item_contents(struct copse_view *view, const struct copse_document *document,
                       const struct dom_item *item, struct dom_item *fragment);
+/* The template whose contents a fragment is. COPSE_NONE: it is no contents. */
+int dom_item_host(struct copse_view *view, const struct copse_document *document,
+                  const struct dom_item *fragment, struct dom_item *item);
+/* The same as dom_item_get(), for an element; ARGUMENT: it is none. */
+int dom_element_get(struct copse_view *view, const struct copse_document *document,
+                    const struct copse_handle *handle, struct dom_item *item);
 /* The document node. */
 int dom_item_root(struct copse_view *view, const struct copse_document *document,
                   struct dom_item *item);

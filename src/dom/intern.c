@@ -1,10 +1,8 @@
 /* dom/intern.c - the qualified names of a document: numbers to names and back. */
-#include "dom/document.h"
+#include "dom/change.h"
 #include "store/store.h"
 
 /* --- numbers to names ------------------------------------------------------------------ */
-
-#define ENTRY_HEAD 4u
 
 /* In views whose pages are copied: copies it once more, to where it is not overwritten by the next one. */
 static int bytes_keep(struct copse_view *view, struct copse_bytes *bytes, unsigned level) {
@@ -30,30 +28,39 @@ static int long_name(struct copse_view *view, const struct copse_document *docum
   return result ? result : bytes_keep(view, local, VIEW_COPY_KEPT + 1);
 }
 
+int dom_name_entry(struct copse_view *view, const struct copse_document *document, uint32_t number,
+                   struct copse_bytes *entry) {
+  const uint8_t *bytes;
+  uint32_t room;
+  int result = dom_heap(view, document, number - DOM_NAMES_OWN, &bytes, &room);
+  if (result)
+    return result;
+  uint32_t prefix = bytes[1], size = bytes[2] | (uint32_t)bytes[3] << 8;
+  uint32_t whole = DOM_ENTRY_HEAD + prefix + (size == DOM_NAME_LONG ? 8 : size);
+  if (whole > room || bytes[0] > COPSE_NS_XMLNS || (size > DOM_SMALL && size != DOM_NAME_LONG))
+    return error_set(COPSE_E_CORRUPT, "name %u is damaged", number);
+  *entry = (struct copse_bytes){bytes, whole};
+  return 0;
+}
+
 int dom_name_get(struct copse_view *view, const struct copse_document *document, uint32_t number,
                  struct dom_name *name) {
-  const uint8_t *entry;
-  uint32_t room;
+  struct copse_bytes entry;
   if (number < DOM_NAMES_OWN)
     return dom_known_name(number, name) == 0
                ? 0
                : error_set(COPSE_E_CORRUPT, "there is no name of number %u", number);
-  int result = dom_heap(view, document, number - DOM_NAMES_OWN, &entry, &room);
+  int result = dom_name_entry(view, document, number, &entry);
+  if (result == 0)
+    result = bytes_keep(view, &entry, VIEW_COPY_KEPT);
   if (result)
     return result;
-  uint32_t prefix = entry[1], size = entry[2] | (uint32_t)entry[3] << 8;
-  int is_long = size == DOM_NAME_LONG;
-  uint32_t whole = ENTRY_HEAD + prefix + (is_long ? 8 : size);
-  if (whole > room || entry[0] > COPSE_NS_XMLNS || (!is_long && size > DOM_SMALL))
-    return error_set(COPSE_E_CORRUPT, "name %u is damaged", number);
-  struct copse_bytes kept = {entry, whole};
-  result = bytes_keep(view, &kept, VIEW_COPY_KEPT);
-  if (result)
-    return result;
-  entry = kept.data;
-  *name = (struct dom_name){
-      entry[0], {entry + ENTRY_HEAD, prefix}, {entry + ENTRY_HEAD + prefix, size}};
-  return is_long ? long_name(view, document, entry + ENTRY_HEAD + prefix, &name->local) : 0;
+  const uint8_t *bytes = entry.data;
+  size_t prefix = bytes[1], size = entry.size - DOM_ENTRY_HEAD - prefix;
+  const uint8_t *local = bytes + DOM_ENTRY_HEAD + prefix;
+  *name = (struct dom_name){bytes[0], {bytes + DOM_ENTRY_HEAD, prefix}, {local, size}};
+  int is_long = bytes[2] == 0xff && bytes[3] == 0xff;
+  return is_long ? long_name(view, document, local, &name->local) : 0;
 }
 
 /* --- names to numbers ------------------------------------------------------------------ */
@@ -127,4 +134,57 @@ int dom_name_find(struct copse_view *view, const struct copse_document *document
     return 0;
   }
   return dom_name_look(view, document, &name, &key, number);
+}
+
+/* --- new names ------------------------------------------------------------------------- */
+
+int dom_name_entry_add(struct dom_change *change, const struct dom_name *name, uint32_t *number) {
+  uint8_t entry[DOM_ENTRY_MAX] = {(uint8_t)name->space, (uint8_t)name->prefix.size};
+  size_t size = name->local.size;
+  int is_long = size > DOM_SMALL, result = 0;
+  uint16_t told = is_long ? DOM_NAME_LONG : (uint16_t)size;
+  memcpy(entry + 2, &told, sizeof told);
+  uint8_t *at = entry + DOM_ENTRY_HEAD;
+  if (name->prefix.size)
+    memcpy(at, name->prefix.data, name->prefix.size);
+  at += name->prefix.size;
+  if (is_long) {
+    uint32_t big[2] = {0, (uint32_t)size};
+    result = dom_big_add(change, name->local.data, size, &big[0]);
+    memcpy(at, big, sizeof big);
+    at += sizeof big;
+  } else {
+    memcpy(at, name->local.data, size);
+    at += size;
+  }
+  uint32_t place;
+  if (result == 0)
+    result = dom_heap_add(change, entry, dom_units((uint32_t)(at - entry)), &place);
+  if (result == 0)
+    *number = DOM_NAMES_OWN + place;
+  return result;
+}
+
+int dom_name_intern(struct copse_txn *txn, struct copse_document *document,
+                    const struct dom_name *name, uint32_t *number) {
+  struct dom_name_key key;
+  struct dom_change change;
+  uint32_t made = dom_known_number(name->space, name->prefix.data, name->prefix.size,
+                                   name->local.data, name->local.size);
+  int result = made ? 0 : dom_name_look(copse_txn_view(txn), document, name, &key, &made);
+  if (result == 0)
+    *number = made;
+  if (result != COPSE_NONE)
+    return result;
+  result = dom_change_begin(&change, txn, document, name->local.size > DOM_SMALL);
+  if (result)
+    return result;
+  result = dom_name_entry_add(&change, name, &made);
+  if (result == 0)
+    result = copse_put(txn, document->names, key.bytes, key.size, &made, sizeof made, 0);
+  change.grown = 0; /* numbers of names are to stay until the caller has used them */
+  result = dom_change_end(&change, result);
+  if (result == 0)
+    *number = made;
+  return result;
 }

@@ -447,3 +447,15 @@ int copse_arena_restore(struct copse_txn *txn, struct copse_arena *arena,
     txn->puts += run.records ? run.count : 0;
   return result;
 }
+
+int arena_clear(struct copse_txn *txn, struct copse_arena *arena) {
+  struct arena_change change;
+  int result = arena_change_begin(&change, txn, arena);
+  if (result)
+    return result;
+  if (change.arena.root)
+    pager_drop_subtree(&txn->view.store->pager, change.arena.root);
+  change.arena.root = change.arena.count = 0;
+  txn->deletes++;
+  return arena_change_end(&change, 0);
+}

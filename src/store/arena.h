@@ -17,4 +17,7 @@ int arena_change_end(struct arena_change *change, int result);
 /* Of a call that goes in steps, after a savepoint: undoes what it has done, if it fails. */
 int arena_steps_end(struct copse_txn *txn, int result);
 
+/* Empties an arena, whose indexes and generations begin anew: for one of whose records nobody has handles. */
+int arena_clear(struct copse_txn *txn, struct copse_arena *arena);
+
 #endif

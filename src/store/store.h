@@ -101,7 +101,8 @@ struct copse_txn {
   uint32_t map_count;
   uint32_t last_map; /* index of the one used last */
   size_t map_capacity;
-  struct txn_save saves[SAVEPOINTS_MAX + 1]; /* the last is for what a call undoes by itself */
+  struct txn_save
+      saves[SAVEPOINTS_MAX + 3]; /* the last ones are for what calls undo by themselves */
   uint32_t save_count;
   uint64_t puts, deletes;
 };
