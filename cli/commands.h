@@ -14,6 +14,7 @@ extern const struct command command_create;
 extern const struct command command_del;
 extern const struct command command_diff;
 extern const struct command command_dump;
+extern const struct command command_export;
 extern const struct command command_get;
 extern const struct command command_import;
 extern const struct command command_load;

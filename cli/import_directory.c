@@ -1,4 +1,4 @@
-/* cli/import_directory.c - the files below a directory into a map: the key is the path from
+/* cli/import_directory.c - the files below a directory: into a map, where the key is the path from
  * there, the value the content. Symbolic links are not followed; what is no plain file is
  * passed over, with a note. */
 #include <errno.h>
@@ -13,10 +13,10 @@
 #include "work.h"
 
 static int by_name(const FTSENT **a, const FTSENT **b) {
-  return strcmp((*a)->fts_name, (*b)->fts_name);
+  return strverscmp((*a)->fts_name, (*b)->fts_name); /* file2 before file10 */
 }
 
-static int read_file(const char *path, struct text *out) {
+int import_read(const char *path, struct text *out) {
   int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   ssize_t got = 0;
 
@@ -37,32 +37,14 @@ static int read_file(const char *path, struct text *out) {
   return got == 0 ? STATUS_OK : fail_system("%s", path);
 }
 
-static int import_file(struct import_job *job, struct loader_map *map, const FTSENT *entry,
-                       size_t root_size) {
-  const char *path = entry->fts_path + root_size;
-  int status;
+typedef int each_file(struct import_job *job, const char *path, const char *name);
 
-  while (*path == '/')
-    path++;
-  if (strlen(path) > COPSE_KEY_MAX)
-    return import_bad(job, "%s: a path of %zu bytes; a key has at most %d", entry->fts_path,
-                      strlen(path), COPSE_KEY_MAX);
-  status = read_file(entry->fts_accpath, &job->value);
-  if (status != STATUS_OK) {
-    job->left_out++;
-    return job->skip_bad ? STATUS_OK : status;
-  }
-  if (map->open.shape.value_size != 0 && job->value.size != map->open.shape.value_size)
-    return import_bad(job, "%s: %zu bytes; the map's values have %u", entry->fts_path,
-                      job->value.size, map->open.shape.value_size);
-  text_set(&job->key, path, strlen(path));
-  return import_put(job, map);
-}
+static int visit_entry(struct import_job *job, const FTSENT *entry, size_t root_size,
+                       each_file *each) {
+  const char *name = entry->fts_path + root_size;
 
-static int import_entry(struct import_job *job, struct loader_map *map, const FTSENT *entry,
-                        size_t root_size) {
   switch (entry->fts_info) {
-  case FTS_F: return import_file(job, map, entry, root_size);
+  case FTS_F: return each(job, entry->fts_path, name + strspn(name, "/"));
   case FTS_D:
   case FTS_DP: return STATUS_OK;
   case FTS_DNR:
@@ -75,32 +57,24 @@ static int import_entry(struct import_job *job, struct loader_map *map, const FT
   }
 }
 
-int import_directory(struct import_job *job, const char *directory) {
+int import_walk(struct import_job *job, const char *directory, each_file *each) {
   char *path = duplicate(directory), *roots[] = {path, NULL};
-  struct loader_map *map;
   struct stat info;
   FTSENT *entry;
-  FTS *walk;
-  int status;
+  FTS *walk = NULL;
+  int status = STATUS_OK;
 
   if (stat(directory, &info) != 0)
     status = fail_system("%s", directory);
   else if (!S_ISDIR(info.st_mode))
     status = fail_with(STATUS_STORE, "%s: not a directory", directory);
-  else
-    status = loader_map(&job->loader, job->map, NULL, &map);
-  if (status == STATUS_OK && strcmp(shape_key_name(&map->open.shape), "bytes") != 0)
-    status = fail_usage("map %s has keys of kind %s; paths need bytes", job->map,
-                        shape_key_name(&map->open.shape));
-  walk = status == STATUS_OK ? fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, by_name)
-                             : NULL;
-  if (status == STATUS_OK && walk == NULL)
+  else if ((walk = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, by_name)) == NULL)
     status = fail_system("%s", directory);
   while (status == STATUS_OK && (errno = 0, entry = fts_read(walk)) != NULL) {
     if (work_interrupted())
       status = fail_with(STATUS_INTERRUPTED, "interrupted");
     else
-      status = import_entry(job, map, entry, strlen(directory));
+      status = visit_entry(job, entry, strlen(directory), each);
   }
   if (status == STATUS_OK && errno != 0)
     status = fail_system("%s", directory);
@@ -108,4 +82,31 @@ int import_directory(struct import_job *job, const char *directory) {
     fts_close(walk);
   free(path);
   return status;
+}
+
+static int import_file(struct import_job *job, const char *path, const char *name) {
+  uint32_t size = job->into->open.shape.value_size;
+  int status;
+
+  if (strlen(name) > COPSE_KEY_MAX)
+    return import_bad(job, "%s: a path of %zu bytes; a key has at most %d", path, strlen(name),
+                      COPSE_KEY_MAX);
+  status = import_read(path, &job->value);
+  if (status != STATUS_OK) {
+    job->left_out++;
+    return job->skip_bad ? STATUS_OK : status;
+  }
+  if (size != 0 && job->value.size != size)
+    return import_bad(job, "%s: %zu bytes; the map's values have %u", path, job->value.size, size);
+  text_set(&job->key, name, strlen(name));
+  return import_put(job, job->into);
+}
+
+int import_directory(struct import_job *job, const char *directory) {
+  int status = loader_map(&job->loader, job->map, NULL, &job->into);
+
+  if (status == STATUS_OK && strcmp(shape_key_name(&job->into->open.shape), "bytes") != 0)
+    status = fail_usage("map %s has keys of kind %s; paths need bytes", job->map,
+                        shape_key_name(&job->into->open.shape));
+  return status == STATUS_OK ? import_walk(job, directory, import_file) : status;
 }

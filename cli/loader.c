@@ -35,8 +35,8 @@ static int check_arena(const struct open_map *map, const struct shape *defined) 
   if (defined == NULL)
     return STATUS_OK;
   if ((defined->key_kind == COPSE_KEY_SLOT) != (map->arena != NULL))
-    return fail_with(STATUS_STORE, "'%s' is %s, and %s in the input", map->info.name,
-                     map->arena != NULL ? "an arena" : "a map",
+    return fail_with(STATUS_STORE, "'%s' is %s, and the input is for %s: give another name",
+                     map->info.name, map->arena != NULL ? "an arena" : "a map",
                      map->arena != NULL ? "a map" : "an arena");
   if (defined->arena != 0 && defined->arena != map->shape.arena)
     return fail_with(STATUS_STORE,
@@ -125,6 +125,18 @@ int loader_put(struct loader *l, struct loader_map *map, struct copse_bytes key,
     text_set(&map->greatest, key.data, key.size);
     map->any = true;
   }
+  l->pending++;
+  return l->batch != 0 && l->pending >= l->batch ? commit(l) : STATUS_OK;
+}
+
+int loader_append(struct loader *l, struct loader_map *map, const void *record) {
+  int result, status = STATUS_OK;
+
+  if (l->session->txn == NULL && (status = session_begin(l->session)) != STATUS_OK)
+    return status;
+  result = copse_arena_append(l->session->txn, map->open.arena, 1, record, NULL);
+  if (result != COPSE_OK)
+    return fail(result, "arena %s", map->name);
   l->pending++;
   return l->batch != 0 && l->pending >= l->batch ? commit(l) : STATUS_OK;
 }

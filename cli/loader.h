@@ -37,6 +37,8 @@ int loader_map(struct loader *l, const char *name, const struct shape *defined,
                struct loader_map **map);
 int loader_put(struct loader *l, struct loader_map *map, struct copse_bytes key,
                struct copse_bytes value);
+/* A record behind the end of an arena. */
+int loader_append(struct loader *l, struct loader_map *map, const void *record);
 /* Slots of an arena, as they are elsewhere. */
 int loader_restore(struct loader *l, struct loader_map *map, const struct copse_slots *slots);
 /* Commits what is pending. After a failure that is done too, unless all was to be one

@@ -101,8 +101,8 @@ int rows_back(struct rows *rows, struct row *row) {
   if (rows->span_count == 0)
     return COPSE_NONE;
   last = &rows->spans[rows->span_count - 1];
-  result = copse_arena_at(rows->view, rows->map->arena, last->first + --last->count, &handle,
-                          &record);
+  result =
+      copse_arena_at(rows->view, rows->map->arena, last->first + --last->count, &handle, &record);
   if (last->count == 0)
     rows->span_count--;
   if (result != COPSE_OK)

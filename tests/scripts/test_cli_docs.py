@@ -29,7 +29,7 @@ def options(command):
 
 @test
 def help_is_there_for_each_command():
-    assert len(commands()) == 24, commands()
+    assert len(commands()) == 25, commands()
     assert run("--version").out.startswith("copse ")
     assert out("help") == out("-h") == out("--help")
     assert run(code=2).out == out("--help")
