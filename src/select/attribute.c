@@ -16,21 +16,52 @@ int select_bytes_same(const void *a, const void *b, size_t size, int is_folded) 
 
 /* --- blocks ---------------------------------------------------------------------------- */
 
-static int attributes_begin(struct select_match *match, const struct select_node *node,
-                            struct dom_attributes *walk) {
-  const struct dom_data *data = &node->record.data;
-  if (data->data == 0 || data->flags & DOM_BIG || match->heap.copies)
-    return dom_attributes(match->view, match->document, data, walk);
+/* A string of the heap that is not big, and what may be looked at behind it. */
+static int heap_of(struct select_match *match, const struct dom_data *data, const uint8_t **bytes,
+                   uint32_t *room) {
   const struct arena_shape *shape = &match->heap.arena->shape;
   const uint8_t *records;
   uint32_t in_leaf;
   int result = select_leaf(&match->heap, data->data, &records, &in_leaf);
   if (result)
     return result;
-  return dom_attributes_begin(walk, records + (size_t)in_leaf * DOM_UNIT,
-                              (shape->slots - in_leaf) * DOM_UNIT)
-             ? dom_attributes_damaged()
-             : 0;
+  *bytes = records + (size_t)in_leaf * DOM_UNIT;
+  *room = (shape->slots - in_leaf) * DOM_UNIT;
+  return 0;
+}
+
+static int is_elsewhere(const struct select_match *match, const struct dom_data *data) {
+  return data->data == 0 || data->flags & DOM_BIG || match->heap.copies;
+}
+
+static int attributes_begin(struct select_match *match, const struct select_node *node,
+                            struct dom_attributes *walk) {
+  const struct dom_data *data = &node->record.data;
+  const uint8_t *block;
+  uint32_t room;
+  if (is_elsewhere(match, data))
+    return dom_attributes(match->view, match->document, data, walk);
+  int result = heap_of(match, data, &block, &room);
+  if (result == 0 && dom_attributes_begin(walk, block, room))
+    result = dom_attributes_damaged();
+  return result;
+}
+
+int select_string_of(struct select_match *match, const struct select_node *node,
+                     struct copse_bytes *text) {
+  const struct dom_data *data = &node->record.data;
+  const uint8_t *bytes;
+  uint32_t room;
+  if (!is_elsewhere(match, data)) {
+    int result = heap_of(match, data, &bytes, &room);
+    if (result)
+      return result;
+    if (data->more <= room) {
+      *text = (struct copse_bytes){bytes, data->more};
+      return 0;
+    }
+  }
+  return dom_text(match->view, match->document, data, text);
 }
 
 /* The attribute of a number. COPSE_NONE: there is none. */

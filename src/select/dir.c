@@ -98,7 +98,7 @@ static int auto_direction(struct select_match *match, const struct select_node *
   *direction = OPEN;
   while (*direction == OPEN && (result = select_walk(match, top->link, &left, &node)) == 0) {
     if (node.record.data.kind == COPSE_NODE_TEXT) {
-      result = dom_text(match->view, match->document, &node.record.data, &text);
+      result = select_string_of(match, &node, &text);
       if (result)
         return result;
       *direction = direction_of(text.data, text.size);

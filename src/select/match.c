@@ -300,6 +300,22 @@ static int own_find(struct select_match *match) {
   return 0;
 }
 
+/* The filter bits of the subjects of the first alternatives, those of such names too. */
+static void needs_find(struct select_match *match) {
+  const struct copse_selector *selector = match->selector;
+  const struct select_list *list = &selector->lists[selector->list_count - 1];
+  memcpy(match->needs, selector->needs, sizeof match->needs);
+  for (uint32_t i = 0; match->own && i < list->count && i < SELECT_ALTERNATIVES - 1; i++) {
+    const struct select_complex *complex = &selector->complexes[list->complex + i];
+    const struct select_compound *subject = &selector->compounds[complex->compound];
+    for (uint32_t j = subject->simple; j < subject->simple + subject->count; j++) {
+      uint32_t lower = match->own[2 * j], exact = match->own[2 * j + 1];
+      if (selector->simples[j].op == SELECT_ATTRIBUTE && lower && lower == exact)
+        match->needs[i] |= dom_filter_attribute(lower);
+    }
+  }
+}
+
 int select_match_begin(struct select_match *match, struct copse_view *view,
                        struct copse_document *document, const struct copse_selector *selector,
                        const struct copse_handle *scope) {
@@ -326,6 +342,8 @@ int select_match_begin(struct select_match *match, struct copse_view *view,
     result = own_find(match);
   if (result)
     select_match_end(match);
+  else
+    needs_find(match);
   return result;
 }
 

@@ -50,7 +50,7 @@ static inline int select_leaf(struct select_reader *reader, uint64_t index, cons
 struct select_record {
   struct dom_links links;
   struct dom_data data;
-};
+} __attribute__((packed, aligned(4), may_alias));
 struct select_node {
   struct select_record record;
   uint32_t link;
@@ -83,8 +83,8 @@ struct select_match {
   uint32_t scope;  /* link */
   uint32_t anchor; /* of :has(); 0: none */
   uint8_t scope_kind, is_quirky;
-  uint32_t *
-      own; /* numbers of names that belong to the document: two for each simple selector; NULL: none */
+  uint32_t *own; /* numbers of names that belong to the document: two for each simple selector */
+  uint32_t needs[SELECT_ALTERNATIVES]; /* the selector's, and bits of such names */
   struct select_counted counted[SELECT_COUNTED];
   struct select_above above[SELECT_ABOVE];
   struct select_chosen option, button;
@@ -108,7 +108,25 @@ int select_simple_test(struct select_match *match, uint32_t number, const struct
 
 /* --- nodes (reader.c) ------------------------------------------------------------------ */
 
-int select_node_load(struct select_match *match, uint32_t link, struct select_node *node);
+/* Where a node lies, until the next one is looked at. */
+static inline int select_record_of(struct select_match *match, uint32_t link,
+                                   const struct select_record **record) {
+  const uint8_t *records = NULL;
+  uint32_t in_leaf;
+  int result = select_leaf(&match->nodes, (uint64_t)link - 1, &records, &in_leaf);
+  *record = (const struct select_record *)records + in_leaf;
+  return result;
+}
+static inline int select_node_load(struct select_match *match, uint32_t link,
+                                   struct select_node *node) {
+  const struct select_record *record;
+  int result = select_record_of(match, link, &record);
+  if (result)
+    return result;
+  node->record = *record;
+  node->link = link;
+  return 0;
+}
 /* The next element in a direction among its siblings, its parent element. COPSE_NONE: there is none. */
 int select_previous(struct select_match *match, const struct select_node *from,
                     struct select_node *to);
@@ -126,7 +144,11 @@ static inline int select_is_html(uint32_t name) {
   return name > DOM_NAME_FIRST && name <= DOM_HTML_SVG;
 }
 
-/* --- attributes (attribute.c) ---------------------------------------------------------- */
+/* --- attributes and text (attribute.c) ------------------------------------------------- */
+
+/* The string of a text node. */
+int select_string_of(struct select_match *match, const struct select_node *node,
+                     struct copse_bytes *text);
 
 /* The value of an attribute without namespace. COPSE_NONE: there is none. */
 int select_value_of(struct select_match *match, const struct select_node *node, uint32_t name,
@@ -157,7 +179,7 @@ int select_has_test(struct select_match *match, const struct select_simple *simp
                     const struct select_node *node); /* has.c */
 int select_contains_test(struct select_match *match, const struct select_simple *simple,
                          const struct select_node *node); /* text.c */
-/* Gathers the text below a node; is_own: of its children only. text.c */
+/* Gathers the text below a node. text.c */
 int select_text_gather(struct select_match *match, const struct select_node *node);
 int select_lang_test(struct select_match *match, const struct select_simple *simple,
                      const struct select_node *node); /* lang.c */

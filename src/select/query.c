@@ -82,18 +82,19 @@ static int scan_begin(struct copse_query *query) {
   result = select_node_load(match, match->scope, &scope);
   if (result == 0)
     result = end_find(match, match->scope, &query->end);
+  if (result)
+    return result;
   query->next = scope.record.links.first ? scope.record.links.first : query->end;
-  query->is_scan = result == 0;
-  return result;
+  query->is_scan = 1;
+  return 0;
 }
 
 /* Of the alternatives that a name has, those whose filter bits an element has. */
-static inline unsigned filtered(const struct copse_selector *selector, unsigned bits,
-                                uint32_t filter) {
+static inline unsigned filtered(const struct select_match *match, unsigned bits, uint32_t filter) {
   unsigned left = 0;
   for (; bits; bits &= bits - 1) {
     unsigned i = (unsigned)__builtin_ctz(bits);
-    left |= (unsigned)((filter & selector->needs[i]) == selector->needs[i]) << i;
+    left |= (unsigned)((filter & match->needs[i]) == match->needs[i]) << i;
   }
   return left;
 }
@@ -118,7 +119,7 @@ static int scan(struct copse_query *query, uint32_t *link, unsigned *found) {
       unsigned bits = bits_of(selector, record[i].data.name);
       if (__builtin_expect(bits == 0, 1))
         continue;
-      bits = filtered(selector, bits, record[i].data.more);
+      bits = filtered(&query->match, bits, record[i].data.more);
       if (bits) {
         *link = query->next + i;
         *found = bits;
@@ -142,19 +143,47 @@ static int contents_skip(struct copse_query *query, const struct select_node *no
 
 /* --- walking --------------------------------------------------------------------------- */
 
+/* As select_walk(), down to the next element whose name and filter may match. */
 static int walk(struct copse_query *query, uint32_t *link, unsigned *found) {
   struct select_match *match = &query->match;
-  int result;
-  while ((result = select_walk(match, match->scope, &query->left, &query->at)) == 0) {
-    const struct dom_data *data = &query->at.record.data;
-    unsigned bits = filtered(match->selector, bits_of(match->selector, data->name), data->more);
-    if (bits == 0)
-      continue;
-    *link = query->at.link;
-    *found = bits;
-    return 0;
+  const struct copse_selector *selector = match->selector;
+  const struct select_record *record = &query->at.record;
+  uint32_t at = query->at.link, first = record->links.first;
+  for (;;) {
+    uint32_t to = first, next = record->links.next, parent = record->links.parent;
+    int result = 0;
+    while (to == 0) {
+      if (at == match->scope)
+        return COPSE_NONE;
+      to = next;
+      if (to)
+        break;
+      if (parent == match->scope || parent == 0)
+        return COPSE_NONE;
+      at = parent;
+      result = select_record_of(match, at, &record);
+      if (result)
+        return result;
+      next = record->links.next;
+      parent = record->links.parent;
+      if (query->left-- == 0)
+        return select_circle(&query->at);
+    }
+    at = to;
+    result = select_record_of(match, at, &record);
+    if (result)
+      return result;
+    if (query->left-- == 0)
+      return select_circle(&query->at);
+    first = record->links.first;
+    unsigned bits = bits_of(selector, record->data.name);
+    if (__builtin_expect(bits != 0, 0) && (bits = filtered(match, bits, record->data.more)) != 0) {
+      query->at.record = *record;
+      query->at.link = *link = at;
+      *found = bits;
+      return 0;
+    }
   }
-  return result;
 }
 
 /* --- both ------------------------------------------------------------------------------ */
@@ -178,7 +207,7 @@ static int alternatives_test(struct select_match *match, unsigned bits,
 static int next(struct copse_query *query, uint32_t *link) {
   for (;;) {
     struct select_node node;
-    unsigned bits;
+    unsigned bits = 0;
     int result = query->is_scan ? scan(query, link, &bits) : walk(query, link, &bits);
     if (result)
       return result;

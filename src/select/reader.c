@@ -44,17 +44,6 @@ int select_leaf_load(struct select_reader *reader, uint64_t number, uint64_t ind
 
 /* --- nodes ----------------------------------------------------------------------------- */
 
-int select_node_load(struct select_match *match, uint32_t link, struct select_node *node) {
-  const uint8_t *records;
-  uint32_t in_leaf;
-  int result = select_leaf(&match->nodes, (uint64_t)link - 1, &records, &in_leaf);
-  if (result)
-    return result;
-  memcpy(&node->record, records + (size_t)in_leaf * sizeof node->record, sizeof node->record);
-  node->link = link;
-  return 0;
-}
-
 int select_circle(const struct select_node *node) {
   return error_set(COPSE_E_CORRUPT, "node %u is linked to nodes in a circle", node->link - 1);
 }

@@ -5,7 +5,7 @@
 
 static int text_add(struct select_match *match, const struct select_node *node) {
   struct copse_bytes text;
-  int result = dom_text(match->view, match->document, &node->record.data, &text);
+  int result = select_string_of(match, node, &text);
   if (result)
     return result;
   if (text.size > match->text_room - match->text_size) {
