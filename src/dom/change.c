@@ -18,9 +18,8 @@ static int name_number(struct copse_txn *txn, struct copse_document *document,
 
 /* A template element and its contents, each of which names the other. */
 static int template_new(struct dom_change *change, struct copse_handle *node) {
-  struct dom_data element = {.kind = COPSE_NODE_ELEMENT,
-                             .flags = DOM_TEMPLATE,
-                             .name = DOM_HTML_TEMPLATE};
+  struct dom_data element = {
+      .kind = COPSE_NODE_ELEMENT, .flags = DOM_TEMPLATE, .name = DOM_HTML_TEMPLATE};
   struct dom_data fragment = {.kind = COPSE_NODE_FRAGMENT, .flags = DOM_HOST};
   struct copse_tree *tree = change->document->tree;
   struct copse_handle contents;
@@ -163,8 +162,7 @@ int dom_string_replace(struct copse_txn *txn, struct copse_document *document,
                        const struct dom_item *item, const void *bytes, size_t size, uint32_t more) {
   struct dom_data data = item->data, *place;
   struct dom_change change;
-  int result =
-      dom_change_begin(&change, txn, document, data.flags & DOM_BIG || size > DOM_SMALL);
+  int result = dom_change_begin(&change, txn, document, data.flags & DOM_BIG || size > DOM_SMALL);
   if (result)
     return result;
   result = dom_string_add(&change, bytes, size, &data);
@@ -219,7 +217,9 @@ static int text_place(struct copse_txn *txn, struct copse_document *document,
   int result = dom_change_begin(&change, txn, document, size > DOM_SMALL);
   if (result)
     return result;
-  result = dom_data_own(txn, document, &parent->node.handle, &place);
+  result = dom_order_lose(txn, document);
+  if (result == 0)
+    result = dom_data_own(txn, document, &parent->node.handle, &place);
   if (result == 0 && beside)
     result = dom_data_own(txn, document, &beside->node.handle, &place);
   if (result == 0 && before)

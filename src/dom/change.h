@@ -58,6 +58,10 @@ int dom_attributes_copy(struct copse_txn *txn, struct copse_document *document,
                         const struct dom_item *to, struct dom_attribute *attributes,
                         uint32_t count);
 
+/* To be called before a node of the document is placed or taken away: from then on its nodes are not known to be in
+ * document order (DOM_ORDERED). */
+int dom_order_lose(struct copse_txn *txn, const struct copse_document *document);
+
 /* Makes what a node holds the transaction's own, to be written once nothing can fail any more. */
 int dom_data_own(struct copse_txn *txn, struct copse_document *document,
                  const struct copse_handle *node, struct dom_data **data);

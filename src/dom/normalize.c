@@ -52,7 +52,9 @@ static int text_take(struct dom_change *change, const struct dom_item *text, uin
 
 /* Ends a text node. */
 static int text_end(struct dom_change *change, const struct dom_item *text) {
-  int result = dom_string_drop(change, &text->data);
+  int result = dom_order_lose(change->txn, change->document);
+  if (result == 0)
+    result = dom_string_drop(change, &text->data);
   return result ? result
                 : copse_tree_remove(change->txn, change->document->tree, &text->node.handle);
 }

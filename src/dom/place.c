@@ -83,7 +83,7 @@ static int order_put(const struct place *place, struct order *order, const struc
   if (is_fragment)
     result = dom_item_step(place->view, place->document, node, COPSE_TREE_FIRST, &child);
   while (result == 0) {
-    const char *why = in_document                              ? order_add(order, child.data.kind)
+    const char *why = in_document                             ? order_add(order, child.data.kind)
                       : child.data.kind == COPSE_NODE_DOCTYPE ? "a doctype belongs to a document"
                                                               : NULL;
     if (why)
@@ -148,6 +148,21 @@ static int put_one(struct copse_txn *txn, const struct place *place,
                         : copse_tree_insert_before(txn, tree, &place->before.node.handle, node);
 }
 
+int dom_order_lose(struct copse_txn *txn, const struct copse_document *document) {
+  struct copse_handle root;
+  struct dom_data data;
+  const void *payload;
+  int result = copse_tree_at(copse_txn_view(txn), document->tree, 0, &root, &payload);
+  if (result)
+    return result == COPSE_NONE ? error_set(COPSE_E_CORRUPT, "the document has no document node")
+                                : result;
+  memcpy(&data, payload, sizeof data);
+  if (!(data.flags & DOM_ORDERED))
+    return 0;
+  data.flags &= (uint8_t)~DOM_ORDERED;
+  return copse_tree_update(txn, document->tree, &root, &data, NULL);
+}
+
 /* The children of a fragment. */
 static int put_children(struct copse_txn *txn, const struct place *place,
                         const struct dom_item *fragment) {
@@ -170,11 +185,14 @@ static int put(struct copse_txn *txn, struct place *place, const struct copse_ha
   int result = dom_item_get(place->view, place->document, handle, &node);
   if (result == 0)
     result = place_check(place, &node);
+  if (result == 0)
+    result = dom_order_lose(txn, place->document);
   if (result)
     return result;
   if (node.data.kind == COPSE_NODE_FRAGMENT)
     return node.node.links.first ? put_children(txn, place, &node) : 0;
-  if (!place->is_last && is_same(&place->before, &node)) { /* before itself: before what follows it */
+  if (!place->is_last &&
+      is_same(&place->before, &node)) { /* before itself: before what follows it */
     result = dom_item_step(place->view, place->document, &node, COPSE_TREE_NEXT, &next);
     if (result < 0)
       return result;
@@ -249,7 +267,10 @@ int copse_node_insert_after(struct copse_txn *txn, struct copse_document *docume
 
 int copse_node_detach(struct copse_txn *txn, struct copse_document *document,
                       const struct copse_handle *node) {
-  return copse_tree_detach(txn, document->tree, node);
+  int result = txn_check(txn);
+  if (result == 0)
+    result = dom_order_lose(txn, document);
+  return result ? result : copse_tree_detach(txn, document->tree, node);
 }
 
 /* --- unwrapping ------------------------------------------------------------------------ */
@@ -285,11 +306,11 @@ int copse_node_unwrap(struct copse_txn *txn, struct copse_document *document,
   int has_contents = dom_item_contents(view, document, &node, &contents);
   if (has_contents < 0)
     return has_contents;
-  result =
-      dom_change_begin(&change, txn, document, has_contents == 0 || node.data.flags & DOM_BIG);
+  result = dom_change_begin(&change, txn, document, has_contents == 0 || node.data.flags & DOM_BIG);
   if (result)
     return result;
-  if (has_contents == 0)
+  result = dom_order_lose(txn, document);
+  if (result == 0 && has_contents == 0)
     result = dom_subtree_end(&change, &contents);
   if (result == 0)
     result = dom_string_drop(&change, &node.data);

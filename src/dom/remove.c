@@ -68,7 +68,9 @@ int dom_subtree_end(struct dom_change *change, const struct dom_item *top) {
 
 int dom_below_end(struct dom_change *change, const struct dom_item *top) {
   void *record;
-  int result = nodes_end(change, top, 0);
+  int result = dom_order_lose(change->txn, change->document);
+  if (result == 0)
+    result = nodes_end(change, top, 0);
   if (result == 0)
     result = copse_arena_update(change->txn, change->document->tree->arena, &top->node.handle, NULL,
                                 &record);
@@ -99,11 +101,12 @@ int copse_node_remove(struct copse_txn *txn, struct copse_document *document,
   result = dom_change_begin(&change, txn, document, !is_one);
   if (result)
     return result;
-  if (is_one) {
+  result = dom_order_lose(txn, document);
+  if (result == 0 && is_one) {
     result = dom_string_drop(&change, &node.data);
     if (result == 0)
       result = copse_tree_remove(txn, document->tree, handle);
-  } else {
+  } else if (result == 0) {
     result = copse_tree_detach(txn, document->tree, handle);
     if (result == 0)
       result = dom_subtree_end(&change, &node);
@@ -159,7 +162,8 @@ static int all_end(struct copse_txn *txn, struct copse_document *document) {
         result = copse_arena_remove(txn, arena, &handle);
     }
     if (result)
-      return result == COPSE_NONE ? error_set(COPSE_E_CORRUPT, "slots are live and are not") : result;
+      return result == COPSE_NONE ? error_set(COPSE_E_CORRUPT, "slots are live and are not")
+                                  : result;
   }
   return result == COPSE_NONE ? 0 : result;
 }

@@ -301,6 +301,47 @@ TEST(languages_directions_texts) {
         "p::before", "", ":is(, p, %)", "a c d");
 }
 
+/* Each way to move nodes, in a document that was in order: what is found is in document order as it is then. */
+TEST(moved_nodes_are_found_where_they_are) {
+  static const char *const expected[] = {"b c a d", "c a b d", "b a c d", "a b d c", "b c d",
+                                         "b c d",   "b c d",   "",        "a b c d", "a b c d"};
+  for (int way = 0; way < 10; way++) {
+    struct copse_handle root, all, node[4], text;
+    page_open("<ul><p id=a>t</p><p id=b></p>x<p id=c></p><p id=d></p></ul>");
+    struct copse_txn *txn = begin(store);
+    struct copse_view *view = copse_txn_view(txn);
+    CHECK_OK(copse_document_root(view, page, &root));
+    CHECK_OK(copse_tree_step(view, page->tree, &root, COPSE_TREE_FIRST, &all, NULL));
+    CHECK_OK(copse_tree_step(view, page->tree, &all, COPSE_TREE_FIRST, &node[0], NULL));
+    for (int i = 1; i < 4; i++) {
+      CHECK_OK(copse_tree_step(view, page->tree, &node[i - 1], COPSE_TREE_NEXT, &node[i], NULL));
+      if (i == 2)
+        CHECK_OK(copse_tree_step(view, page->tree, &node[i], COPSE_TREE_NEXT, &node[i], NULL));
+    }
+    switch (way) {
+    case 0: CHECK_OK(copse_node_insert_before(txn, page, &node[3], &node[0])); break;
+    case 1: CHECK_OK(copse_node_prepend(txn, page, &all, &node[2])); break;
+    case 2: CHECK_OK(copse_node_insert_after(txn, page, &node[1], &node[0])); break;
+    case 3: CHECK_OK(copse_node_append(txn, page, &all, &node[2])); break;
+    case 4: CHECK_OK(copse_node_detach(txn, page, &node[0])); break;
+    case 5: CHECK_OK(copse_node_remove(txn, page, &node[0])); break;
+    case 6: CHECK_OK(copse_node_unwrap(txn, page, &node[0])); break;
+    case 7: CHECK_OK(copse_node_clear(txn, page, &all)); break;
+    case 8:
+      CHECK_OK(copse_text_append(txn, page, &node[1], "new", 3));
+      CHECK_OK(copse_tree_step(view, page->tree, &node[1], COPSE_TREE_FIRST, &text, NULL));
+      break;
+    default: CHECK_OK(copse_text_insert_before(txn, page, &node[3], "new", 3));
+    }
+    struct dom_item item;
+    CHECK_OK(dom_item_get(view, page, &root, &item));
+    CHECK_EQ(item.data.flags & DOM_ORDERED, 0);
+    found_are(view, &all, "p", expected[way]);
+    CHECK_OK(copse_txn_commit(txn, NULL));
+    page_close();
+  }
+}
+
 TEST(a_changed_document_ends_a_query) {
   page_open("<p></p><p></p>");
   struct copse_txn *txn = begin(store);
