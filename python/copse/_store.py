@@ -247,10 +247,13 @@ def shared(path, identity=None, **options):
     """The store at path, opened once for this process and kept open."""
     place = (path, *sorted(options.items()))
     now = _identity(path) if os.path.exists(path) else None
-    with _lock:
+    _lock.acquire()
+    try:
         store = _opened.get(place)
         if store is None or store.closed or store._identity != now:
             store = _opened[place] = open(path, **options)
+    finally:
+        _lock.release()  # not by `with`, which needs memory to end
     if identity is not None and store._identity != identity:
         from .errors import State
         raise State(0, f"another store is at {path} now than when the handle was pickled")
