@@ -38,7 +38,8 @@ extern "C" {
 
 #define COPSE_FIELD_NAME_MAX 63 /* bytes in a field's name */
 #define COPSE_LAYOUT_FIELDS_MAX 1024
-#define COPSE_RECORD_MAX 4096 /* bytes in a record */
+#define COPSE_RECORD_MAX 4096 /* bytes in a record of a map */
+#define COPSE_LAYOUT_SIZE_MAX 65535 /* and of an arena, if it has a layout */
 
 /* X(kind, code, C type, bytes): the bytes of one element */
 /* clang-format off */

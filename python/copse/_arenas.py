@@ -5,7 +5,7 @@ from . import _copse, _types
 from ._follow import Change
 from ._maps import bound_range, known_handle, lease_policy
 
-LAYOUT_MAX = 4096  # bytes in a record whose layout can be kept
+LAYOUT_MAX = 65535  # bytes in a record whose layout can be kept
 END = 1 << 48
 
 

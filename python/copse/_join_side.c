@@ -42,7 +42,7 @@ static int column_init(struct side *side, PyObject *column) {
 }
 
 int side_init(struct state *state, struct side *side, PyObject *object, PyObject *column,
-                     const struct side *other) {
+              const struct side *other) {
   side->user.node.prev = side->user.node.next = &side->user.node;
   side->user.end = end_by_view;
   if (column_init(side, column))

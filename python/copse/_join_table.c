@@ -66,8 +66,7 @@ static struct place *find(const struct table *table, const struct side *side, ui
       return place;
     if (place->hash != hash)
       continue;
-    struct copse_bytes other =
-        entry_bytes(table, side, &table->entries[place->index], scratch);
+    struct copse_bytes other = entry_bytes(table, side, &table->entries[place->index], scratch);
     if (other.size == bytes.size &&
         (!bytes.size || memcmp(other.data, bytes.data, bytes.size) == 0))
       return place;
@@ -173,8 +172,7 @@ static int place_some(struct table *table, const struct side *side, int steps) {
     struct entry *entry = &table->entries[index];
     if (table->placed + AHEAD < table->count)
       table_expect_place(table, table->entries[table->placed + AHEAD].hash);
-    struct place *place =
-        find(table, side, entry->hash, entry_bytes(table, side, entry, scratch));
+    struct place *place = find(table, side, entry->hash, entry_bytes(table, side, entry, scratch));
     if (place->index == NOBODY) {
       *place = (struct place){index, entry->hash};
     } else {

@@ -64,7 +64,7 @@ class Store(_copse.Store):
         """Opens the arena of this name, and creates it when there is none (unless create is False).
 
         record: what its records are, of one size from 1 byte to 64 KiB: as value in map(). None
-        takes what is there. Typed records of over 4 KiB are kept as bytes.
+        takes what is there. Typed records of 65,536 bytes are kept as bytes.
         Raises NoMap, Layout, ReadOnly, NoSpace, Timeout.
         """
         return Arena._open(self, name, record, create, timeout)

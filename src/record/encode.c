@@ -36,7 +36,7 @@
 
 enum { FORM_VERSION = 1, HEAD_BYTES = 6, FIELD_BYTES = 4 };
 
-_Static_assert(COPSE_RECORD_MAX <= UINT16_MAX, "sizes and counts have 16 bits");
+_Static_assert(COPSE_LAYOUT_SIZE_MAX <= UINT16_MAX, "sizes and counts have 16 bits");
 _Static_assert(COPSE_LAYOUT_FIELDS_MAX <= UINT16_MAX, "so has the number of fields");
 _Static_assert(COPSE_FIELD_NAME_MAX <= UINT8_MAX, "and name lengths have 8");
 

@@ -16,9 +16,9 @@ static int check_head(const struct copse_layout *layout, int code) {
   if (!record_name_valid(layout->name, strnlen(layout->name, COPSE_FIELD_NAME_MAX + 1), false))
     return error_set(code, "a record's name must be an identifier of at most %d bytes",
                      COPSE_FIELD_NAME_MAX);
-  if (layout->size == 0 || layout->size > COPSE_RECORD_MAX)
+  if (layout->size == 0 || layout->size > COPSE_LAYOUT_SIZE_MAX)
     return error_set(code, "record '%s' has %u bytes; it must have 1 to %d", layout->name,
-                     layout->size, COPSE_RECORD_MAX);
+                     layout->size, COPSE_LAYOUT_SIZE_MAX);
   if (layout->field_count == 0 || layout->field_count > COPSE_LAYOUT_FIELDS_MAX)
     return error_set(code, "record '%s' has %u fields; it must have 1 to %d", layout->name,
                      layout->field_count, COPSE_LAYOUT_FIELDS_MAX);
@@ -40,9 +40,9 @@ static int check_field(const struct copse_layout *layout, uint32_t index, uint32
   if (size == 0)
     return error_set(code, "record '%s', field '%s': there is no kind %u", record, field->name,
                      field->kind);
-  if (field->count == 0 || field->count > COPSE_RECORD_MAX / size)
+  if (field->count == 0 || field->count > COPSE_LAYOUT_SIZE_MAX / size)
     return error_set(code, "record '%s', field '%s': its count is %u; it must be 1 to %u", record,
-                     field->name, field->count, COPSE_RECORD_MAX / size);
+                     field->name, field->count, COPSE_LAYOUT_SIZE_MAX / size);
   if (field->offset > described)
     return error_set(code,
                      "record '%s' has %u bytes that no field describes before field '%s': add a "

@@ -113,11 +113,11 @@ static int take_count(struct parser *parser, uint32_t *count) {
   struct token token = take_word(parser);
   uint32_t n = 0;
   for (size_t i = 0; i < token.size; i++) {
-    if (token.text[i] < '0' || token.text[i] > '9' || n > COPSE_RECORD_MAX)
+    if (token.text[i] < '0' || token.text[i] > '9' || n > COPSE_LAYOUT_SIZE_MAX)
       return parse_error(parser, token.text, "a count");
     n = n * 10 + (uint32_t)(token.text[i] - '0');
   }
-  if (n == 0 || n > COPSE_RECORD_MAX)
+  if (n == 0 || n > COPSE_LAYOUT_SIZE_MAX)
     return parse_error(parser, token.text, "a count of 1 or more that fits into a record");
   if (!take_mark(parser, ']'))
     return parse_error(parser, parser->at, "']'");

@@ -148,6 +148,21 @@ class Arrays(Test):
         with self.says(ValueError, "chunks()"):
             self.a.as_array(copy=False)
 
+    def test_large_records(self):
+        for side in (23, 32, 90):  # of 4 KiB and more
+            with self.subTest(side):
+                kind = numpy.dtype(("f8", (side, side)))
+                a = self.db.arena(f"large{side}", record=kind)
+                values = numpy.random.default_rng(2).random((5, side, side))
+                a.append_many(values)
+                again = self.db.arena(f"large{side}")
+                self.assertEqual(again.dtype, kind)
+                self.assertTrue((again.to_array() == values).all() and (again[3] == values[3]).all())
+                with self.says(copse.Layout, "value"):
+                    self.db.arena(f"large{side}", record=numpy.dtype(("u8", (side, side))))
+        with self.assertRaises(copse.Argument):
+            self.db.map("large", value=numpy.dtype(("f8", (32, 32))))
+
     def test_holes(self):
         self.a.append_many(self.values)
         self.a.remove(17)

@@ -83,7 +83,7 @@ TEST(init_names_what_is_wrong) {
   CHECK_REFUSED(s->layout.fields = NULL, "NULL");
   CHECK_REFUSED(s->layout.name = "a.b", "record's name");
   CHECK_REFUSED(s->layout.size = 0, "0 bytes");
-  CHECK_REFUSED(s->layout.size = COPSE_RECORD_MAX + 1, "4097 bytes");
+  CHECK_REFUSED(s->layout.size = COPSE_LAYOUT_SIZE_MAX + 1, "65536 bytes");
   CHECK_REFUSED(s->layout.field_count = 0, "0 fields");
   CHECK_REFUSED(s->layout.field_count = COPSE_LAYOUT_FIELDS_MAX + 1, "1025 fields");
   CHECK_REFUSED(s->fields[1].name = NULL, "field number 2");
@@ -100,7 +100,7 @@ TEST(init_names_what_is_wrong) {
 
 TEST(limits_are_reached) {
   struct sketch *widest = sketch_new("widest");
-  sketch_add(widest, COPSE_FIELD_c64, "matrix", COPSE_RECORD_MAX / 16);
+  sketch_add(widest, COPSE_FIELD_c64, "matrix", COPSE_LAYOUT_SIZE_MAX / 16);
   CHECK_OK(copse_layout_init(&widest->layout));
   free(widest);
   struct sketch *most = sketch_new("most");

@@ -83,13 +83,13 @@ TEST(errors_name_the_place) {
   check_refused("r { u8 a[; }", "line 1, column 10: expected a count");
   check_refused("r { u8 a[0]; }", "line 1, column 10: expected a count of 1 or more");
   check_refused("r { u8 a[-1]; }", "line 1, column 10: expected a count");
-  check_refused("r { u8 a[4097]; }", "line 1, column 10: expected a count of 1 or more that fits");
+  check_refused("r { u8 a[65536]; }", "line 1, column 10: expected a count of 1 or more that fits");
   check_refused("r { u8 a[99999999999999999999]; }", "line 1, column 10: expected a count");
   check_refused("r { u8 a[2; }", "line 1, column 11: expected ']'");
   check_refused("r { u8 a; } x", "line 1, column 13: expected nothing after '}'");
   check_refused("r { }", "0 bytes");
   check_refused("r { u8 a; u8 a; }", "two fields 'a'");
-  check_refused("r { c64 a[256]; u8 b; }", "4097 bytes");
+  check_refused("r { c64 a[4095]; u8 b[16]; }", "65536 bytes");
   check_refused("r { u8 a\xff; }", "line 1, column 8: expected a name");
 }
 
