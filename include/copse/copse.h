@@ -17,6 +17,7 @@
 #include "markup.h"
 #include "record.h"
 #include "selector.h"
+#include "sink.h"
 #include "store.h"
 #include "transaction.h"
 #include "tree.h"
