@@ -300,7 +300,7 @@ static void pass_on(struct copse_store *store) {
   sched_yield();
   for (int i = 0; i < PASS_ROUNDS; i++) {
     /* relaxed: a guess */
-    if (atomic_load_explicit(&store_words(store)->lock, memory_order_relaxed) != LOCK_FREE)
+    if (!lock_is_free(atomic_load_explicit(&store_words(store)->lock, memory_order_relaxed)))
       return;
     spin_pause();
   }

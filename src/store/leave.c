@@ -159,7 +159,7 @@ int leaver_holder_is_old(struct copse_store *store) {
   uint64_t now = clock_coarse_ns();
   pthread_mutex_lock(&leaver->mutex);
   int same = leaver->lock_word == word;
-  int old = same && word != LOCK_FREE && now - leaver->lock_word_ns > OLD_NS;
+  int old = same && !lock_is_free(word) && now - leaver->lock_word_ns > OLD_NS;
   if (!same || old) {
     leaver->lock_word = word;
     leaver->lock_word_ns = now;

@@ -26,6 +26,10 @@ struct client {
   uint32_t generation;
   void *live_page;       /* holds the description that holds the byte */
   uint64_t long_hold_ns; /* who holds the writer lock for longer while we wait is noted */
+  /* How it used the writer lock: written by its holder. */
+  _Atomic uint64_t lock_left;    /* the generation that it left last while somebody waited */
+  _Atomic uint64_t lock_left_ns; /* when, as far as it looked at the clock */
+  uint64_t lock_returns;         /* how often in a row it came back at once */
 };
 
 static inline struct readers_header *readers_head(const struct region *readers) {

@@ -151,6 +151,12 @@ _Static_assert(sizeof(struct writers_header) == 4096, "one page");
 #define LOCK_FREE UINT64_C(0)
 /* In the owner's place, with a generation and LOCK_WAITERS: free, but for the sleeper just woken. */
 #define LOCK_RESERVED 0xffffffu
+/* The same, but kept for the last holder, whose generation it is: others take it when it stays so for a
+ * microsecond. */
+#define LOCK_KEPT 0xfffffeu
+static inline int lock_is_free(uint64_t word) {
+  return word == LOCK_FREE || LOCK_OWNER(word) == LOCK_KEPT;
+}
 
 /* A root that the log has made durable, and where the log goes on: in a half (the top bit), at an
  * offset in it. A record is complete when its mark is 2 x its number; it is written anew

@@ -7,6 +7,13 @@
  * and passed on to the first sleeper: bargers leave it alone. So who sleeps waits at most as many
  * turns as there are sleepers before it.
  *
+ * Within its turn, who commits again and again keeps the lock: going to and fro between two cores, it
+ * would take the hot pages and the books along, which costs more than half of the commits. So a
+ * releaser that was last seen coming back within RETURN_NS, and finds LOCK_WAITERS, leaves the word
+ * *kept* and wakes nobody. It is free for all, but others take it only when it stays the same for
+ * a moment. If it does not come back, and nobody is awake to see it, the first sleep to run out
+ * ends that: a hint that was wrong costs a sleep, never the lock.
+ *
  * A waiter that is dead or stopped is in no queue of the kernel's: it is passed by at no cost.
  * If it is killed or stopped of all things between being woken and claiming the word, the
  * reservation lapses after RESERVED_NS, and who looks then takes it.
@@ -35,13 +42,19 @@
 #ifdef COPSE_TESTS
 int64_t lock_sleep_ns = 5000000;
 int64_t lock_turn_ns = 1000000;
+uint64_t lock_return_ns = 2000;
+int64_t lock_reserved_ns = 5000000;
 #define SLEEP_FIRST_NS lock_sleep_ns
 #define TURN_NS lock_turn_ns
+#define RETURN_NS lock_return_ns
+#define RESERVED_NS lock_reserved_ns
 #else
 #define SLEEP_FIRST_NS 5000000
 #define TURN_NS 1000000
-#endif
 #define RESERVED_NS 5000000 /* how long a reservation holds others off */
+#define RETURN_NS 2000      /* who comes back within it comes back at once */
+#endif
+#define LOOK_EVERY 16u /* returns in a row between two looks at the clock */
 #define SLEEP_MOST_NS 100000000
 #define PROBE_NS 100000000 /* also without a time-out: a stream of wakes must not hide a death */
 
@@ -56,6 +69,8 @@ struct attempt {
   uint64_t deadline_ns; /* UINT64_MAX: none */
   uint64_t probed_ns;
   int64_t sleep_ns;
+  int is_return; /* the client had it a moment ago */
+  int is_own;    /* the word is kept for us */
 };
 
 /* --- the word ------------------------------------------------------------------------ */
@@ -78,23 +93,69 @@ static void note_taken(struct attempt *attempt, uint64_t word) {
 }
 
 static int is_reserved(uint64_t word) { return LOCK_OWNER(word) == LOCK_RESERVED; }
+static int is_kept(uint64_t word) { return LOCK_OWNER(word) == LOCK_KEPT; }
+static uint64_t generation_of(uint64_t word) {
+  return word & (GENERATION_MASK << GENERATION_SHIFT);
+}
 
 /* Whether who the word is reserved for has let it lapse. */
 static int has_lapsed(const struct commit_words *commit) {
   /* relaxed: written before the word was reserved, which is seen; else it is only older */
   uint64_t since = atomic_load_explicit(&commit->lock_since_ns, memory_order_relaxed);
   uint64_t now = clock_now_ns();
-  return now > since && now - since >= RESERVED_NS;
+  return now > since && now - since >= (uint64_t)RESERVED_NS;
+}
+
+/* Whether who comes at this time comes back at once. */
+static int is_return(const struct client *client, uint64_t now) {
+  /* relaxed: a hint; another thread of ours may be the one that left it */
+  return now - atomic_load_explicit(&client->lock_left_ns, memory_order_relaxed) < RETURN_NS;
+}
+
+/* With the lock: how often in a row the client has come back at once; 0: not even now. */
+static uint64_t returns_count(const struct attempt *attempt) {
+  uint64_t returns = attempt->client->lock_returns;
+  if (!attempt->is_own)
+    return attempt->is_return ? LOOK_EVERY : 0;
+  int looks = returns % LOOK_EVERY == 0;
+  return looks && !is_return(attempt->client, clock_now_ns()) ? 0 : returns + 1;
 }
 
 /* Takes the lock if the word is the expected one. */
 static int swap_in(struct attempt *attempt, uint64_t expected, uint64_t flags) {
   uint64_t word = new_word(attempt, flags);
   /* pairs: writer-lock */
-  return atomic_compare_exchange_strong_explicit(&attempt->commit->lock, &expected, word,
-                                                 memory_order_acquire, memory_order_relaxed)
-             ? (note_taken(attempt, word), 1)
-             : 0;
+  if (!atomic_compare_exchange_strong_explicit(&attempt->commit->lock, &expected, word,
+                                               memory_order_acquire, memory_order_relaxed))
+    return 0;
+  note_taken(attempt, word);
+  attempt->client->lock_returns = returns_count(attempt);
+  return 1;
+}
+
+/* Takes the lock if it is free, or kept for us. */
+static int take_free(struct attempt *attempt) {
+  if (swap_in(attempt, LOCK_FREE, 0))
+    return 1;
+  /* relaxed: the exchange acquires */
+  uint64_t word = atomic_load_explicit(&attempt->commit->lock, memory_order_relaxed);
+  /* relaxed: no two holders have one generation */
+  uint64_t left = atomic_load_explicit(&attempt->client->lock_left, memory_order_relaxed);
+  attempt->is_own = is_kept(word) && generation_of(word) == left;
+  int taken = attempt->is_own && swap_in(attempt, word, LOCK_WAITERS);
+  attempt->is_own = 0;
+  return taken;
+}
+
+/* Takes the lock if the one that it is kept for does not come. */
+static int take_kept(struct attempt *attempt, uint64_t word) {
+  for (int i = 0; i < SPIN_KEPT_ROUNDS; i++) {
+    spin_pause();
+    /* relaxed: the exchange acquires */
+    if (atomic_load_explicit(&attempt->commit->lock, memory_order_relaxed) != word)
+      return 0;
+  }
+  return swap_in(attempt, word, LOCK_WAITERS);
 }
 
 static int spin(struct attempt *attempt) {
@@ -102,7 +163,8 @@ static int spin(struct attempt *attempt) {
   for (int i = 0; i < rounds; i++) {
     /* relaxed: the exchange that follows acquires */
     uint64_t word = atomic_load_explicit(&attempt->commit->lock, memory_order_relaxed);
-    if (word == LOCK_FREE && swap_in(attempt, LOCK_FREE, 0))
+    if (is_kept(word) ? take_kept(attempt, word)
+                      : word == LOCK_FREE && swap_in(attempt, LOCK_FREE, 0))
       return 1;
     if (word & LOCK_WAITERS)
       rounds = SPIN_LOCK_ROUNDS_CROWDED;
@@ -118,7 +180,7 @@ static int take_over(struct attempt *attempt, uint64_t word) {
   struct client *client = attempt->client;
   struct commit_words *commit = attempt->commit;
   uint32_t owner = LOCK_OWNER(word) - 1; /* 0, no owner, becomes too large */
-  if (is_reserved(word))
+  if (is_reserved(word) || is_kept(word))
     return 0;
   if (owner >= CLIENT_MAX)
     return error_set(COPSE_E_CORRUPT, "the writer lock holds a word that names no process: 0x%llx",
@@ -237,6 +299,8 @@ static int wait_round(struct attempt *attempt, int *called, int *taken_over) {
     return swap_in(attempt, LOCK_FREE, LOCK_WAITERS); /* others may sleep: wake one after us */
   if (is_reserved(word) && (*called || has_lapsed(commit)))
     return swap_in(attempt, word, LOCK_WAITERS);
+  if (is_kept(word) && take_kept(attempt, word))
+    return 1;
   uint64_t now = clock_now_ns();
   int expired = now >= attempt->deadline_ns;
   int code = COPSE_E_TIMEOUT;
@@ -286,11 +350,12 @@ int lock_acquire(struct client *client, uint8_t *writers, int64_t timeout_ns,
                  struct lock_result *result) {
   struct attempt attempt = {.client = client, .commit = sync_commit(writers)};
   struct lock_result done = {0};
-  if (swap_in(&attempt, LOCK_FREE, 0)) {
+  if (take_free(&attempt)) {
     *result = done;
     return 0;
   }
   uint64_t begun = clock_now_ns();
+  attempt.is_return = is_return(client, begun);
   attempt.deadline_ns = timeout_ns < 0 ? UINT64_MAX : begun + (uint64_t)timeout_ns;
   attempt.probed_ns = begun;
   attempt.sleep_ns = SLEEP_FIRST_NS;
@@ -308,9 +373,9 @@ int lock_acquire(struct client *client, uint8_t *writers, int64_t timeout_ns,
 
 int lock_try(struct client *client, uint8_t *writers) {
   struct attempt attempt = {.client = client, .commit = sync_commit(writers)};
-  /* The load is ring.h's P4. pairs: ring-staged */
-  return atomic_load_explicit(&attempt.commit->lock, memory_order_seq_cst) == LOCK_FREE &&
-         swap_in(&attempt, LOCK_FREE, 0);
+  /* ring.h's P4. pairs: ring-staged */
+  uint64_t word = atomic_load_explicit(&attempt.commit->lock, memory_order_seq_cst);
+  return lock_is_free(word) && swap_in(&attempt, word, word & LOCK_WAITERS);
 }
 
 /* Whether it is the first sleeper's turn. */
@@ -332,18 +397,29 @@ static int wake_first(struct commit_words *commit) {
   return os_futex_wake(&commit->lock_wake, 1);
 }
 
+/* What a holder leaves that somebody waits for: the word reserved, kept for itself, or free. */
+static uint64_t next_word(struct client *client, struct commit_words *commit, uint64_t word) {
+  uint64_t generation = generation_of(word);
+  /* relaxed: compared with words that are exchanged then */
+  atomic_store_explicit(&client->lock_left, generation, memory_order_relaxed);
+  if (client->lock_returns % LOOK_EVERY == 0) {
+    uint64_t now = clock_now_ns();
+    atomic_store_explicit(&client->lock_left_ns, now, memory_order_relaxed); /* relaxed: a hint */
+    if (is_turn(commit, now))
+      return generation | LOCK_WAITERS | LOCK_RESERVED;
+  }
+  return client->lock_returns ? generation | LOCK_WAITERS | LOCK_KEPT : LOCK_FREE;
+}
+
 void lock_release(struct client *client, uint8_t *writers) {
   struct commit_words *commit = sync_commit(writers);
-  (void)client;
   POINT(lock_releasing);
   /* relaxed: only to choose what is put in its place */
   uint64_t word = atomic_load_explicit(&commit->lock, memory_order_relaxed);
-  uint64_t next = LOCK_FREE;
-  if (word & LOCK_WAITERS && is_turn(commit, clock_now_ns()))
-    next = (word & (GENERATION_MASK << GENERATION_SHIFT)) | LOCK_WAITERS | LOCK_RESERVED;
+  uint64_t next = word & LOCK_WAITERS ? next_word(client, commit, word) : LOCK_FREE;
   /* R1, and ring.h's H8. pairs: writer-lock, ring-staged */
   word = atomic_exchange_explicit(&commit->lock, next, memory_order_seq_cst);
-  if (!(word & LOCK_WAITERS))
+  if (!(word & LOCK_WAITERS) || is_kept(next))
     return;
   if (next != LOCK_FREE)
     POINT(lock_reserved);
@@ -352,4 +428,6 @@ void lock_release(struct client *client, uint8_t *writers) {
       atomic_compare_exchange_strong_explicit(&commit->lock, &next, LOCK_FREE, memory_order_release,
                                               memory_order_relaxed))
     (void)wake_first(commit);
+  /* relaxed: a hint. Waking took longer than coming back does. */
+  atomic_store_explicit(&client->lock_left_ns, clock_now_ns(), memory_order_relaxed);
 }

@@ -24,9 +24,11 @@ int lock_try(struct client *client, uint8_t *writers);
 void lock_release(struct client *client, uint8_t *writers);
 
 #ifdef COPSE_TESTS
-extern int64_t lock_sleep_ns; /* a waiter's first sleep: a test that makes it long hangs if a
+extern int64_t lock_sleep_ns;    /* a waiter's first sleep: a test that makes it long hangs if a
                                  wake is lost */
-extern int64_t lock_turn_ns;  /* 0: each release hands over to a sleeper */
+extern int64_t lock_turn_ns;     /* 0: each release hands over to a sleeper */
+extern int64_t lock_reserved_ns; /* how long a reservation holds others off */
+extern uint64_t lock_return_ns;  /* who comes back within it keeps the lock; 0: nobody does */
 #endif
 
 #endif

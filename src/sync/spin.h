@@ -5,6 +5,7 @@
 
 #define SPIN_LOCK_ROUNDS 100
 #define SPIN_LOCK_ROUNDS_CROWDED 20
+#define SPIN_KEPT_ROUNDS 60   /* 1 to 2 us */
 #define SPIN_COMMIT_ROUNDS 64 /* 2 to 5 us */
 
 static inline void spin_pause(void) {

@@ -28,6 +28,11 @@ static void hold_twice(void *argument) {
   hold_once(argument);
 }
 
+static void hold_often(void *argument) {
+  hold_twice(argument);
+  hold_twice(argument);
+}
+
 static const struct weave_scenario two = {
     .name = "lock",
     .begin = begin_two,
@@ -48,6 +53,28 @@ static const struct weave_scenario deaths = {
                {.name = "b", .run = hold_once, .mortal = true},
                {.name = "c", .run = hold_once}}};
 
+/* In a turn without an end, a keeps the lock as often as it comes back; a sleeper that a has left it to
+ * notices when its sleep ends. */
+static void begin_kept(void) {
+  store_begin(2);
+  lock_keep(0);
+  lock_turn_ns = INT64_MAX;
+}
+static const struct weave_scenario kept = {
+    .name = "lock-kept",
+    .begin = begin_kept,
+    .sleeps_may_run_out = true,
+    .actors = {{.name = "a", .run = hold_often}, {.name = "b", .run = hold_once}}};
+static const struct weave_scenario kept_asleep = {
+    .name = "lock-kept-asleep",
+    .begin = begin_kept,
+    .actors = {{.name = "a", .run = hold_often}, {.name = "b", .run = hold_once}}};
+static const struct weave_scenario kept_deaths = {
+    .name = "lock-kept-deaths",
+    .begin = begin_kept,
+    .sleeps_may_run_out = true,
+    .actors = {{.name = "a", .run = hold_often, .mortal = true}, {.name = "b", .run = hold_twice}}};
+
 TEST(no_wake_is_lost) {
   weave_expect_sound(&two, WEAVE_ALL, 0);
   struct weave_bound bound = {.preemptions = 3, .stale = 3};
@@ -67,6 +94,16 @@ TEST(holders_and_waiters_die) {
 TEST(sleeps_run_out_early) {
   struct weave_bound bound = {.preemptions = test_scale() > 8 ? 2 : 1, .stale = 1, .timeouts = 1};
   weave_expect_sound(&three, bound, 20000 * (uint64_t)test_scale());
+}
+
+TEST(the_lock_is_kept) {
+  int64_t turn_ns = lock_turn_ns;
+  struct weave_bound bound = {.preemptions = test_scale() > 8 ? 3 : 2, .stale = 2};
+  weave_expect_sound(&kept, bound, 20000 * (uint64_t)test_scale());
+  weave_expect_fault(&kept_asleep, bound, WEAVE_AS_IT_IS); /* nobody else would wake b */
+  bound = (struct weave_bound){.preemptions = test_scale() > 8 ? 2 : 1, .stale = 1, .deaths = 1};
+  weave_expect_sound(&kept_deaths, bound, 20000 * (uint64_t)test_scale());
+  lock_turn_ns = turn_ns;
 }
 
 TEST(each_step_is_needed) {

@@ -30,6 +30,7 @@ int weave_clock_gettime(clockid_t clock, struct timespec *time);
 #define SYNC_SPIN_H
 #define SPIN_LOCK_ROUNDS 1
 #define SPIN_LOCK_ROUNDS_CROWDED 1
+#define SPIN_KEPT_ROUNDS 1
 #define SPIN_COMMIT_ROUNDS 1
 static inline void spin_pause(void) {}
 

@@ -19,6 +19,8 @@ void store_begin(int n);
 
 /* The client of the actor that runs must have the lock. */
 void lock_must_be_held(void);
+/* In begin(): the lock is as an actor leaves it that keeps it while others may sleep. */
+void lock_keep(int client);
 
 /* Publishes a version whose root is a page; every word of its record is derived from the version. */
 void version_publish(uint64_t version, uint64_t page);

@@ -1,6 +1,7 @@
 /* test_lock.c - the writer lock: exclusion, waiting, death, takeover. */
 #include <pthread.h>
 #include <sched.h>
+#include <sys/syscall.h>
 
 #include "base/clock.h"
 #include "sync_fixture.h"
@@ -50,15 +51,17 @@ static void await_sleeper(pid_t pid) {
     sched_yield();
   /* In a futex, where the kernel tells: the flag may be another waiter's, and a child also sleeps
    * for its memory. */
-  char path[64], place[64] = "";
-  snprintf(path, sizeof path, "/proc/%d/wchan", (int)pid);
-  while (strstr(place, "futex") == NULL && strcmp(place, "0") != 0) {
+  char path[64];
+  long call = -1;
+  snprintf(path, sizeof path, "/proc/%d/syscall", (int)pid);
+  while (call != SYS_futex && call != SYS_futex_waitv) {
     child_await_state(pid, 'S');
     FILE *file = fopen(path, "re");
-    if (!file || !fgets(place, sizeof place, file))
-      snprintf(place, sizeof place, "0");
-    if (file)
-      fclose(file);
+    if (!file)
+      return;
+    if (fscanf(file, "%ld", &call) != 1) /* "running" */
+      call = -1;
+    fclose(file);
   }
 }
 
@@ -117,7 +120,7 @@ TEST(a_senseless_word_is_damage) {
   fixture_attach(&f, &client);
   atomic_store(&words()->lock, UINT64_C(5) << 24);
   CHECK_RESULT(acquire(&client, 0), COPSE_E_CORRUPT);
-  atomic_store(&words()->lock, 0xfffffe);
+  atomic_store(&words()->lock, 0xfffffd);
   CHECK_RESULT(acquire(&client, -1), COPSE_E_CORRUPT);
   client_detach(&client);
   fixture_close(&f);
@@ -261,6 +264,7 @@ TEST(a_sleeper_has_its_turn) {
   struct client client;
   fixture_attach(&f, &client);
   lock_turn_ns = 0;
+  lock_reserved_ns = INT64_C(1) << 50;
   for (uint32_t i = 1; i <= 30; i++) {
     CHECK_OK(acquire(&client, -1));
     pid_t pid = start_noter(noted);
@@ -272,7 +276,66 @@ TEST(a_sleeper_has_its_turn) {
     CHECK_CHILD_OK(pid);
   }
   lock_turn_ns = 1000000;
+  lock_reserved_ns = 5000000;
   CHECK_EQ(words()->lock, LOCK_FREE);
+  client_detach(&client);
+  fixture_close(&f);
+}
+
+/* Who comes back at once keeps the lock although somebody sleeps; others take what it left behind. */
+TEST(who_comes_back_keeps_the_lock) {
+  fixture_create(&f);
+  _Atomic uint32_t *noted = shared_memory(sizeof *noted);
+  struct client client, other;
+  fixture_attach(&f, &client);
+  fixture_attach(&f, &other);
+  lock_return_ns = UINT64_MAX;
+  lock_turn_ns = INT64_MAX; /* its turn does not end */
+  atomic_store(&words()->lock_turn_ns, 1);
+  CHECK_OK(acquire(&client, -1));
+  pid_t pid = start_noter(noted);
+  await_sleeper(pid);
+  client.lock_returns = 1;
+  for (int i = 0; i < 100; i++) {
+    uint64_t word = words()->lock;
+    lock_release(&client, f.writers.rw);
+    uint64_t left = words()->lock;
+    CHECK(lock_is_free(left) && left & LOCK_WAITERS);
+    CHECK_EQ(LOCK_OWNER(left), LOCK_KEPT);
+    CHECK_OK(acquire(&client, 0));
+    CHECK_NE(words()->lock, word);
+    CHECK(words()->lock & LOCK_WAITERS);
+    CHECK_EQ(atomic_load(noted), 0);
+  }
+  lock_release(&client, f.writers.rw);
+  CHECK_OK(acquire(&other, 0)); /* the one that it was kept for does not come */
+  lock_release(&other, f.writers.rw);
+  CHECK_CHILD_OK(pid);
+  CHECK_EQ(atomic_load(noted), 1);
+  lock_return_ns = 2000;
+  lock_turn_ns = 1000000;
+  client_detach(&client);
+  client_detach(&other);
+  fixture_close(&f);
+}
+
+/* The sleeper is alone with a kept lock. */
+TEST(a_kept_lock_is_not_kept_for_ever) {
+  fixture_create(&f);
+  _Atomic uint32_t *noted = shared_memory(sizeof *noted);
+  struct client client;
+  fixture_attach(&f, &client);
+  CHECK_OK(acquire(&client, -1));
+  pid_t pid = start_noter(noted);
+  await_sleeper(pid);
+  client.lock_returns = 1;
+  lock_turn_ns = INT64_MAX;
+  atomic_store(&words()->lock_turn_ns, 1);
+  lock_release(&client, f.writers.rw);
+  lock_turn_ns = 1000000;
+  CHECK_CHILD_OK(pid);
+  CHECK_EQ(atomic_load(noted), 1);
+  CHECK_EQ(words()->takeovers, 0);
   client_detach(&client);
   fixture_close(&f);
 }
@@ -463,7 +526,7 @@ TEST(random_kills_never_make_a_second_writer) {
   CHECK_EQ(p->torn, 0);
   struct client client;
   fixture_attach(&f, &client);
-  CHECK_OK(acquire(&client, 0));
+  CHECK_OK(acquire(&client, -1)); /* the last one may have died with a reservation made */
   lock_release(&client, f.writers.rw);
   client_reap_all(&f.readers, client.index);
   uint32_t count, slots;
@@ -486,6 +549,7 @@ TEST(no_wake_is_lost_between_processes) {
   struct protected *p = shared_memory(sizeof *p);
   uint64_t rounds = (TEST_TSAN ? 20000 : 200000) * (uint64_t)test_scale();
   lock_sleep_ns = INT64_C(1) << 50;
+  lock_return_ns = 0; /* who keeps the lock and does not come back is noticed by a sleep's end */
   pid_t workers[WORKERS];
   for (int w = 0; w < WORKERS; w++) {
     workers[w] = test_fork();
@@ -505,6 +569,7 @@ TEST(no_wake_is_lost_between_processes) {
     }
   }
   lock_sleep_ns = 5000000;
+  lock_return_ns = 2000;
   for (int w = 0; w < WORKERS; w++)
     CHECK_CHILD_OK(workers[w]);
   CHECK_EQ(p->second_writers, 0);
