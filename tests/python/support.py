@@ -13,6 +13,7 @@ faulthandler.enable()
 SEED = int(os.environ.get("COPSE_TEST_SEED") or random.randrange(1 << 32))
 TIER = os.environ.get("COPSE_TEST_TIER", "check")
 SHM = os.environ.get("COPSE_TEST_SHM", "/dev/shm")
+MAX_BYTES = 1 << 30  # a call with a random number may ask for all the memory that there is
 
 try:
     import numpy
@@ -28,7 +29,7 @@ class Test(unittest.TestCase):
         self.folder = tempfile.mkdtemp(prefix="python-", dir=SHM)
         self.addCleanup(shutil.rmtree, self.folder, True)
         self.path = os.path.join(self.folder, "store")
-        self.db = copse.open(self.path, create=True)
+        self.db = copse.open(self.path, create=True, max_bytes=MAX_BYTES)
         self.addCleanup(self.db.close)
 
     def says(self, exception, *words):
