@@ -20,6 +20,7 @@ enum actor_role {
   ACTOR_SHOWER,        /* visibility: commits a new value, waits until it was seen */
   ACTOR_WATCHER,       /* visibility: polls until it gets the new value */
   ACTOR_MAKER,         /* transactions of `batch` new matrices of worker `seed` (matrix.h) */
+  ACTOR_FINDER,        /* random gets of matrices that 4 workers made, in one snapshot */
   ACTOR_ATTACH,        /* opens the store, gets one record: how long? */
   ACTOR_ATTACH_MEMORY, /* opens the store, gets one record: how much memory of its own? */
 };
@@ -30,9 +31,10 @@ struct actor_task {
   uint32_t value_size;
   uint64_t records;
   uint64_t seed;
-  uint32_t durable; /* as the store was made */
-  uint32_t dry;     /* ACTOR_MAKER: stores nothing, there is no store */
-  uint32_t rows;    /* ACTOR_MAKER: as records without keys, if the engine has them */
+  uint32_t durable;      /* as the store was made */
+  uint64_t memory_bytes; /* likewise */
+  uint32_t dry;          /* ACTOR_MAKER: stores nothing, there is no store */
+  uint32_t rows;         /* ACTOR_MAKER: as records without keys, if the engine has them */
   char engine[16];
   char directory[256];
 };

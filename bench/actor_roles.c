@@ -195,6 +195,32 @@ static void play_reader(const struct scene *scene, void *reader) {
   scene->result->ops = done;
 }
 
+/* Each get timed: the next one may wait for a disk. */
+static void play_finder(const struct scene *scene, void *reader) {
+  const struct engine *engine = scene->engine;
+  struct random random = {scene->task->seed};
+  uint64_t deadline = atomic_load(&scene->stage->deadline_ns), before = now_ns();
+  engine->view_begin(reader, false);
+  while (before < deadline) {
+    unsigned worker = (unsigned)random_below(&random, 4);
+    uint64_t n = random_below(&random, scene->task->records / 4);
+    uint8_t id[MATRIX_ID_SIZE];
+    double matrix[8];
+    struct engine_bytes value;
+    matrix_id(worker, n, id);
+    if (engine->get(reader, id, sizeof id, &value) != ENGINE_DONE || value.size != MATRIX_SIZE)
+      die("%s: a matrix is missing", engine->name);
+    uint64_t after = now_ns();
+    histogram_add(&scene->result->latency, after - before);
+    matrix_make(worker, n, matrix);
+    if (memcmp(value.data, matrix, sizeof matrix) != 0)
+      die("%s: a matrix is another one", engine->name);
+    scene->result->ops++;
+    before = now_ns();
+  }
+  engine->view_end(reader);
+}
+
 /* --- visibility: sighting k is of generation seed + k of one record ------------------------ */
 
 static void play_shower(const struct scene *scene, void *writer) {
@@ -255,6 +281,7 @@ static void open_store(struct scene *scene, bool read_only) {
                                  .key_size = KEY_SIZE,
                                  .value_size = scene->task->value_size,
                                  .read_only = read_only,
+                                 .memory_bytes = scene->task->memory_bytes,
                                  .durable = scene->task->durable};
   scene->db = scene->engine->open(&config);
 }
@@ -298,9 +325,11 @@ static void play_in_company(struct scene *scene, const struct actor_call *call) 
   void *self;
   if (writer)
     self = engine->writer_open(scene->db);
+  else if (scene->task->role == ACTOR_FINDER)
+    self = engine->reader_open(scene->db);
   else
     self = first_get(scene);
-  if (own)
+  if (own && scene->task->role != ACTOR_FINDER)
     files_map_pages(scene->task->directory);
   ready(call);
   wait_for_go(call);
@@ -309,6 +338,7 @@ static void play_in_company(struct scene *scene, const struct actor_call *call) 
   case ACTOR_READER: play_reader(scene, self); break;
   case ACTOR_SHOWER: play_shower(scene, self); break;
   case ACTOR_MAKER: play_maker(scene, self); break;
+  case ACTOR_FINDER: play_finder(scene, self); break;
   default: play_watcher(scene, self); break;
   }
   ready(call);

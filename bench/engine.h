@@ -26,9 +26,10 @@ struct engine_config {
   uint64_t populate_bytes; /* for a new store: allocate and map this much before the load */
   uint32_t key_size;       /* KEY_SIZE */
   uint32_t value_size;
-  bool create;    /* else: attach to a store that another process may have open */
-  bool read_only; /* this process opens readers only */
-  bool durable;   /* on a disk: a commit that returned survives a power cut */
+  uint64_t memory_bytes; /* on a disk, larger than this memory; 0: it fits */
+  bool create;           /* else: attach to a store that another process may have open */
+  bool read_only;        /* this process opens readers only */
+  bool durable;          /* on a disk: a commit that returned survives a power cut */
 };
 
 enum engine_trait {

@@ -37,7 +37,8 @@ static void describe(char *version, size_t version_size, char *settings, size_t 
   snprintf(version, version_size, "%s", copse_version());
   snprintf(settings, settings_size,
            "defaults, map of byte strings, prefault_bytes before the load, snapshots refreshed, "
-           "sorted load by COPSE_APPEND; durable: COPSE_DURABILITY_SYNC");
+           "sorted load by COPSE_APPEND; durable: COPSE_DURABILITY_SYNC; big: "
+           "COPSE_NO_READ_AHEAD, lazy, sync_bytes 1/16 of the memory");
 }
 
 static void *db_open(const struct engine_config *config) {
@@ -46,7 +47,9 @@ static void *db_open(const struct engine_config *config) {
   snprintf(path, sizeof path, "%s/store", config->directory);
   struct copse_store_options options = {
       .flags = (config->create ? COPSE_CREATE | COPSE_EXCLUSIVE : 0) |
-               (config->read_only ? COPSE_READ_ONLY : 0),
+               (config->read_only ? COPSE_READ_ONLY : 0) |
+               (config->memory_bytes ? COPSE_NO_READ_AHEAD : 0),
+      .sync_bytes = config->memory_bytes / 16,
       .prefault_bytes = config->populate_bytes,
       .durability = config->durable ? COPSE_DURABILITY_SYNC : COPSE_DURABILITY_DEFAULT,
   };

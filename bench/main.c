@@ -243,7 +243,7 @@ int main(int argc, char **argv) {
   parse_options(argc, argv, &settings);
   static struct places places;
   place_make(settings.directory, places.memory, sizeof places.memory);
-  if (bench_wanted(&settings, "durable"))
+  if (bench_wanted(&settings, "durable") || bench_wanted(&settings, "big"))
     place_make(settings.disk, places.disk, sizeof places.disk);
   int result = supervise(&settings, &places);
   files_remove_tree(places.memory);

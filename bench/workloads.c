@@ -32,6 +32,8 @@ const struct workload workloads[] = {
      workload_matrices},
     {"durable", "1 and 4 writer processes on a disk, one put per commit, each synced", false, 3,
      workload_durable},
+    {"big", "a store on a disk of 8 times the memory, which is 1 GiB: appending, random gets",
+     false, 20, workload_big},
     {"readers", "1, 2, 4, 8 readers beside a writer, as processes and as threads", false, 8,
      workload_readers},
     {"get20m", "random gets in one snapshot of 20 million records", false, 12, workload_get20m},

@@ -40,6 +40,9 @@ enum copse_open_flag {
   COPSE_NO_SYNC_THREAD = 16, /* no thread in this process that keeps sync_interval_ms and
                                 sync_bytes: commits look at both, and wait for the disk when one
                                 has passed; nobody looks while nobody commits */
+  COPSE_NO_READ_AHEAD = 64, /* on a disk, what is not in memory is read page by page, without what lies
+                               behind it: for random reads of a store larger than memory. Done by
+                               itself when that is larger than half of the machine's when it is opened */
   COPSE_OBSERVE = 32, /* as COPSE_READ_ONLY, and without write permission to any file, the readers' file
                          too: see below */
 };

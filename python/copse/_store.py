@@ -10,7 +10,7 @@ from ._follow import Batch
 from ._maps import Map
 from .errors import Layout
 
-_SIGBUS_GUARD, _NO_SYNC_THREAD = 8, 16
+_SIGBUS_GUARD, _NO_SYNC_THREAD, _NO_READ_AHEAD = 8, 16, 64
 _DURABILITY = {None: 0, "none": 1, "lazy": 2, "sync": 3}
 _SLOW_READER = {"warn": 0, "refuse": 1, "oust": 2}
 
@@ -199,7 +199,7 @@ class Txn(_View, _copse.Txn):
 def open(path, *, create=False, exclusive=False, read_only=False, durability=None, max_bytes=0,
          reserve_bytes=0, mode=0, slow_reader="warn", slow_reader_bytes=0, prefault_bytes=0,
          sync_bytes=0, sync_interval=None, long_hold=None, sync_thread=True, sigbus_guard=True,
-         file_bytes=0):
+         file_bytes=0, read_ahead=True):
     """Opens the store at path; None makes an anonymous one, for this process and its forks.
 
     create: create it when there is none; exclusive: create it, and fail when there is one.
@@ -207,9 +207,10 @@ def open(path, *, create=False, exclusive=False, read_only=False, durability=Non
     data never grows beyond (0: 1 TiB). file_bytes: data in each file, what is more lies in further
     ones (0: all is in one). These, mode (permission bits), slow_reader ("warn",
     "refuse", "oust") with slow_reader_bytes, sync_bytes and sync_interval (seconds) are fixed at
-    creation. Raises NoStore, StoreExists, NotAStore, Permission, NoSpace, Corrupt, OutOfMemory.
+    creation. read_ahead=False: for random reads of a store larger than memory. Raises NoStore, StoreExists, NotAStore, Permission, NoSpace, Corrupt, OutOfMemory.
     """
     flags = (1 if create or exclusive else 0) | (2 if exclusive else 0) | (4 if read_only else 0)
+    flags |= 0 if read_ahead else _NO_READ_AHEAD
     flags |= (_SIGBUS_GUARD if sigbus_guard else 0) | (0 if sync_thread else _NO_SYNC_THREAD)
     if path is not None:
         path = os.path.abspath(os.fsdecode(path))
@@ -222,7 +223,8 @@ def open(path, *, create=False, exclusive=False, read_only=False, durability=Non
     store._identity = _identity(path)
     store._options = {name: value for name, value, usual in (
         ("read_only", read_only, False), ("reserve_bytes", reserve_bytes, 0),
-        ("sync_thread", sync_thread, True), ("sigbus_guard", sigbus_guard, True))
+        ("read_ahead", read_ahead, True), ("sync_thread", sync_thread, True),
+        ("sigbus_guard", sigbus_guard, True))
         if value != usual}
     return store
 

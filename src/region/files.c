@@ -156,6 +156,8 @@ static int further_map(struct region *region, const struct part *part, int fd) {
   if (code == 0 && region->rw)
     code = os_map_over(fd, part->path, FORMAT_FURTHER_HEAD, size, OS_MAP_WRITE | OS_MAP_NO_DUMP,
                        region->rw + part->start);
+  if (code == 0 && region->no_read_ahead)
+    region_no_read_ahead(region);
   return code;
 }
 
@@ -167,8 +169,10 @@ static int further_fits(struct region *region, const struct part *part, int fd) 
   if (code == 0)
     code = os_check_file_system(fd, part->path, &memory);
   if (code == 0 && memory != region->files->memory)
-    code = error_set(COPSE_E_FILE_SYSTEM, "%s lies %s, and %s does not: put both on disks, or both "
-                     "in memory", part->path, memory ? "in memory" : "on a disk", region->path);
+    code = error_set(COPSE_E_FILE_SYSTEM,
+                     "%s lies %s, and %s does not: put both on disks, or both "
+                     "in memory",
+                     part->path, memory ? "in memory" : "on a disk", region->path);
   return code;
 }
 
@@ -178,8 +182,10 @@ static int further_create(struct region *region, const struct part *part, int *f
   if (code == 0)
     code = os_open(part->path, OS_WRITE | OS_CREATE | OS_EXCLUSIVE, MODE_MADE, &new_fd);
   if (code == COPSE_E_STORE_EXISTS)
-    return error_set(COPSE_E_FILES, "%s is a symbolic link that leads nowhere: make an empty file "
-                     "there", part->path);
+    return error_set(COPSE_E_FILES,
+                     "%s is a symbolic link that leads nowhere: make an empty file "
+                     "there",
+                     part->path);
   if (code)
     return code;
   code = os_permit_like(new_fd, part->path, first);

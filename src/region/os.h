@@ -84,6 +84,9 @@ int os_map_no_fork(void *address, uint64_t size);
 /* Allocates page tables (and storage) for a range ahead of use; best effort. */
 void os_populate(void *address, uint64_t size, int write);
 
+/* Says that what is touched of a range lies nowhere near what was; best effort. */
+void os_no_read_ahead(void *address, uint64_t size);
+
 /* Open file description locks on one byte. *held: 1 when we have it now, 0 when another has it. */
 int os_lock_byte(int fd, const char *path, uint64_t byte, int exclusive, int *held);
 /* The same, waiting. */
@@ -110,6 +113,7 @@ void os_futex_wake_own(void *word);       /* of a word of this process; all */
 
 int os_random(void *data, size_t size);
 void os_boot_id(uint8_t id[16]); /* zero when it cannot be read */
+uint64_t os_memory_bytes(void);  /* that the machine has */
 uint64_t os_pid_namespace(void);
 void os_command_name(char name[16]);
 
@@ -135,6 +139,7 @@ extern int (*_Atomic os_hook)(enum os_call call, const char *path, uint64_t offs
 extern void (*_Atomic os_done_hook)(enum os_call call, const char *path, uint64_t offset,
                                     uint64_t size);
 extern uint64_t os_file_system_magic; /* taken for the file system's when not 0 */
+extern uint64_t os_memory_size;       /* taken for the machine's when not 0 */
 extern int os_boot_unknown;           /* as if /proc were not mounted */
 #endif
 

@@ -90,6 +90,12 @@ void os_populate(void *address, uint64_t size, int write) {
   errno = errnum;
 }
 
+void os_no_read_ahead(void *address, uint64_t size) {
+  int errnum = errno;
+  madvise(address, size, MADV_RANDOM);
+  errno = errnum;
+}
+
 /* --- futexes ------------------------------------------------------------------------- */
 
 /* futex_waitv is preferred because it honours SA_RESTART also when it has a time limit, and
@@ -200,9 +206,15 @@ static ssize_t read_small(const char *path, char *text, size_t size) {
 
 #ifdef COPSE_TESTS
 int os_boot_unknown;
+uint64_t os_memory_size;
 #else
-enum { os_boot_unknown };
+enum { os_boot_unknown, os_memory_size = 0 };
 #endif
+
+uint64_t os_memory_bytes(void) {
+  return os_memory_size ? os_memory_size
+                        : (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
 
 void os_boot_id(uint8_t id[16]) {
   char text[40];

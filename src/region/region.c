@@ -140,6 +140,13 @@ void region_close(struct region *region) {
   *region = (struct region){.fd = -1};
 }
 
+void region_no_read_ahead(struct region *region) {
+  region->no_read_ahead = 1;
+  os_no_read_ahead((void *)(uintptr_t)region->ro, region->reserved);
+  if (region->rw && region->rw != region->ro)
+    os_no_read_ahead(region->rw, region->reserved);
+}
+
 void region_forget(struct region *region) {
   region_files_close(region);
   /* relaxed: the child has one thread */

@@ -20,11 +20,12 @@ struct region {
   unsigned open_flags; /* OS_WRITE or 0 */
   struct os_identity identity;
   struct region_files *files; /* NULL: there is but the one file */
-  uint64_t reserved;          /* bytes of address space */
-  _Atomic uint64_t size;      /* the file is known to be at least that long, and mapped so far */
-  const uint8_t *ro;          /* read-only mapping; lent pointers come from here. With REGION_RW
+  int no_read_ahead;
+  uint64_t reserved;     /* bytes of address space */
+  _Atomic uint64_t size; /* the file is known to be at least that long, and mapped so far */
+  const uint8_t *ro;     /* read-only mapping; lent pointers come from here. With REGION_RW
                               alone: the same as rw */
-  uint8_t *rw;                /* writable mapping; NULL when opened without write access */
+  uint8_t *rw;           /* writable mapping; NULL when opened without write access */
 };
 
 enum region_flag {
@@ -42,6 +43,9 @@ int region_open(struct region *region, int fd, const char *path, int anonymous, 
 void region_close(struct region *region);
 /* In a forked child: lets go of a region whose mapping was kept out of it. */
 void region_forget(struct region *region);
+
+/* From now on, in this process, what is not in memory is read page by page. */
+void region_no_read_ahead(struct region *region);
 
 /* A verified descriptor: the kept one, or opened again by path when the program closed it.
  * DESCRIPTOR when it cannot be had. The region keeps it. */

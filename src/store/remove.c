@@ -54,7 +54,8 @@ int store_remove_at(const char *path, int only_begun) {
     POINT(remove_file);
   }
   if (result == 0)
-    result = region_files_remove(path, further_most(&files.header), files.header.store_id, &removed);
+    result =
+        region_files_remove(path, further_most(&files.header), files.header.store_id, &removed);
   if (result == 0)
     result = os_unlink(path);
   if (result && alone && state == 0 && !removed &&
@@ -67,4 +68,3 @@ out:
 }
 
 int copse_store_remove(const char *path) { return store_remove_at(path, 0); }
-

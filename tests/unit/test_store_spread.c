@@ -11,9 +11,9 @@
 #include "test_store_fixture.h"
 
 #define MIB (UINT64_C(1) << 20)
-#define HEAD (2 * MIB)   /* of a further file, before its data */
-#define VALUE 60000      /* bytes of a value: an extent of its own */
-#define SPREAD 80        /* so many of them do not fit into four files */
+#define HEAD (2 * MIB) /* of a further file, before its data */
+#define VALUE 60000    /* bytes of a value: an extent of its own */
+#define SPREAD 80      /* so many of them do not fit into four files */
 #define FILES_MOST 64u
 
 static const char *file_name(const char *path, unsigned number) {
@@ -34,10 +34,8 @@ static uint64_t length_of(const char *name) {
 
 static struct copse_store *open_with(const char *path, uint32_t flags, uint32_t durability,
                                      uint64_t file_bytes) {
-  struct copse_store_options options = {.flags = flags,
-                                        .durability = durability,
-                                        .max_bytes = 64 * MIB,
-                                        .file_bytes = file_bytes};
+  struct copse_store_options options = {
+      .flags = flags, .durability = durability, .max_bytes = 64 * MIB, .file_bytes = file_bytes};
   struct copse_store *store;
   CHECK_OK(copse_store_open(path, &options, &store));
   return store;
@@ -395,7 +393,8 @@ TEST(what_is_no_data_file_is_named) {
 TEST(a_new_store_does_not_take_files_of_an_old_one) {
   const char *path = test_shm_path("store");
   unsigned files = spread_made(path);
-  struct copse_store_options options = {.flags = COPSE_CREATE, .max_bytes = 64 * MIB, .file_bytes = MIB};
+  struct copse_store_options options = {
+      .flags = COPSE_CREATE, .max_bytes = 64 * MIB, .file_bytes = MIB};
   struct copse_store *store;
   CHECK_SYS(unlink(path));
   FAILS(copse_store_open(path, &options, &store), COPSE_E_FILES, file_name(path, 1));
@@ -531,8 +530,7 @@ TEST(every_file_is_synced_before_a_root_slot) {
 /* It and its name are on the disk before anything of it is used. */
 TEST(a_further_file_is_durable_first) {
   const char *path = test_disk_path("store");
-  struct copse_store *store =
-      roomy_new(path, COPSE_DURABILITY_NONE);
+  struct copse_store *store = roomy_new(path, COPSE_DURABILITY_NONE);
   struct copse_map *map = map_new(store, "m");
   uint8_t *value = calloc(1, 4 * MIB);
   char folder[800];
@@ -570,6 +568,54 @@ TEST(all_files_are_of_one_kind) {
   CHECK_OK(copse_store_remove(path));
   CHECK(!is_there(file_name(path, 1)));
   free(value);
+}
+
+/* --- larger than memory ---------------------------------------------------------------------- */
+
+/* Mappings of a file that are marked for random access, and all that there are. */
+static unsigned random_mappings(const char *name, unsigned *all) {
+  char line[1024];
+  unsigned marked = 0;
+  int inside = 0;
+  FILE *smaps = fopen("/proc/self/smaps", "re");
+  CHECK(smaps);
+  *all = 0;
+  while (fgets(line, sizeof line, smaps)) {
+    size_t length = strcspn(line, "\n");
+    line[length] = 0;
+    if (strchr(line, '-') && strchr(line, '/')) {
+      inside = length > strlen(name) && strcmp(line + length - strlen(name), name) == 0;
+      *all += (unsigned)inside;
+    }
+    if (inside && strncmp(line, "VmFlags:", 8) == 0)
+      marked += strstr(line, " rr") != NULL;
+  }
+  fclose(smaps);
+  return marked;
+}
+
+static void reads_ahead(const char *path, uint32_t flags, int expected) {
+  struct copse_store *store = open_with(path, flags | COPSE_NO_SYNC_THREAD, 0, 0);
+  unsigned all;
+  values_check(store, 0, SPREAD);
+  for (unsigned i = 0; i < 3; i++) {
+    unsigned marked = random_mappings(file_name(path, i), &all);
+    CHECK_GE(all, 1);
+    CHECK_EQ(marked, expected ? 0 : all);
+  }
+  CHECK_OK(copse_store_close(store));
+}
+
+TEST(what_does_not_fit_into_memory_is_not_read_ahead) {
+  const char *path = test_disk_path("store");
+  spread_made(path);
+  reads_ahead(path, 0, 1);
+  reads_ahead(path, COPSE_NO_READ_AHEAD, 0);
+  os_memory_size = 4 * MIB;
+  reads_ahead(path, 0, 0);
+  reads_ahead(path, COPSE_OBSERVE, 0);
+  os_memory_size = 0;
+  CHECK_OK(copse_store_remove(path));
 }
 
 /* --- removal that was cut short ---------------------------------------------------------------- */
