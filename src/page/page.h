@@ -27,11 +27,14 @@ struct page_view {
   const uint8_t *base;
   uint64_t limit; /* bytes */
   /* NULL, or: copies the page's bytes to memory of the view's own for this level and makes sure
-   * that the page was still protected afterwards. Of size 0: only that. Errors:
+   * that the page was still protected afterwards. Of size 0: only that. For page_locate() there is a level of its
+   * own. Errors:
    * OUSTED, OVERRUN, COORDINATION, MEMORY. */
   int (*copy)(struct page_view *view, const void *page, uint64_t size, unsigned level,
               const void **copied);
 };
+
+#define PAGE_COPY_HEAD UINT32_MAX
 
 /* The page's memory and its size in bytes, or NULL when the reference is not valid. */
 static inline const void *page_locate(const struct page_view *view, uint64_t ref, uint64_t *size) {
@@ -39,7 +42,11 @@ static inline const void *page_locate(const struct page_view *view, uint64_t ref
   if (__builtin_expect(page_ref_class(ref) == PAGE_RUN, 0)) {
     if (offset < FORMAT_FIRST_PAGE || offset + FORMAT_BLOCK > view->limit || offset % FORMAT_BLOCK)
       return NULL;
-    const struct extent_head *extent = (const void *)(view->base + offset);
+    const void *extent_at = view->base + offset;
+    if (view->copy && view->copy((struct page_view *)(uintptr_t)view, extent_at,
+                                 sizeof(struct extent_head), PAGE_COPY_HEAD, &extent_at))
+      return NULL;
+    const struct extent_head *extent = extent_at;
     units = extent->head.units;
     if (extent->head.kind == PAGE_EXTENT) {
       if (extent->blocks > view->limit / FORMAT_BLOCK)

@@ -353,6 +353,20 @@ int region_write_back(struct region *region, uint64_t offset, uint64_t size) {
   return parts_each(region, offset, size, part_write_back);
 }
 
+int region_read(struct region *region, uint64_t offset, void *data, uint64_t size) {
+  struct part part = {.path = NULL};
+  int code = 0;
+  for (uint64_t at = offset; at < offset + size && code == 0; at += part.size) {
+    int fd;
+    code = part_find(region, at, offset + size, &part);
+    if (code == 0)
+      code = part_descriptor(region, &part, &fd);
+    if (code == 0)
+      code = os_pread(fd, part.path, (uint8_t *)data + (at - offset), part.size, part.offset);
+  }
+  return code;
+}
+
 static int part_sync(int fd, const struct part *part) { return os_sync(fd, part->path); }
 
 int region_sync(struct region *region, uint64_t end) {

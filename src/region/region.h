@@ -79,6 +79,9 @@ int region_allocate(struct region *region, uint64_t offset, uint64_t size);
  * COPSE_NONE: the file system cannot. */
 int region_punch(struct region *region, uint64_t offset, uint64_t size);
 
+/* Reads a range that is mapped by the system, not through the mapping: a hole is zeros, and stays one. */
+int region_read(struct region *region, uint64_t offset, void *data, uint64_t size);
+
 /* Has the changed pages of a range written; makes all that lies below `end` durable. */
 int region_write_back(struct region *region, uint64_t offset, uint64_t size);
 int region_sync(struct region *region, uint64_t end);

@@ -25,6 +25,20 @@ __attribute__((noinline)) static void words_copy(uint64_t *to, const uint64_t *f
     to[i] = __atomic_load_n(&from[i], __ATOMIC_ACQUIRE);
 }
 
+/* In memory, what an observer touches may be a hole by then, which would take storage, or be a fault if there is
+ * none left: so it is read by the system, which gives zeros. */
+static int content_copy(struct copse_store *store, void *to, const uint8_t *from, uint64_t size) {
+  uint64_t offset = (uint64_t)((uintptr_t)from - (uintptr_t)store->data.ro);
+  if (!(store->flags & COPSE_OBSERVE) || !store->memory || offset >= store->data.reserved) {
+    words_copy(to, (const uint64_t *)(const void *)from, (size + 7) / 8);
+    return 0;
+  }
+  int result = region_read(&store->data, offset, to, size);
+  /* As above; what is ordered are the kernel's loads. pairs: observe */
+  atomic_thread_fence(memory_order_acquire);
+  return result;
+}
+
 int oust_check(struct copse_snapshot *snapshot) {
   struct copse_store *store = snapshot->view.store;
   uint64_t version = snapshot->view.root.version;
@@ -47,6 +61,8 @@ static int oust_copy(struct page_view *view, const void *page, uint64_t size, un
   struct copse_snapshot *snapshot =
       (struct copse_snapshot *)((uint8_t *)view - offsetof(struct copse_snapshot, view.pages));
   struct oust_memory *memory = snapshot->oust;
+  if (level == PAGE_COPY_HEAD)
+    level = VIEW_COPY_LEVELS - 1;
   if (level >= VIEW_COPY_LEVELS)
     return node_corrupt(0, "has more levels than there can be");
   if (size && memory->levels[level].capacity < size) {
@@ -59,8 +75,9 @@ static int oust_copy(struct page_view *view, const void *page, uint64_t size, un
     if (!memory->levels[level].bytes)
       return error_set(COPSE_E_MEMORY, "no memory to copy a page");
   }
-  words_copy((uint64_t *)memory->levels[level].bytes, page, (size + 7) / 8);
-  int result = oust_check(snapshot);
+  int result = size ? content_copy(snapshot->view.store, memory->levels[level].bytes, page, size) : 0;
+  if (result == 0)
+    result = oust_check(snapshot);
   if (result == 0)
     *copied = size ? memory->levels[level].bytes : page;
   return result;

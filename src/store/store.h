@@ -47,7 +47,7 @@ struct arena_cache {
 /* Where pages of views that copy them are copied to: levels from here on are for what is to be kept while others
  * are read. */
 #define VIEW_COPY_KEPT (TREE_DEPTH_MAX + 2 + TABLE_LEVELS_MAX)
-#define VIEW_COPY_LEVELS (VIEW_COPY_KEPT + 2)
+#define VIEW_COPY_LEVELS (VIEW_COPY_KEPT + 3) /* the last one is PAGE_COPY_HEAD */
 
 /* Anything that can be read: the first member of snapshots and transactions. */
 struct copse_view {

@@ -605,3 +605,84 @@ TEST(forks_of_an_observer) {
   CHECK_OK(copse_store_close(observer));
   CHECK_OK(copse_store_close(store));
 }
+
+/* --- holes ----------------------------------------------------------------------------------- */
+
+/* Values in leaves, and in extents that are runs, the heads of which tell their size. */
+static void values_put(struct copse_store *store, struct copse_map *map, uint64_t count,
+                       size_t size) {
+  static uint8_t value[20000];
+  struct copse_txn *txn = begin(store);
+  for (uint64_t i = 0; i < count; i++) {
+    uint8_t key[8];
+    copse_key_u64(i, key);
+    CHECK_OK(copse_put(txn, map, key, 8, value, size, 0));
+  }
+  CHECK_OK(copse_txn_commit(txn, NULL));
+}
+
+static void fill_up(const char *path) {
+  static const uint8_t zeros[4096];
+  int fd = CHECK_SYS(open(path, O_WRONLY | O_CREAT, 0600));
+  while (write(fd, zeros, sizeof zeros) > 0)
+    ;
+  CHECK_EQ(errno, ENOSPC);
+  close(fd);
+}
+
+/* A cursor stands on a leaf; where the next one was, or its value, is a hole by then. */
+static void holes_on_a_full_tmpfs(const char *folder, uint64_t count, size_t size) {
+  char path[600], filler[600];
+  snprintf(path, sizeof path, "%s/store-%zu", folder, size);
+  snprintf(filler, sizeof filler, "%s/filler", folder);
+  struct copse_store *store = store_new(path, 0), *observer;
+  struct copse_map *map = map_new(store, "m"), *seen;
+  struct copse_snapshot *snapshot;
+  struct copse_cursor *cursor;
+  struct copse_bytes key, value;
+  struct copse_shrunk shrunk;
+  values_put(store, map, count, size);
+  CHECK_OK(copse_store_open(path, &observing, &observer));
+  CHECK_OK(copse_snapshot_open(observer, 0, &snapshot));
+  CHECK_OK(copse_map_open(copse_snapshot_view(snapshot), "m", NULL, &seen));
+  CHECK_OK(copse_cursor_open(copse_snapshot_view(snapshot), seen, NULL, &cursor));
+  CHECK_OK(copse_cursor_first(cursor, &key, &value));
+  struct copse_txn *txn = begin(store);
+  CHECK_OK(copse_map_drop(txn, map));
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  CHECK_OK(copse_store_shrink(store, &shrunk));
+  CHECK_LE(shrunk.after_bytes, shrunk.before_bytes / 2);
+  fill_up(filler);
+  uint64_t seen_count = 1;
+  int result;
+  while ((result = copse_cursor_next(cursor, &key, &value)) == 0)
+    seen_count++;
+  CHECK_EQ(result, COPSE_E_OVERRUN);
+  CHECK_LT(seen_count, count);
+  CHECK_SYS(unlink(filler));
+  copse_cursor_close(cursor);
+  copse_snapshot_close(snapshot);
+  copse_map_close(seen);
+  copse_map_close(map);
+  CHECK_OK(copse_store_close(observer));
+  CHECK_OK(copse_store_close(store));
+}
+
+TEST(a_hole_is_no_fault) {
+  const char *folder = test_shm_path("small");
+  int status;
+  pid_t pid = test_fork();
+  if (pid == 0) {
+    if (mkdir(folder, 0700) || unshare(CLONE_NEWNS) ||
+        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+        mount("tmpfs", folder, "tmpfs", 0, "size=24m"))
+      _exit(CHILD_SKIPPED);
+    holes_on_a_full_tmpfs(folder, 10000, 400);
+    holes_on_a_full_tmpfs(folder, 300, 20000);
+    exit(0);
+  }
+  CHECK_SYS(waitpid(pid, &status, 0));
+  if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_SKIPPED)
+    SKIP("this process may not mount a tmpfs");
+  CHECK_MSG(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x", status);
+}
