@@ -19,6 +19,7 @@ struct settings {
   double budget_seconds; /* for the whole run; 0: none */
   const char *directory; /* where the run's own directory is made */
   const char *disk;      /* the same for stores that are durable */
+  uint64_t memory_bytes; /* of the processes that use a store larger than that */
   const char *json;      /* NULL: none is written */
   const char *commit;    /* of the library, for the report; NULL: ask git */
   char program_folder[4096];

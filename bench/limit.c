@@ -3,12 +3,15 @@
 
 #include "common.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static const char PREFIX[] = "copse-bench-";
 
 static const struct {
   const char *root, *limit;
@@ -31,10 +34,22 @@ static bool write_number(const char *folder, const char *name, uint64_t number) 
   return done;
 }
 
+/* Groups of runs that were killed: nobody is in them. */
+static void leftovers_remove(const char *folder) {
+  DIR *dir = opendir(folder);
+  if (dir == NULL)
+    return;
+  for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+    if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) == 0)
+      (void)unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
+  closedir(dir);
+}
+
 bool limit_begin(uint64_t bytes) {
   for (size_t v = 0; v < sizeof versions / sizeof versions[0]; v++) {
     root = versions[v].root;
-    snprintf(group, sizeof group, "%s/copse-bench-%d", root, (int)getpid());
+    leftovers_remove(root);
+    snprintf(group, sizeof group, "%s/%s%d", root, PREFIX, (int)getpid());
     if (mkdir(group, 0755) != 0)
       continue;
     if (write_number(group, versions[v].limit, bytes) &&

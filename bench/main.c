@@ -104,6 +104,9 @@ static void describe_run(struct report *report, const struct settings *settings)
   report_meta(report, "kernel", "%s %s", system.sysname, system.release);
   report_meta(report, "date", "%s", date);
   report_meta(report, "durability", "none");
+  if (bench_wanted(settings, "big"))
+    report_meta(report, "memory of big", "%llu bytes in a cgroup, store on %s",
+                (unsigned long long)settings->memory_bytes, settings->disk);
   report_meta(report, "directory", "%s", settings->directory);
   line_of("/sys/kernel/mm/transparent_hugepage/shmem_enabled", "", text, sizeof text);
   report_meta(report, "huge pages on tmpfs", "%s; no engine is given advice", text);

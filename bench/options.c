@@ -20,6 +20,7 @@ static const char HELP[] =
     "                    (default: 3300; 0: none)\n"
     "  --dir DIR         where the stores go (default: /dev/shm); removed at the end\n"
     "  --disk DIR        the same for durable ones (default: /var/tmp)\n"
+    "  --memory MIB      what the processes of \"big\" may use (default: 1024)\n"
     "  --json FILE       write the results there (default with --quick: bench-quick.json beside\n"
     "                    the program; else none)\n"
     "  --commit ID       name the library's commit in the results (default: what git says)\n"
@@ -100,6 +101,7 @@ enum {
   BUDGET,
   DIR_,
   DISK,
+  MEMORY,
   JSON,
   COMMIT,
   HELP_
@@ -118,6 +120,7 @@ static void take_option(struct settings *settings, int option, const char *name,
   case BUDGET: settings->budget_seconds = number(text, 0, 1e6, name); break;
   case DIR_: settings->directory = text; break;
   case DISK: settings->disk = text; break;
+  case MEMORY: settings->memory_bytes = (uint64_t)number(text, 32, 1e6, name) << 20; break;
   case JSON: settings->json = text; break;
   case COMMIT: settings->commit = text; break;
   default: break;
@@ -135,6 +138,7 @@ void parse_options(int argc, char **argv, struct settings *settings) {
       {"budget", required_argument, NULL, BUDGET},
       {"dir", required_argument, NULL, DIR_},
       {"disk", required_argument, NULL, DISK},
+      {"memory", required_argument, NULL, MEMORY},
       {"json", required_argument, NULL, JSON},
       {"commit", required_argument, NULL, COMMIT},
       {"help", no_argument, NULL, HELP_},
@@ -148,7 +152,8 @@ void parse_options(int argc, char **argv, struct settings *settings) {
                                        .seconds = 1,
                                        .budget_seconds = 3300,
                                        .directory = "/dev/shm",
-                                       .disk = "/var/tmp"};
+                                       .disk = "/var/tmp",
+                                       .memory_bytes = (uint64_t)1 << 30};
   static const struct settings QUICK_ = {.records = 2000000,
                                          .rounds = 5,
                                          .load_rounds = 2,
@@ -158,6 +163,7 @@ void parse_options(int argc, char **argv, struct settings *settings) {
                                          .budget_seconds = 44,
                                          .directory = "/dev/shm",
                                          .disk = "/var/tmp",
+                                         .memory_bytes = (uint64_t)1 << 30,
                                          .quick = true};
   *settings = FULL;
   for (int a = 1; a < argc; a++) /* what --quick sets, other options change */

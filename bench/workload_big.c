@@ -14,7 +14,6 @@
 
 enum { WORKERS = 4, BATCH = 1000, TIMES = 8 };
 
-static const uint64_t MEMORY = (uint64_t)1 << 30, SEQUENCE = (uint64_t)2 << 30;
 static const double SECONDS_MOST = 3600;
 
 static void disk_alone(struct bench *bench, const char *name) {
@@ -26,7 +25,8 @@ static void disk_alone(struct bench *bench, const char *name) {
     die("cannot make %s", path);
   memset(piece, 7, PIECE);
   uint64_t before = now_ns();
-  for (uint64_t at = 0; at < SEQUENCE; at += PIECE)
+  uint64_t bytes = bench->settings->memory_bytes;
+  for (uint64_t at = 0; at < bytes; at += PIECE)
     if (write(fd, piece, PIECE) != PIECE)
       die("cannot write to %s", path);
   if (fdatasync(fd) != 0)
@@ -35,7 +35,8 @@ static void disk_alone(struct bench *bench, const char *name) {
   close(fd);
   unlink(path);
   free(piece);
-  bench_sample(bench, name, bench->settings->engines[0], "disk_bytes_s", 1, (double)SEQUENCE / seconds);
+  bench_sample(bench, name, bench->settings->engines[0], "disk_bytes_s", 1,
+               (double)bytes / seconds);
 }
 
 static void tasks_make(struct bench *bench, const struct engine *engine, const char *directory,
@@ -45,7 +46,7 @@ static void tasks_make(struct bench *bench, const struct engine *engine, const c
     task->batch = BATCH;
     task->records = rows;
     task->value_size = MATRIX_SIZE;
-    task->memory_bytes = MEMORY;
+    task->memory_bytes = bench->settings->memory_bytes;
     task->seed = role == ACTOR_MAKER ? w : mix64(now_ns() + w);
   }
 }
@@ -76,10 +77,13 @@ static void append(struct bench *bench, const char *name, const struct engine *e
   for (unsigned w = 0; w < WORKERS; w++)
     if (bench->stage->actors[w].result.measured < rows / WORKERS)
       die("%s: a worker appended too little", engine->name);
-  bench_sample(bench, name, engine, "append_s", WORKERS, (double)rows / ((double)(appended - before) / 1e9));
-  bench_sample(bench, name, engine, "synced_s", WORKERS, (double)rows / ((double)(synced - before) / 1e9));
+  bench_sample(bench, name, engine, "append_s", WORKERS,
+               (double)rows / ((double)(appended - before) / 1e9));
+  bench_sample(bench, name, engine, "synced_s", WORKERS,
+               (double)rows / ((double)(synced - before) / 1e9));
   latencies(bench, name, engine, metrics, WORKERS);
-  bench_sample(bench, name, engine, "bytes_per_record", 1, (double)engine->footprint(db) / (double)rows);
+  bench_sample(bench, name, engine, "bytes_per_record", 1,
+               (double)engine->footprint(db) / (double)rows);
 }
 
 static void find(struct bench *bench, const char *name, const struct engine *engine,
@@ -98,7 +102,7 @@ static void find(struct bench *bench, const char *name, const struct engine *eng
 }
 
 static void one_engine(struct bench *bench, const char *name, const struct engine *engine) {
-  uint64_t rows = TIMES * MEMORY / MATRIX_SIZE;
+  uint64_t rows = TIMES * bench->settings->memory_bytes / MATRIX_SIZE;
   char directory[256];
   snprintf(directory, sizeof directory, "%s/%s-big", bench->disk, engine->name);
   files_make_directory(directory);
@@ -106,7 +110,7 @@ static void one_engine(struct bench *bench, const char *name, const struct engin
                                  .records = rows,
                                  .key_size = MATRIX_ID_SIZE,
                                  .value_size = MATRIX_SIZE,
-                                 .memory_bytes = MEMORY,
+                                 .memory_bytes = bench->settings->memory_bytes,
                                  .create = true};
   void *db = engine->open(&config);
   append(bench, name, engine, directory, db, rows);
@@ -122,7 +126,7 @@ void workload_big(struct bench *bench, const char *name) {
   for (size_t e = 0; e < settings->engine_count; e++) {
     bool fits = settings->engines[e]->traits & ENGINE_PROCESSES &&
                 !(settings->engines[e]->traits & ENGINE_KEY_SIZE);
-    if (!fits || !limit_begin(MEMORY))
+    if (!fits || !limit_begin(settings->memory_bytes))
       continue;
     one_engine(bench, name, settings->engines[e]);
     limit_end();
