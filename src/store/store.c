@@ -184,12 +184,11 @@ static int coordinate(struct copse_store *store, int fd, int alone) {
 /* --- opening --------------------------------------------------------------------------- */
 
 /* Where most of the store cannot be in memory, what lies behind a page that is read will not be needed. */
-static int read_ahead_choose(struct copse_store *store) {
-  uint64_t bytes;
-  int result = region_length(&store->data, &bytes);
-  if (result == 0 && (store->flags & COPSE_NO_READ_AHEAD || bytes > os_memory_bytes() / 2))
+static void read_ahead_choose(struct copse_store *store) {
+  uint64_t bytes = 0;
+  int unknown = region_length(&store->data, &bytes); /* who needs what is wrong there says so */
+  if (store->flags & COPSE_NO_READ_AHEAD || (!unknown && bytes > os_memory_bytes() / 2))
     region_no_read_ahead(&store->data);
-  return result;
 }
 
 int data_map(struct copse_store *store, int fd, unsigned flags, uint64_t reserve) {
@@ -198,7 +197,9 @@ int data_map(struct copse_store *store, int fd, unsigned flags, uint64_t reserve
                            reserve ? reserve : header->max_bytes, 0);
   if (result == 0 && header->file_bytes)
     result = region_spread(&store->data, header->file_bytes, header->store_id, store->memory);
-  return result == 0 && !store->memory ? read_ahead_choose(store) : result;
+  if (result == 0 && !store->memory)
+    read_ahead_choose(store);
+  return result;
 }
 
 /* What files are not as they should be is told now. */
@@ -250,7 +251,7 @@ static int attach_sealed(struct copse_store *store, int fd) {
   store->readers_path = store->writers_path = NULL;
   int result = region_open(&store->data, fd, store->path, 0, REGION_RO | REGION_WHOLE, 0, 0);
   if (result == 0)
-    result = read_ahead_choose(store);
+    read_ahead_choose(store);
   if (result == 0)
     result = coordination_create_private(store, fd);
   if (result == 0)
