@@ -134,14 +134,20 @@ static PyObject *arena_view(PyObject *object, PyObject *args) {
   return !found && result == COPSE_NONE ? empty(where) : found;
 }
 
+/* Which record it is, without reading it. */
+static int locate(struct map *self, PyObject *object, struct where *where) {
+  struct access access;
+  struct copse_bytes record;
+  int result = where_init(where, object);
+  if (!result && !(result = access_read(self, &access)))
+    result = access_end(&access, find(self, &access, where, &record));
+  return result;
+}
+
 static PyObject *arena_handle(PyObject *object, PyObject *index) {
   struct map *self = (struct map *)object;
   struct where where;
-  struct access access;
-  struct copse_bytes record;
-  int result = where_init(&where, index);
-  if (!result && !(result = access_read(self, &access)))
-    result = access_end(&access, find(self, &access, &where, &record));
+  int result = locate(self, index, &where);
   if (result == COPSE_NONE)
     return empty(index);
   return result ? raise(self, result) : handle_object(self, &where.handle);
@@ -150,11 +156,7 @@ static PyObject *arena_handle(PyObject *object, PyObject *index) {
 static int arena_contains(PyObject *object, PyObject *index) {
   struct map *self = (struct map *)object;
   struct where where;
-  struct access access;
-  struct copse_bytes record;
-  int result = where_init(&where, index);
-  if (!result && !(result = access_read(self, &access)))
-    result = access_end(&access, find(self, &access, &where, &record));
+  int result = locate(self, index, &where);
   if (result == COPSE_E_STALE || result == COPSE_E_NOT_YET)
     return 0;
   if (result < 0) {
@@ -421,25 +423,12 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef members[] = {
-    {"name", T_OBJECT, offsetof(struct map, name), READONLY, "The name in the store."},
-    {NULL, 0, 0, 0, NULL},
-};
-
-static PyGetSetDef getset[] = {
-    {"_about", container_about, NULL, NULL, NULL},
-    {"bound_to", container_bound_to, NULL,
-     "The snapshot or transaction that it is bound to, or None.", NULL},
-    {"store", container_store, NULL, "The store.", NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
 static PyType_Slot slots[] = {
     {Py_tp_new, arena_new},
     {Py_tp_dealloc, container_dealloc},
     {Py_tp_methods, methods},
-    {Py_tp_members, members},
-    {Py_tp_getset, getset},
+    {Py_tp_members, container_members},
+    {Py_tp_getset, container_getset},
     {Py_mp_subscript, arena_subscript},
     {Py_mp_ass_subscript, arena_assign},
     {Py_mp_length, arena_length},

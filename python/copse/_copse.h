@@ -46,7 +46,7 @@ struct state {
   PyObject *empty_tuple;
   PyObject *uuid_type, *datetime_type, *epoch, *microsecond; /* 1970 UTC, timedelta: _tuple.c */
   PyObject *join_type;
-  bool keys_are_sinks;   /* copse.Key is known to memsink */
+  bool keys_are_sinks;   /* copse.Key, and Value as a source, are known to memsink */
   _Atomic(void *) numpy; /* numpy's table of functions, once somebody needed it */
 };
 
@@ -271,11 +271,10 @@ struct map *container_check(struct store *store, PyObject *object);
 PyObject *container_bind(PyObject *object, struct view *view);
 void handle_close(struct handle *handle);
 /* Methods and attributes of both types. */
+extern PyMemberDef container_members[];
+extern PyGetSetDef container_getset[];
 PyObject *container_set_codec(PyObject *object, PyObject *args);
-PyObject *container_about(PyObject *object, void *unused);
 PyObject *container_info(PyObject *object, PyObject *unused);
-PyObject *container_bound_to(PyObject *object, void *unused);
-PyObject *container_store(PyObject *object, void *unused);
 PyObject *container_alter(PyObject *object, PyObject *args);
 
 int access_read(struct map *map, struct access *access);
@@ -341,6 +340,14 @@ PyObject *numpy_view(const struct handle *handle, const void *data, Py_ssize_t c
                      PyObject *base);
 
 /* --- leases -------------------------------------------------------------------------- */
+
+struct value {
+  PyObject_HEAD
+  struct copse_lease *lease;
+  const void *data;
+  size_t size;
+  PyObject *sink_head; /* memsink's: a Value is a source, which keys may rest on */
+};
 
 int lease_types(struct state *state, PyObject *module);
 void lease_init(struct store *store);

@@ -254,7 +254,7 @@ PyObject *container_set_codec(PyObject *object, PyObject *args) {
   Py_RETURN_NONE;
 }
 
-PyObject *container_about(PyObject *object, void *unused) {
+static PyObject *container_about(PyObject *object, void *unused) {
   (void)unused;
   struct map *self = (struct map *)object;
   return Py_NewRef(self->handle->about ? self->handle->about : Py_None);
@@ -293,13 +293,13 @@ PyObject *container_info(PyObject *object, PyObject *unused) {
   return tuple;
 }
 
-PyObject *container_bound_to(PyObject *object, void *unused) {
+static PyObject *container_bound_to(PyObject *object, void *unused) {
   (void)unused;
   struct map *self = (struct map *)object;
   return Py_NewRef(self->view ? (PyObject *)self->view : Py_None);
 }
 
-PyObject *container_store(PyObject *object, void *unused) {
+static PyObject *container_store(PyObject *object, void *unused) {
   (void)unused;
   return Py_NewRef(OBJECT(((struct map *)object)->handle->store));
 }
@@ -317,3 +317,16 @@ PyObject *container_alter(PyObject *object, PyObject *args) {
                                       : copse_map_drop(access.txn, self->handle->map));
   return result ? raise_result(self->handle->store->state, result) : Py_NewRef(Py_None);
 }
+
+PyMemberDef container_members[] = {
+    {"name", T_OBJECT, offsetof(struct map, name), READONLY, "The name in the store."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+PyGetSetDef container_getset[] = {
+    {"_about", container_about, NULL, NULL, NULL},
+    {"bound_to", container_bound_to, NULL,
+     "The snapshot or transaction that it is bound to, or None.", NULL},
+    {"store", container_store, NULL, "The store.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};

@@ -137,6 +137,14 @@ static void key_dealloc(PyObject *object) {
   free_object(self);
 }
 
+/* A Value lends what its lease keeps, for as long as it lives: sinks hold it, so they are never told. */
+static int value_owns(PyObject *source, const void *data, Py_ssize_t size) {
+  const struct value *value = (struct value *)source;
+  uintptr_t begin = (uintptr_t)value->data, at = (uintptr_t)data;
+  return copse_lease_check(value->lease) == 0 && at >= begin && at - begin <= value->size &&
+         (size_t)size <= value->size - (at - begin);
+}
+
 /* 1: the source can lend to keys. memsink is asked for when there is somebody to listen to. */
 static int is_source(PyTypeObject *type, PyObject *source) {
   if (source == Py_None)
@@ -152,7 +160,10 @@ static int is_source(PyTypeObject *type, PyObject *source) {
   }
   struct state *state = PyType_GetModuleState(type);
   if (!state->keys_are_sinks) {
-    if (ms_init_mover(type, offsetof(struct key, lent.node), sink_size, sink_move))
+    PyTypeObject *value = (PyTypeObject *)state->value_type;
+    if (ms_init_mover(type, offsetof(struct key, lent.node), sink_size, sink_move) ||
+        ms_init_source(value, offsetof(struct value, sink_head)) ||
+        ms_init_owner(value, value_owns))
       return RAISED;
     state->keys_are_sinks = true;
   }

@@ -7,13 +7,6 @@
 
 #include <string.h>
 
-struct value {
-  PyObject_HEAD
-  struct copse_lease *lease;
-  const void *data;
-  size_t size;
-};
-
 /* Under the view, of which the bytes are lent. */
 int value_lease(struct store *store, struct copse_view *view, uint32_t policy,
                 struct copse_bytes bytes, PyObject **out) {

@@ -336,25 +336,12 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef members[] = {
-    {"name", T_OBJECT, offsetof(struct map, name), READONLY, "The name in the store."},
-    {NULL, 0, 0, 0, NULL},
-};
-
-static PyGetSetDef getset[] = {
-    {"_about", container_about, NULL, NULL, NULL},
-    {"bound_to", container_bound_to, NULL,
-     "The snapshot or transaction that it is bound to, or None.", NULL},
-    {"store", container_store, NULL, "The store.", NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
 static PyType_Slot slots[] = {
     {Py_tp_new, map_new},
     {Py_tp_dealloc, container_dealloc},
     {Py_tp_methods, methods},
-    {Py_tp_members, members},
-    {Py_tp_getset, getset},
+    {Py_tp_members, container_members},
+    {Py_tp_getset, container_getset},
     {Py_tp_iter, map_iterate},
     {Py_mp_subscript, map_subscript},
     {Py_mp_ass_subscript, map_assign},

@@ -180,52 +180,31 @@ static int execute(PyObject *module) {
   return 0;
 }
 
+/* All that the state holds references to. */
+static const size_t held[] = {
+#define HELD(name) offsetof(struct state, name)
+    HELD(error_type),    HELD(closed_type),  HELD(by_code),    HELD(store_type),
+    HELD(snapshot_type), HELD(txn_type),     HELD(map_type),   HELD(cursor_type),
+    HELD(arena_type),    HELD(handle_type),  HELD(value_type), HELD(batch_type),
+    HELD(ticket_type),   HELD(outcome_type), HELD(watch_type), HELD(reservation_type),
+    HELD(join_type),     HELD(empty_tuple),  HELD(uuid_type),  HELD(datetime_type),
+    HELD(epoch),         HELD(microsecond),
+#undef HELD
+};
+
+static PyObject **held_place(PyObject *module, size_t i) {
+  return (PyObject **)((char *)PyModule_GetState(module) + held[i]);
+}
+
 static int traverse(PyObject *module, visitproc visit, void *arg) {
-  struct state *state = PyModule_GetState(module);
-  Py_VISIT(state->error_type);
-  Py_VISIT(state->closed_type);
-  Py_VISIT(state->by_code);
-  Py_VISIT(state->store_type);
-  Py_VISIT(state->snapshot_type);
-  Py_VISIT(state->txn_type);
-  Py_VISIT(state->map_type);
-  Py_VISIT(state->cursor_type);
-  Py_VISIT(state->arena_type);
-  Py_VISIT(state->handle_type);
-  Py_VISIT(state->value_type);
-  Py_VISIT(state->batch_type);
-  Py_VISIT(state->ticket_type);
-  Py_VISIT(state->outcome_type);
-  Py_VISIT(state->watch_type);
-  Py_VISIT(state->reservation_type);
-  Py_VISIT(state->join_type);
+  for (size_t i = 0; i < sizeof held / sizeof *held; i++)
+    Py_VISIT(*held_place(module, i));
   return 0;
 }
 
 static int clear(PyObject *module) {
-  struct state *state = PyModule_GetState(module);
-  Py_CLEAR(state->error_type);
-  Py_CLEAR(state->closed_type);
-  Py_CLEAR(state->by_code);
-  Py_CLEAR(state->store_type);
-  Py_CLEAR(state->snapshot_type);
-  Py_CLEAR(state->txn_type);
-  Py_CLEAR(state->map_type);
-  Py_CLEAR(state->cursor_type);
-  Py_CLEAR(state->arena_type);
-  Py_CLEAR(state->handle_type);
-  Py_CLEAR(state->value_type);
-  Py_CLEAR(state->batch_type);
-  Py_CLEAR(state->ticket_type);
-  Py_CLEAR(state->outcome_type);
-  Py_CLEAR(state->watch_type);
-  Py_CLEAR(state->reservation_type);
-  Py_CLEAR(state->join_type);
-  Py_CLEAR(state->empty_tuple);
-  Py_CLEAR(state->uuid_type);
-  Py_CLEAR(state->datetime_type);
-  Py_CLEAR(state->epoch);
-  Py_CLEAR(state->microsecond);
+  for (size_t i = 0; i < sizeof held / sizeof *held; i++)
+    Py_CLEAR(*held_place(module, i));
   return 0;
 }
 

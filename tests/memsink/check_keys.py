@@ -6,6 +6,7 @@ import random
 import resource
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 
@@ -55,6 +56,23 @@ class Modes(unittest.TestCase):
             gc.collect()
             self.assertEqual(key, t)
             self.assertEqual(key.mode, "shared")  # it keeps the transaction
+
+    def test_values_of_copse(self):
+        with tempfile.TemporaryDirectory(dir=os.environ.get("COPSE_TEST_SHM", "/dev/shm")) as folder:
+            db = copse.open(os.path.join(folder, "store"), create=True)
+            words = db.map("words")
+            words[b"k"] = Key("x" * 500, 5).to_raw(b"p")
+            value = words.view(b"k")
+            keys = [Key.from_raw(value, b"p", value), *KeyList.from_raw(b"p", value, value),
+                    Key.from_raw(memoryview(value)[1:], None, value)]
+            self.assertEqual([(key, key.mode) for key in keys], [(Key("x" * 500, 5), "shared")] * 3)
+            other = words.view(b"k")
+            del value
+            words[b"k"] = b"something else" * 100
+            db.close()
+            gc.collect()
+            self.assertEqual(keys[0][1], 5)
+            self.assertEqual(Key.from_raw(bytes(other), b"p", other).mode, "private")
 
     def test_without_a_source(self):
         raw = Key(1, "a").to_raw()

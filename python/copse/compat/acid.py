@@ -41,7 +41,7 @@ def _to_python(element):
 
 
 def _behind(raw, prefix):
-    raw = bytes(raw)
+    raw = bytes(memoryview(raw))  # a number would be that many zeros
     return raw[len(prefix):] if raw.startswith(prefix) else None
 
 
