@@ -29,7 +29,8 @@ def environment():
                      for name in ("libasan.so", "libubsan.so")]
         # The interpreter does not give all back at its end; its own allocator would hide misuse.
         env.update(LD_PRELOAD=" ".join(libraries), PYTHONMALLOC="malloc",
-                   ASAN_OPTIONS="detect_leaks=0:detect_stack_use_after_return=1")
+                   ASAN_OPTIONS="detect_leaks=0:detect_stack_use_after_return=1:"
+                                "allocator_may_return_null=1:max_allocation_size_mb=1024")
     return env
 
 
