@@ -58,7 +58,7 @@ static int ancestor(struct select_match *match, const struct select_node *node, 
   while ((result = select_parent(match, &from, found)) == 0 && found->record.data.name != name) {
     from = *found;
     if (left-- == 0)
-      return select_circle(found);
+      return select_circle(found->link);
   }
   return result;
 }
@@ -101,7 +101,7 @@ static int top_of(struct select_match *match, const struct select_node *node,
     if (result)
       return result;
     if (left-- == 0)
-      return select_circle(top);
+      return select_circle(top->link);
   }
   return 0;
 }

@@ -41,8 +41,8 @@ static void list_mark(struct copse_selector *selector, uint32_t list, uint8_t bi
 static void names_mark(struct copse_selector *selector, uint32_t complex, uint8_t bit) {
   const struct select_compound *compound =
       &selector->compounds[selector->complexes[complex].compound];
-  if (compound->is_typed) {
-    for (unsigned i = 0; i < 3; i++)
+  if (compound->is_typed && !compound->space) {
+    for (unsigned i = 0; i < SELECT_NUMBERS; i++)
       if (compound->numbers[i])
         selector->by_name[compound->numbers[i]] |= bit;
     selector->by_name[DOM_NAMES_OWN] |= bit;

@@ -141,6 +141,6 @@ int select_dir_test(struct select_match *match, const struct select_simple *simp
     if (result)
       return result < 0 ? result : simple->kind == LTR;
     if (left-- == 0)
-      return select_circle(&at);
+      return select_circle(at.link);
   }
 }

@@ -1,20 +1,36 @@
 /* select/has.c - :has(): whether a relative selector matches something around an element. */
 #include "select/match.h"
 
-/* Whether a relative selector matches the node or, if it is deep, something below it. */
-static int below(struct select_match *match, uint32_t complex, const struct select_node *top,
-                 int is_deep, int is_itself) {
-  struct select_node node = *top;
+/* Whether a node may be a selector's subject, by what its record tells. */
+static int is_subject(const struct select_match *match, uint32_t complex,
+                      const struct select_record *record) {
+  const struct copse_selector *selector = match->selector;
+  const struct select_compound *compound =
+      &selector->compounds[selector->complexes[complex].compound];
+  uint32_t name = record->data.name;
+  if (record->data.kind != COPSE_NODE_ELEMENT ||
+      (record->data.more & compound->need) != compound->need)
+    return 0;
+  return compound->space || !compound->is_typed || name >= DOM_NAMES_OWN ||
+         select_is_known(compound, name);
+}
+
+/* Whether a relative selector matches something below a node. */
+static int below(struct select_match *match, uint32_t complex, uint32_t top) {
+  const struct select_record *record;
+  struct select_node node;
   uint64_t left = match->ways;
-  int result = is_itself ? select_complex_test(match, complex, &node) : 0;
-  while (result == 0 && is_deep) {
-    result = select_walk(match, top->link, &left, &node);
-    if (result == COPSE_NONE)
-      return 0;
-    if (result == 0 && select_is_element(&node))
-      result = select_complex_test(match, complex, &node);
+  int result;
+  node.link = top;
+  while ((result = select_way(match, top, &left, &node.link, &record)) == 0) {
+    if (!is_subject(match, complex, record))
+      continue;
+    node.record = *record;
+    result = select_complex_test(match, complex, &node);
+    if (result)
+      return result;
   }
-  return result;
+  return result == COPSE_NONE ? 0 : result;
 }
 
 static int children(struct select_match *match, uint32_t complex, const struct select_node *node) {
@@ -27,7 +43,7 @@ static int children(struct select_match *match, uint32_t complex, const struct s
     if (result == 0 && select_is_element(&child))
       result = select_complex_test(match, complex, &child);
     if (left-- == 0)
-      return select_circle(&child);
+      return select_circle(child.link);
   }
   return result;
 }
@@ -40,12 +56,14 @@ static int siblings(struct select_match *match, uint32_t complex, const struct s
     int result = select_next(match, &at, &next);
     if (result)
       return result == COPSE_NONE ? 0 : result;
-    result = below(match, complex, &next, is_deep, 1);
+    result = select_complex_test(match, complex, &next);
+    if (result == 0 && is_deep)
+      result = below(match, complex, next.link);
     if (result)
       return result;
     at = next;
     if (left-- == 0)
-      return select_circle(&at);
+      return select_circle(at.link);
   }
 }
 
@@ -64,7 +82,7 @@ int select_has_test(struct select_match *match, const struct select_simple *simp
     else if (complex->leading == SELECT_CHILD_OF && is_simple)
       result = children(match, number, node);
     else
-      result = below(match, number, node, 1, 0);
+      result = below(match, number, node->link);
   }
   match->anchor = outer;
   return result;

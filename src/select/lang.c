@@ -123,7 +123,7 @@ int select_lang_test(struct select_match *match, const struct select_simple *sim
     from = at;
     result = select_parent(match, &from, &at);
     if (left-- == 0)
-      return select_circle(&at);
+      return select_circle(at.link);
   } while (result == 0);
   if (result == COPSE_NONE && !match->has_language)
     result = document_language(match);

@@ -23,7 +23,7 @@ static int empty_test(struct select_match *match, const struct select_node *node
         (child.record.data.kind == COPSE_NODE_TEXT && child.record.data.more))
       return 0;
     if (left-- == 0)
-      return select_circle(&child);
+      return select_circle(child.link);
   }
   return 1;
 }
@@ -153,7 +153,7 @@ static int advance(struct search *search, enum outcome *outcome) {
   struct select_node from = level->at;
   int result;
   if (level->left-- == 0)
-    return select_circle(&from);
+    return select_circle(from.link);
   if (combinator == SELECT_NEXT || combinator == SELECT_LATER) {
     result = select_previous(match, &from, &level->at);
     *outcome = RETRY_ANCESTOR;

@@ -136,9 +136,40 @@ int select_parent(struct select_match *match, const struct select_node *from,
 /* The node after another one below top in document order, whatever its kind. COPSE_NONE: there is none. *left
  * bounds the walk: the number of nodes at its beginning. */
 int select_walk(struct select_match *match, uint32_t top, uint64_t *left, struct select_node *node);
-int select_circle(const struct select_node *node);
+int select_circle(uint32_t link);
+/* The same for those who look at most nodes only once: *at is where the walk is. */
+static inline int select_way(struct select_match *match, uint32_t top, uint64_t *left, uint32_t *at,
+                             const struct select_record **record) {
+  int result = select_record_of(match, *at, record);
+  if (result)
+    return result;
+  uint32_t to = (*record)->links.first;
+  while (to == 0) {
+    if (*at == top)
+      return COPSE_NONE;
+    to = (*record)->links.next;
+    if (to)
+      break;
+    if ((*record)->links.parent == top || (*record)->links.parent == 0)
+      return COPSE_NONE;
+    *at = (*record)->links.parent;
+    if ((*left)-- == 0)
+      return select_circle(*at);
+    result = select_record_of(match, *at, record);
+    if (result)
+      return result;
+  }
+  *at = to;
+  if ((*left)-- == 0)
+    return select_circle(*at);
+  return select_record_of(match, to, record);
+}
 static inline int select_is_element(const struct select_node *node) {
   return node->record.data.kind == COPSE_NODE_ELEMENT;
+}
+static inline int select_is_known(const struct select_compound *compound, uint32_t name) {
+  const uint32_t *numbers = compound->numbers;
+  return name == numbers[0] || name == numbers[1] || name == numbers[2] || name == numbers[3];
 }
 static inline int select_is_html(uint32_t name) {
   return name > DOM_NAME_FIRST && name <= DOM_HTML_SVG;

@@ -47,7 +47,7 @@ static int count(struct select_match *match, const struct select_simple *simple,
     *number += (uint32_t)result;
     at = next;
     if (left-- == 0)
-      return select_circle(&at);
+      return select_circle(at.link);
   }
   return 0;
 }

@@ -168,6 +168,8 @@ static int type(struct select_parser *parser, struct select_compound *compound) 
     compound->numbers[n] = number_of(parser, COPSE_NS_SVG, compound->name);
     n += compound->numbers[n] != 0;
     compound->numbers[n] = number_of(parser, COPSE_NS_MATHML, compound->name);
+    n += compound->numbers[n] != 0;
+    compound->numbers[n] = number_of(parser, COPSE_NS_NONE, compound->name);
   }
   return result;
 }

@@ -96,15 +96,17 @@ enum select_combinator {
 
 enum select_space { SELECT_SPACE_ANY, SELECT_SPACE_NONE };
 
+#define SELECT_NUMBERS 4u /* HTML, SVG, MathML, no namespace */
+
 struct select_compound {
   uint32_t simple, count;
   uint32_t need; /* filter bits */
   uint8_t combinator;
   uint8_t space;
-  uint8_t is_typed;               /* 0: any name */
-  uint8_t is_scope;               /* matches the scope itself whatever it is */
-  uint32_t numbers[3];            /* those names of the table that it matches; 0: fewer */
-  struct select_text name, lower; /* the type as it was written, in lower case */
+  uint8_t is_typed;                 /* 0: any name */
+  uint8_t is_scope;                 /* matches the scope itself whatever it is */
+  uint32_t numbers[SELECT_NUMBERS]; /* those names of the table that it matches; 0: fewer */
+  struct select_text name, lower;   /* the type as it was written, in lower case */
 };
 
 struct select_complex {

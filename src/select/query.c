@@ -9,9 +9,9 @@
 
 struct copse_query {
   struct select_match match;
-  struct select_node at; /* walking: where it is */
   uint64_t left, stamp;
-  uint32_t next, end; /* scanning: links */
+  uint32_t next; /* link. scanning: to be looked at next; walking: looked at last */
+  uint32_t end;  /* scanning: link behind the last one */
   int is_scan;
   int result; /* what has ended it */
 };
@@ -143,47 +143,22 @@ static int contents_skip(struct copse_query *query, const struct select_node *no
 
 /* --- walking --------------------------------------------------------------------------- */
 
-/* As select_walk(), down to the next element whose name and filter may match. */
 static int walk(struct copse_query *query, uint32_t *link, unsigned *found) {
   struct select_match *match = &query->match;
-  const struct copse_selector *selector = match->selector;
-  const struct select_record *record = &query->at.record;
-  uint32_t at = query->at.link, first = record->links.first;
-  for (;;) {
-    uint32_t to = first, next = record->links.next, parent = record->links.parent;
-    int result = 0;
-    while (to == 0) {
-      if (at == match->scope)
-        return COPSE_NONE;
-      to = next;
-      if (to)
-        break;
-      if (parent == match->scope || parent == 0)
-        return COPSE_NONE;
-      at = parent;
-      result = select_record_of(match, at, &record);
-      if (result)
-        return result;
-      next = record->links.next;
-      parent = record->links.parent;
-      if (query->left-- == 0)
-        return select_circle(&query->at);
-    }
-    at = to;
-    result = select_record_of(match, at, &record);
-    if (result)
-      return result;
-    if (query->left-- == 0)
-      return select_circle(&query->at);
-    first = record->links.first;
-    unsigned bits = bits_of(selector, record->data.name);
-    if (__builtin_expect(bits != 0, 0) && (bits = filtered(match, bits, record->data.more)) != 0) {
-      query->at.record = *record;
-      query->at.link = *link = at;
+  const struct select_record *record;
+  int result;
+  while ((result = select_way(match, match->scope, &query->left, &query->next, &record)) == 0) {
+    unsigned bits = bits_of(match->selector, record->data.name);
+    if (__builtin_expect(bits == 0, 1))
+      continue;
+    bits = filtered(match, bits, record->data.more);
+    if (bits) {
+      *link = query->next;
       *found = bits;
       return 0;
     }
   }
+  return result;
 }
 
 /* --- both ------------------------------------------------------------------------------ */
@@ -236,8 +211,8 @@ static int begin(struct copse_query *query, struct copse_view *view,
   query->is_scan = 0;
   query->result = 0;
   result = scan_begin(query);
-  if (result == 0 && !query->is_scan)
-    result = select_node_load(&query->match, query->match.scope, &query->at);
+  if (!query->is_scan)
+    query->next = query->match.scope;
   if (result)
     select_match_end(&query->match);
   return result;
@@ -314,7 +289,7 @@ static int nearest(struct select_match *match, int is_above, uint32_t *link) {
     from = node;
     result = is_above ? select_parent(match, &from, &node) : COPSE_NONE;
     if (left-- == 0)
-      return select_circle(&node);
+      return select_circle(node.link);
   }
   return result;
 }

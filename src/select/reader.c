@@ -44,8 +44,8 @@ int select_leaf_load(struct select_reader *reader, uint64_t number, uint64_t ind
 
 /* --- nodes ----------------------------------------------------------------------------- */
 
-int select_circle(const struct select_node *node) {
-  return error_set(COPSE_E_CORRUPT, "node %u is linked to nodes in a circle", node->link - 1);
+int select_circle(uint32_t link) {
+  return error_set(COPSE_E_CORRUPT, "node %u is linked to nodes in a circle", link - 1);
 }
 
 int select_previous(struct select_match *match, const struct select_node *from,
@@ -56,7 +56,7 @@ int select_previous(struct select_match *match, const struct select_node *from,
     if (result || select_is_element(to))
       return result;
     if (left-- == 0)
-      return select_circle(to);
+      return select_circle(to->link);
   }
   return COPSE_NONE;
 }
@@ -69,7 +69,7 @@ int select_next(struct select_match *match, const struct select_node *from,
     if (result || select_is_element(to))
       return result;
     if (left-- == 0)
-      return select_circle(to);
+      return select_circle(to->link);
   }
   return COPSE_NONE;
 }
@@ -97,9 +97,9 @@ int select_walk(struct select_match *match, uint32_t top, uint64_t *left,
     if (result)
       return result;
     if ((*left)-- == 0)
-      return select_circle(node);
+      return select_circle(node->link);
   }
   if ((*left)-- == 0)
-    return select_circle(node);
+    return select_circle(node->link);
   return select_node_load(match, link, node);
 }

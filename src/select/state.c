@@ -48,7 +48,7 @@ static int is_first_legend(struct select_match *match, const struct select_node 
       return 0;
     at = before;
     if (left-- == 0)
-      return select_circle(&at);
+      return select_circle(at.link);
   }
   return result == COPSE_NONE ? 1 : result;
 }
@@ -70,7 +70,7 @@ static int in_disabled(struct select_match *match, const struct select_node *nod
     }
     at = above;
     if (left-- == 0)
-      return select_circle(&at);
+      return select_circle(at.link);
   }
   return result == COPSE_NONE ? 0 : result;
 }
@@ -131,7 +131,7 @@ static int is_editable(struct select_match *match, const struct select_node *nod
     from = at;
     result = select_parent(match, &from, &at);
     if (left-- == 0)
-      return select_circle(&at);
+      return select_circle(at.link);
   } while (result == 0);
   return result == COPSE_NONE ? 0 : result;
 }

@@ -67,7 +67,7 @@ int select_contains_test(struct select_match *match, const struct select_simple 
         return result ? result : 1;
     }
     if (left-- == 0)
-      return select_circle(&child);
+      return select_circle(child.link);
   }
   return 0;
 }

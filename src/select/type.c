@@ -13,8 +13,7 @@ int select_type_test(struct select_match *match, const struct select_compound *c
     if (!compound->is_typed)
       return 1;
     if (name < DOM_NAMES_OWN)
-      return name == compound->numbers[0] || name == compound->numbers[1] ||
-             name == compound->numbers[2];
+      return select_is_known(compound, name);
   }
   struct dom_name is;
   int result = dom_name_get(match->view, match->document, name, &is);
