@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-enum { META_MAX = 64 };
+enum { META_MAX = 64, COLUMNS_MAX = ENGINES_MAX + 4 };
 
 struct row {
   struct row_key key;
@@ -213,16 +213,30 @@ static void print_line(const struct report *report, const struct row_key *line,
   fputc('\n', out);
 }
 
-void report_print_table(const struct report *report, FILE *out) {
-  const char *columns[ENGINES_MAX];
-  size_t column_count = 0;
-  bool threads = false;
+/* The engines that have rows, in their order; then peers of single workloads. */
+static size_t columns_find(const struct report *report, const char **columns) {
+  size_t count = 0;
   for (size_t e = 0; e < engine_count; e++)
     for (size_t i = 0; i < report->count; i++)
       if (strcmp(report->rows[i].key.engine, engines[e]->name) == 0) {
-        columns[column_count++] = engines[e]->name;
+        columns[count++] = engines[e]->name;
         break;
       }
+  for (size_t i = 0; i < report->count && count < COLUMNS_MAX; i++) {
+    const char *name = report->rows[i].key.engine;
+    size_t c = 0;
+    while (c < count && strcmp(columns[c], name) != 0)
+      c++;
+    if (c == count)
+      columns[count++] = name;
+  }
+  return count;
+}
+
+void report_print_table(const struct report *report, FILE *out) {
+  const char *columns[COLUMNS_MAX];
+  size_t column_count = columns_find(report, columns);
+  bool threads = false;
   fprintf(out, "\n%-32s %2s", "median", "n");
   for (size_t c = 0; c < column_count; c++)
     fprintf(out, " %11s", columns[c]);

@@ -36,6 +36,8 @@ const struct workload workloads[] = {
      20, workload_big},
     {"readers", "1, 2, 4, 8 readers beside a writer, as processes and as threads", false, 8,
      workload_readers},
+    {"select", "queries of a page of 2,500 elements by selectors (peer: libxml2, XPath)", false, 1,
+     workload_select},
     {"get20m", "random gets in one snapshot of 20 million records", false, 12, workload_get20m},
     {"curve", "ns per get for 10^4 to 10^8 keys, 8-byte values", false, 20, workload_curve},
 };

@@ -67,6 +67,10 @@ static void subjects_set(struct copse_selector *selector) {
     names_mark(selector, list->complex + i, (uint8_t)(1u << at));
     if (at < SELECT_ALTERNATIVES - 1)
       selector->needs[at] = selector->compounds[complex->compound].need;
+    const struct select_compound *subject = &selector->compounds[complex->compound];
+    if (at < SELECT_ALTERNATIVES - 1 && complex->count == 1 && subject->count == 0 &&
+        subject->is_typed && !subject->space)
+      selector->exact |= (uint8_t)(1u << at);
   }
   selector->by_name[DOM_HTML_TEMPLATE] |=
       1u << (SELECT_ALTERNATIVES - 1); /* whose contents are skipped */

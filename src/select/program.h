@@ -131,6 +131,7 @@ struct copse_selector {
   char *pool;
   uint32_t simple_count, compound_count, complex_count, list_count, pool_size;
   uint32_t needs[SELECT_ALTERNATIVES];
+  uint8_t exact; /* of these alternatives: what has the name, if that is in the table, does match */
   uint8_t by_name[DOM_NAMES_OWN + 1]; /* the last one: of names that are not in the table */
 };
 

@@ -20,10 +20,16 @@ static uint64_t stamp_of(const struct copse_view *view) {
   return view->moves + (view->txn ? view->txn->puts + view->txn->deletes : 0);
 }
 
-static int handle_of(const struct select_match *match, uint32_t link, struct copse_handle *handle) {
+/* is_first: its slot has had no other node. */
+static int handle_of(const struct select_match *match, uint32_t link, int is_first,
+                     struct copse_handle *handle) {
+  struct copse_arena *arena = match->document->tree->arena;
   const void *record;
-  int result = copse_arena_at(match->view, match->document->tree->arena, (uint64_t)link - 1, handle,
-                              &record);
+  if (is_first) {
+    *handle = (struct copse_handle){arena->map.tag, link - 1, 1, 0};
+    return 0;
+  }
+  int result = copse_arena_at(match->view, arena, (uint64_t)link - 1, handle, &record);
   return result == COPSE_NONE ? error_set(COPSE_E_CORRUPT, "node %u is not there", link - 1)
                               : result;
 }
@@ -180,21 +186,25 @@ static int alternatives_test(struct select_match *match, unsigned bits,
 
 /* The next element that matches: its link. */
 static int next(struct copse_query *query, uint32_t *link) {
+  struct select_match *match = &query->match;
   for (;;) {
-    struct select_node node;
+    const struct select_record *record;
     unsigned bits = 0;
     int result = query->is_scan ? scan(query, link, &bits) : walk(query, link, &bits);
+    if (result == 0)
+      result = select_record_of(match, *link, &record);
     if (result)
       return result;
-    result = select_node_load(&query->match, *link, &node);
-    if (result)
-      return result;
-    if (!select_is_element(&node))
+    if (bits & match->selector->exact && record->data.name < DOM_NAMES_OWN &&
+        record->data.name != DOM_HTML_TEMPLATE)
+      return 0;
+    if (record->data.kind != COPSE_NODE_ELEMENT)
       continue;
+    struct select_node node = {*record, *link};
     if (query->is_scan)
       result = contents_skip(query, &node);
     if (result == 0)
-      result = alternatives_test(&query->match, bits, &node);
+      result = alternatives_test(match, bits, &node);
     if (result)
       return result < 0 ? result : 0;
   }
@@ -243,7 +253,7 @@ int copse_query_next(struct copse_query *query, struct copse_handle *found) {
                      "the store was changed, or the snapshot refreshed, since the query "
                      "began; begin another");
   query->result = next(query, &link);
-  return query->result ? query->result : handle_of(&query->match, link, found);
+  return query->result ? query->result : handle_of(&query->match, link, query->is_scan, found);
 }
 
 void copse_query_end(struct copse_query *query) {
@@ -263,7 +273,7 @@ int copse_selector_first(struct copse_view *view, struct copse_document *documen
     return result;
   result = next(&query, &link);
   if (result == 0)
-    result = handle_of(&query.match, link, found);
+    result = handle_of(&query.match, link, query.is_scan, found);
   select_match_end(&query.match);
   return result;
 }
@@ -317,7 +327,7 @@ int copse_selector_closest(struct copse_view *view, struct copse_document *docum
     return result;
   result = nearest(&match, 1, &link);
   if (result == 0)
-    result = handle_of(&match, link, found);
+    result = handle_of(&match, link, 0, found);
   select_match_end(&match);
   return result;
 }
