@@ -119,7 +119,7 @@ static int attribute_name(struct markup_out *out, const struct dom_name *name) {
 static int attributes(struct markup_walk *walk, struct markup_out *out) {
   struct dom_attributes all;
   struct dom_attribute attribute;
-  const struct dom_data *data = &walk->item.data;
+  const struct dom_data *data = &walk->item->data;
   int result = dom_attributes_shown(walk->view, walk->document, data, &all);
   while (result == 0) {
     struct dom_name name;
@@ -152,7 +152,7 @@ static int attributes(struct markup_walk *walk, struct markup_out *out) {
 
 static int tag_name(struct markup_walk *walk, struct markup_out *out) {
   struct dom_name name;
-  int result = dom_name_get(walk->view, walk->document, walk->item.data.name, &name);
+  int result = dom_name_get(walk->view, walk->document, walk->item->data.name, &name);
   if (result)
     return result;
   int is_plain = name.space >= COPSE_NS_HTML && name.space <= COPSE_NS_MATHML;
@@ -168,7 +168,7 @@ static int start_tag(struct markup_walk *walk, struct markup_out *out) {
   int result = markup_bytes(out, "<", 1);
   if (result == 0)
     result = tag_name(walk, out);
-  if (result == 0 && walk->item.data.data)
+  if (result == 0 && walk->item->data.data)
     result = attributes(walk, out);
   return result ? result : markup_bytes(out, ">", 1);
 }
@@ -185,13 +185,13 @@ static int wrapped(struct markup_walk *walk, struct markup_out *out, const char 
                    const char *close) {
   struct copse_bytes text;
   int result = markup_text(out, open);
-  if (result == 0 && walk->item.data.kind == COPSE_NODE_INSTRUCTION) {
+  if (result == 0 && walk->item->data.kind == COPSE_NODE_INSTRUCTION) {
     result = tag_name(walk, out);
     if (result == 0)
       result = markup_bytes(out, " ", 1);
   }
   if (result == 0)
-    result = dom_text(walk->view, walk->document, &walk->item.data, &text);
+    result = dom_text(walk->view, walk->document, &walk->item->data, &text);
   if (result == 0)
     result = markup_bytes(out, text.data, text.size);
   return result ? result : markup_text(out, close);
@@ -201,7 +201,7 @@ static int doctype(struct markup_walk *walk, struct markup_out *out) {
   struct copse_bytes strings[3];
   int result = markup_text(out, "<!DOCTYPE ");
   if (result == 0)
-    result = dom_doctype(walk->view, walk->document, &walk->item.data, strings);
+    result = dom_doctype(walk->view, walk->document, &walk->item->data, strings);
   if (result == 0)
     result = markup_bytes(out, strings[0].data, strings[0].size);
   return result ? result : markup_bytes(out, ">", 1);
@@ -233,7 +233,7 @@ static int text_is_raw(const struct html *html, int *raw) {
   *raw = walk->depth < KNOWN_DEPTHS && html->raw >> walk->depth & 1;
   if (walk->depth - 1 < KNOWN_DEPTHS - 1)
     return 0;
-  int result = dom_item_step(walk->view, walk->document, &walk->item, COPSE_TREE_PARENT, &parent);
+  int result = dom_item_step(walk->view, walk->document, walk->item, COPSE_TREE_PARENT, &parent);
   *raw = result == 0 && is_raw(html, &parent);
   return result == COPSE_NONE ? 0 : result;
 }
@@ -243,7 +243,7 @@ static int text_write(const struct html *html) {
   struct copse_bytes text;
   int raw, result = text_is_raw(html, &raw);
   if (result == 0)
-    result = dom_text(walk->view, walk->document, &walk->item.data, &text);
+    result = dom_text(walk->view, walk->document, &walk->item->data, &text);
   if (result)
     return result;
   return raw ? markup_bytes(html->out, text.data, text.size) : markup_escaped(html->out, &text, 0);
@@ -252,11 +252,11 @@ static int text_write(const struct html *html) {
 static int node_write(struct html *html) {
   struct markup_walk *walk = html->walk;
   struct markup_out *out = html->out;
-  switch (walk->item.data.kind) {
+  switch (walk->item->data.kind) {
   case COPSE_NODE_ELEMENT:
     if (walk->depth + 1 < KNOWN_DEPTHS) {
       uint64_t bit = UINT64_C(1) << (walk->depth + 1);
-      html->raw = is_raw(html, &walk->item) ? html->raw | bit : html->raw & ~bit;
+      html->raw = is_raw(html, walk->item) ? html->raw | bit : html->raw & ~bit;
     }
     return start_tag(walk, out);
   case COPSE_NODE_TEXT: return text_write(html);
@@ -281,7 +281,7 @@ static int is_blank(const struct copse_bytes *text) {
 
 /* 0: spaces between the children of the node show nothing; COPSE_NONE: they do, or there are none. */
 static int breaks(const struct markup_walk *walk) {
-  struct dom_item child, from = walk->item, contents;
+  struct dom_item child, from = *walk->item, contents;
   struct copse_bytes text;
   uint8_t kind = from.data.kind;
   if (is_element(&from) ? !(class_of(from.data.name) & CONTAINER)
@@ -322,7 +322,7 @@ static int is_line(const struct dom_item *item) {
 /* Writes one edge of the walk; *shown: how many levels of indentation are in use. */
 static int pretty_edge(struct html *html, uint64_t *shown, int *is_first, int is_void) {
   struct markup_walk *walk = html->walk;
-  const struct dom_item *item = &walk->item;
+  const struct dom_item *item = walk->item;
   int in_line = walk->depth <= html->broken, result = 0;
   if (walk->edge == COPSE_TREE_LEAVE) {
     if (walk->depth < html->broken) { /* its children had lines */
@@ -356,10 +356,10 @@ int markup_html(struct markup_walk *walk, struct markup_out *out, int is_outer, 
   struct html html = {.walk = walk, .out = out, .is_scripting = is_scripting};
   uint64_t shown = 0;
   int result = 0, is_first = 1;
-  struct dom_item top = walk->item;
+  struct dom_item top = *walk->item;
   html.raw = is_raw(&html, &top) ? 2 : 0;
   while (result == 0) {
-    const struct dom_item *item = &walk->item;
+    const struct dom_item *item = walk->item;
     int is_enter = walk->edge == COPSE_TREE_ENTER;
     int is_void = is_element(item) && class_of(item->data.name) & VOID;
     int is_top = walk->depth == 0;

@@ -18,7 +18,14 @@ struct markup_out {
 };
 
 int markup_flush(struct markup_out *out);
-int markup_bytes(struct markup_out *out, const void *bytes, size_t size);
+int markup_bytes_long(struct markup_out *out, const void *bytes, size_t size);
+static inline int markup_bytes(struct markup_out *out, const void *bytes, size_t size) {
+  if (size > sizeof out->buffer - out->size)
+    return markup_bytes_long(out, bytes, size);
+  bytes_copy(out->buffer + out->size, bytes, size);
+  out->size += size;
+  return 0;
+}
 static inline int markup_text(struct markup_out *out, const char *text) {
   return markup_bytes(out, text, strlen(text));
 }
@@ -29,9 +36,10 @@ int markup_indent(struct markup_out *out, uint64_t depth);
 struct markup_walk {
   struct copse_view *view;
   struct copse_document *document;
-  struct dom_item item; /* where it is */
-  uint32_t edge;        /* enum copse_tree_edge */
-  uint64_t depth;       /* below the top */
+  struct dom_item *item; /* where it is: one of those two */
+  struct dom_item items[2];
+  uint32_t edge;  /* enum copse_tree_edge */
+  uint64_t depth; /* below the top */
   uint64_t top, left;
 };
 

@@ -57,7 +57,7 @@ static int entries_gather(struct markup_walk *walk, struct entries *entries) {
       [COPSE_NS_XLINK] = "xlink ", [COPSE_NS_XML] = "xml ", [COPSE_NS_XMLNS] = "xmlns "};
   struct dom_attributes all;
   struct dom_attribute attribute;
-  int next, result = dom_attributes_shown(walk->view, walk->document, &walk->item.data, &all);
+  int next, result = dom_attributes_shown(walk->view, walk->document, &walk->item->data, &all);
   if (result == 0 && all.count > all.next) {
     entries->items = malloc((all.count - all.next) * sizeof *entries->items);
     if (!entries->items)
@@ -79,7 +79,7 @@ static int entries_gather(struct markup_walk *walk, struct entries *entries) {
     entry->name_size = entries->names_size - at;
     if (result == 0 && walk->view->pages.copy) {
       struct dom_attributes again;
-      result = dom_attributes(walk->view, walk->document, &walk->item.data, &again);
+      result = dom_attributes(walk->view, walk->document, &walk->item->data, &again);
       all.block = again.block;
     }
   }
@@ -97,7 +97,7 @@ static int attributes(struct markup_walk *walk, struct markup_out *out) {
   int result = entries_gather(walk, &entries);
   if (entries.count && result == 0) {
     qsort(entries.items, entries.count, sizeof entries.items[0], entry_order);
-    result = dom_attributes(walk->view, walk->document, &walk->item.data, &all);
+    result = dom_attributes(walk->view, walk->document, &walk->item->data, &all);
   }
   for (size_t i = 0; i < entries.count && result == 0; i++) {
     const struct shown *entry = &entries.items[i];
@@ -123,7 +123,7 @@ static int text(struct markup_walk *walk, struct markup_out *out, const char *be
   struct copse_bytes bytes;
   int result = markup_text(out, before);
   if (result == 0)
-    result = dom_text(walk->view, walk->document, &walk->item.data, &bytes);
+    result = dom_text(walk->view, walk->document, &walk->item->data, &bytes);
   if (result == 0)
     result = markup_bytes(out, bytes.data, bytes.size);
   return result ? result : markup_text(out, after);
@@ -131,7 +131,7 @@ static int text(struct markup_walk *walk, struct markup_out *out, const char *be
 
 static int name_write(struct markup_walk *walk, struct markup_out *out, int is_element) {
   struct dom_name name;
-  int result = dom_name_get(walk->view, walk->document, walk->item.data.name, &name);
+  int result = dom_name_get(walk->view, walk->document, walk->item->data.name, &name);
   if (result == 0 && is_element && name.space == COPSE_NS_SVG)
     result = markup_text(out, "svg ");
   if (result == 0 && is_element && name.space == COPSE_NS_MATHML)
@@ -145,12 +145,12 @@ static int element(struct markup_walk *walk, struct markup_out *out) {
     result = name_write(walk, out, 1);
   if (result == 0)
     result = markup_text(out, ">\n");
-  return result || !walk->item.data.data ? result : attributes(walk, out);
+  return result || !walk->item->data.data ? result : attributes(walk, out);
 }
 
 static int doctype(struct markup_walk *walk, struct markup_out *out) {
   struct copse_bytes strings[3];
-  int result = dom_doctype(walk->view, walk->document, &walk->item.data, strings);
+  int result = dom_doctype(walk->view, walk->document, &walk->item->data, strings);
   if (result == 0)
     result = markup_text(out, "<!DOCTYPE ");
   if (result == 0)
@@ -167,7 +167,7 @@ static int doctype(struct markup_walk *walk, struct markup_out *out) {
 
 static int node(struct markup_walk *walk, struct markup_out *out) {
   int result;
-  switch (walk->item.data.kind) {
+  switch (walk->item->data.kind) {
   case COPSE_NODE_ELEMENT: return element(walk, out);
   case COPSE_NODE_TEXT: return text(walk, out, "\"", "\"\n");
   case COPSE_NODE_COMMENT: return text(walk, out, "<!-- ", " -->\n");
@@ -183,7 +183,7 @@ static int node(struct markup_walk *walk, struct markup_out *out) {
 
 /* A document, and a fragment that is the top, have no line: what is below them begins at the margin. */
 int markup_tree(struct markup_walk *walk, struct markup_out *out) {
-  uint8_t kind = walk->item.data.kind;
+  uint8_t kind = walk->item->data.kind;
   int is_shown = kind != COPSE_NODE_DOCUMENT && kind != COPSE_NODE_FRAGMENT, result = 0;
   walk->depth = is_shown ? 1 : 0;
   while (result == 0) {

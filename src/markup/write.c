@@ -11,7 +11,7 @@ int markup_flush(struct markup_out *out) {
   return size ? out->write(out->context, out->buffer, size) : 0;
 }
 
-int markup_bytes(struct markup_out *out, const void *bytes, size_t size) {
+int markup_bytes_long(struct markup_out *out, const void *bytes, size_t size) {
   const char *from = bytes;
   while (size > sizeof out->buffer - out->size) {
     size_t part = sizeof out->buffer - out->size;
@@ -23,8 +23,7 @@ int markup_bytes(struct markup_out *out, const void *bytes, size_t size) {
     if (result)
       return result;
   }
-  if (size)
-    memcpy(out->buffer + out->size, from, size);
+  memcpy(out->buffer + out->size, from, size);
   out->size += size;
   return 0;
 }
@@ -75,25 +74,11 @@ int markup_walk_begin(struct markup_walk *walk, struct copse_view *view,
   if (result == 0)
     *walk = (struct markup_walk){.view = view,
                                  .document = document,
-                                 .item = *top,
+                                 .item = &walk->items[0],
+                                 .items[0] = *top,
                                  .edge = COPSE_TREE_ENTER,
                                  .top = top->node.handle.index,
                                  .left = 2 * count};
-  return result;
-}
-
-/* Where a node goes up to: its parent, or the template whose contents it is. */
-static int up(const struct markup_walk *walk, struct dom_item *item) {
-  struct dom_item from = walk->item, contents;
-  if (from.data.kind != COPSE_NODE_FRAGMENT || !(from.data.flags & DOM_HOST))
-    return dom_item_step(walk->view, walk->document, &from, COPSE_TREE_PARENT, item);
-  int result = dom_at(walk->view, walk->document->tree, &from.node, from.data.data, &item->node);
-  if (result == 0)
-    result = dom_item_get(walk->view, walk->document, &item->node.handle, item);
-  if (result == 0)
-    result = dom_item_contents(walk->view, walk->document, item, &contents);
-  if (result == COPSE_NONE || (result == 0 && contents.node.handle.index != from.node.handle.index))
-    result = dom_corrupt(&from.node, "is the contents of a template that has others");
   return result;
 }
 
@@ -101,62 +86,82 @@ static int is_contents(const struct dom_item *item) {
   return item->data.kind == COPSE_NODE_FRAGMENT && item->data.flags & DOM_HOST;
 }
 
-int markup_walk_next(struct markup_walk *walk, int is_skipped) {
-  struct dom_item from = walk->item;
-  int result;
-  if (walk->left-- == 0)
-    return dom_corrupt(&from.node, "is linked to nodes in a circle");
-  if (walk->edge == COPSE_TREE_ENTER) {
-    result =
-        is_skipped ? COPSE_NONE : dom_item_contents(walk->view, walk->document, &from, &walk->item);
-    if (result == COPSE_NONE && !is_skipped)
-      result = dom_item_step(walk->view, walk->document, &from, COPSE_TREE_FIRST, &walk->item);
-    walk->depth += result == 0;
-    if (result != COPSE_NONE)
-      return result;
-    walk->edge = COPSE_TREE_LEAVE;
-    return 0;
-  }
-  if (from.node.handle.index == walk->top)
-    return COPSE_NONE;
-  walk->edge = COPSE_TREE_ENTER;
-  if (!is_contents(&from)) {
-    result = dom_item_step(walk->view, walk->document, &from, COPSE_TREE_NEXT, &walk->item);
-    if (result != COPSE_NONE)
-      return result;
-  }
-  struct dom_item above;
-  result = up(walk, &above);
+/* Where a node goes up to: its parent, or the template whose contents it is. */
+static int up(const struct markup_walk *walk, const struct dom_item *from, struct dom_item *to) {
+  struct dom_item contents;
+  if (!is_contents(from))
+    return dom_item_step(walk->view, walk->document, from, COPSE_TREE_PARENT, to);
+  int result = dom_item_host(walk->view, walk->document, from, to);
+  if (result == 0)
+    result = dom_item_contents(walk->view, walk->document, to, &contents);
+  if (result == COPSE_NONE ||
+      (result == 0 && contents.node.handle.index != from->node.handle.index))
+    result = dom_corrupt(&from->node, "is the contents of a template that has others");
+  return result;
+}
+
+/* Out of a node that has no next sibling, or whose siblings are not shown. */
+static int leave(struct markup_walk *walk, const struct dom_item *from, struct dom_item *to) {
+  int result = up(walk, from, to);
   if (result == COPSE_NONE)
-    return dom_corrupt(&from.node, "has lost its parent");
-  if (result)
-    return result;
-  if (is_contents(&from)) {
-    result = dom_item_step(walk->view, walk->document, &above, COPSE_TREE_FIRST, &walk->item);
+    return dom_corrupt(&from->node, "has lost its parent");
+  if (result == 0 && is_contents(from)) { /* now into the template's children */
+    struct dom_item template = *to;
+    result = dom_item_step(walk->view, walk->document, &template, COPSE_TREE_FIRST, to);
     if (result != COPSE_NONE)
       return result;
+    *to = template;
+    result = 0;
   }
-  walk->item = above;
   walk->edge = COPSE_TREE_LEAVE;
   walk->depth--;
-  return 0;
+  return result;
+}
+
+int markup_walk_next(struct markup_walk *walk, int is_skipped) {
+  const struct dom_item *from = walk->item;
+  struct dom_item *to = from == walk->items ? walk->items + 1 : walk->items;
+  int result = COPSE_NONE;
+  if (walk->left-- == 0)
+    return dom_corrupt(&from->node, "is linked to nodes in a circle");
+  if (walk->edge == COPSE_TREE_ENTER) {
+    if (from->data.flags & DOM_TEMPLATE && !is_skipped)
+      result = dom_item_contents(walk->view, walk->document, from, to);
+    if (result == COPSE_NONE && from->node.links.first && !is_skipped)
+      result = dom_item_step(walk->view, walk->document, from, COPSE_TREE_FIRST, to);
+    if (result == COPSE_NONE) {
+      walk->edge = COPSE_TREE_LEAVE;
+      return 0;
+    }
+    walk->depth++;
+  } else {
+    if (from->node.handle.index == walk->top)
+      return COPSE_NONE;
+    walk->edge = COPSE_TREE_ENTER;
+    if (from->node.links.next && !is_contents(from))
+      result = dom_item_step(walk->view, walk->document, from, COPSE_TREE_NEXT, to);
+    if (result == COPSE_NONE)
+      result = leave(walk, from, to);
+  }
+  walk->item = to;
+  return result;
 }
 
 /* --- the public functions -------------------------------------------------------------- */
 
 static int text_all(struct markup_walk *walk, struct markup_out *out) {
   struct copse_bytes text;
-  uint8_t kind = walk->item.data.kind;
+  uint8_t kind = walk->item->data.kind;
   int result = 0;
   int is_alone = kind == COPSE_NODE_COMMENT || kind == COPSE_NODE_INSTRUCTION;
   while (result == 0) {
     int is_text =
-        walk->edge == COPSE_TREE_ENTER && (walk->item.data.kind == COPSE_NODE_TEXT || is_alone);
+        walk->edge == COPSE_TREE_ENTER && (walk->item->data.kind == COPSE_NODE_TEXT || is_alone);
     if (is_text)
-      result = dom_text(walk->view, walk->document, &walk->item.data, &text);
+      result = dom_text(walk->view, walk->document, &walk->item->data, &text);
     if (is_text && result == 0)
       result = markup_bytes(out, text.data, text.size);
-    int is_hidden = is_contents(&walk->item) && walk->item.node.handle.index != walk->top;
+    int is_hidden = is_contents(walk->item) && walk->item->node.handle.index != walk->top;
     if (result == 0)
       result = markup_walk_next(walk, is_hidden);
   }
