@@ -172,7 +172,7 @@ int copse_batch_token(struct copse_batch *batch, const char *client, uint64_t nu
 static int apply_now(struct copse_batch *batch, struct ring_result *outcome,
                      struct copse_ticket *ticket) {
   struct copse_store *store = batch->store;
-  uint64_t applied = 0, more;
+  uint64_t applied = 0, more = 0;
   int result = leaver_claim(store);
   if (result == 0) {
     entry_of(batch)->sequence = leaver_number(store);
@@ -185,6 +185,8 @@ static int apply_now(struct copse_batch *batch, struct ring_result *outcome,
   if (result == 0)
     (void)!combine_rounds(store, COMBINE_NS, &more); /* what others left; theirs are the errors */
   writer_end(store);
+  if (more)
+    combine_pass(store);
   combine_left(store);
   return result ? result : writer_settle(store, root_published(store->writers.ro));
 }

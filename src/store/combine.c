@@ -19,9 +19,8 @@
 #include "base/clock.h"
 #include "base/grow.h"
 #include "base/points.h"
-#include "sync/spin.h"
 
-#define PASS_ROUNDS 200    /* some microseconds */
+#define PASS_NS 100000     /* for one of the others to be woken, which waits for room */
 #define SHARE_BYTES 16384u /* of each ring in a round: bounds how long a round takes */
 
 static int bytes_room(struct combine *combine, size_t more) {
@@ -295,15 +294,13 @@ int combine_own(struct copse_store *store) {
   return 0;
 }
 
-/* Gives those who leave batches a chance to take the lock: our caller has waited for long enough. */
-static void pass_on(struct copse_store *store) {
-  sched_yield();
-  for (int i = 0; i < PASS_ROUNDS; i++) {
-    /* relaxed: a guess */
-    if (!lock_is_free(atomic_load_explicit(&store_words(store)->lock, memory_order_relaxed)))
-      return;
-    spin_pause();
-  }
+void combine_pass(struct copse_store *store) {
+  const _Atomic uint64_t *lock = &store_words(store)->lock;
+  uint64_t end = clock_now_ns() + PASS_NS;
+  /* relaxed: a guess */
+  while (ring_is_staged(store->writers.rw) &&
+         lock_is_free(atomic_load_explicit(lock, memory_order_relaxed)) && clock_now_ns() < end)
+    sched_yield();
 }
 
 /* Who leaves something while we hold the lock relies on us: so the lock is not left alone before
@@ -317,7 +314,7 @@ void combine_left(struct copse_store *store) {
       result = writer_settle(store, root_published(store->writers.ro));
     if (result) /* what is left stays in the rings; the next one meets the same error, or not */
       return;
-    pass_on(store);
+    combine_pass(store);
   }
 }
 

@@ -467,9 +467,12 @@ struct own_batch {
  * as one version. *applied: how many batches. */
 int combine_round(struct copse_store *store, struct own_batch *own, uint64_t *applied);
 #define COMBINE_NS                                                                                 \
-  UINT64_C(4000000) /* a caller that has other things to do applies others' batches for so long */
+  UINT64_C(2000000) /* a caller that has other things to do applies others' batches for so long */
 /* Rounds as long as there is work and nobody waits for the lock, for about budget_ns. */
 int combine_rounds(struct copse_store *store, uint64_t budget_ns, uint64_t *applied);
+/* Without the lock, when there was more to apply than there was time for: waits a moment for one of those
+ * who left it to take over, so that the work, and what one's own program loses by it, goes round. */
+void combine_pass(struct copse_store *store);
 /* All that this process left. */
 int combine_own(struct copse_store *store);
 void combine_free(struct copse_store *store);
