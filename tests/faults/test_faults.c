@@ -14,6 +14,7 @@
 
 #include "copse/copse.h"
 #include "inject.h"
+#include "slots.h"
 #include "test.h"
 
 #define KEYS 48
@@ -28,6 +29,7 @@ struct content {
   uint32_t size[KEYS]; /* of the value, + 1; 0: not there */
   uint32_t stamp[KEYS];
   uint32_t extra; /* records in the map "extra", + 1; 0: there is none */
+  uint32_t turns; /* arenas: so often changed */
 };
 
 struct world {
@@ -75,6 +77,143 @@ static void extra_check(struct copse_view *view, uint32_t extra) {
   copse_map_close(map);
 }
 
+/* --- arenas ------------------------------------------------------------------------------ */
+
+#define TURNS 4
+
+/* Opens what the first turn makes. */
+static int arenas_open(struct copse_txn *txn, struct copse_arena **arena,
+                       struct copse_tree **tree) {
+  struct copse_arena_options records = {.record_size = 64};
+  struct copse_tree_options payloads = {.payload_size = 8};
+  struct copse_view *view = copse_txn_view(txn);
+  int result = copse_arena_open(view, "arena", &records, arena);
+  if (result == COPSE_E_NO_MAP)
+    result = copse_arena_create(txn, "arena", &records, arena);
+  if (result)
+    return result;
+  result = copse_tree_open(view, "tree", &payloads, tree);
+  if (result == COPSE_E_NO_MAP)
+    result = copse_tree_create(txn, "tree", &payloads, tree);
+  if (result)
+    copse_arena_close(*arena);
+  return result;
+}
+
+static int arena_change(struct copse_txn *txn, struct copse_arena *arena, uint32_t turn) {
+  uint8_t records[300 * 64];
+  struct copse_handle handle;
+  const void *record;
+  struct copse_slots slots = {records, UINT64_C(1) << (30 + turn), 100, turn, 0};
+  memset(records, (int)turn, sizeof records);
+  int result = copse_arena_append(txn, arena, 300, records, NULL);
+  for (uint64_t i = turn; i < 250 && result == 0; i += 7) {
+    result = copse_arena_at(copse_txn_view(txn), arena, i, &handle, &record);
+    if (result == 0)
+      result = i % 2 ? copse_arena_remove(txn, arena, &handle)
+                     : copse_arena_update(txn, arena, &handle, records, NULL);
+    else if (result == COPSE_NONE)
+      result = 0;
+  }
+  for (int i = 0; i < 5 && result == 0; i++)
+    result = copse_arena_insert(txn, arena, records, &handle, NULL);
+  return result ? result : copse_arena_restore(txn, arena, &slots);
+}
+
+static int tree_change_in(struct copse_txn *txn, struct copse_tree *tree, uint32_t turn) {
+  struct copse_handle parent, node;
+  const void *payload;
+  uint64_t value = turn;
+  int result = copse_tree_new(txn, tree, &value, &parent, NULL);
+  for (int i = 0; i < 120 && result == 0; i++) {
+    value = value * 3 + 1;
+    result = copse_tree_new(txn, tree, &value, &node, NULL);
+    if (result == 0)
+      result = copse_tree_prepend(txn, tree, &parent, &node);
+    parent = i % 5 ? parent : node;
+  }
+  if (result == 0)
+    result = copse_tree_at(copse_txn_view(txn), tree, 40, &node, &payload);
+  if (result == 0)
+    result = copse_tree_detach(txn, tree, &node);
+  return result ? result : copse_tree_remove_subtree(txn, tree, &parent, NULL);
+}
+
+/* One turn of changes in a transaction; what is left of a reservation is published (NULL: there is none). */
+static int arenas_change(struct copse_txn *txn, uint32_t turn,
+                         struct copse_reservation *reservation) {
+  struct copse_arena *arena;
+  struct copse_tree *tree;
+  int result = arenas_open(txn, &arena, &tree);
+  if (result)
+    return result;
+  result = arena_change(txn, arena, turn);
+  if (result == 0 && reservation)
+    result = copse_reservation_publish(txn, reservation, 700, NULL);
+  if (result == 0)
+    result = tree_change_in(txn, tree, turn);
+  copse_tree_close(tree);
+  copse_arena_close(arena);
+  return result;
+}
+
+/* Room for records in the arena, filled. *reservation NULL: there is no arena yet. */
+static int arena_reserve(struct copse_store *store, uint32_t turn, struct copse_arena **arena,
+                         struct copse_reservation **reservation) {
+  struct copse_arena_options records = {.record_size = 64};
+  uint64_t count;
+  void *piece;
+  *reservation = NULL;
+  *arena = NULL;
+  if (turn == 1)
+    return 0;
+  int result = copse_arena_ensure(store, "arena", &records, -1, arena);
+  if (result)
+    return result;
+  result = copse_arena_reserve(*arena, 1000, -1, reservation);
+  for (uint64_t i = 0; result == 0 && i < 1000; i += count) {
+    CHECK_OK(copse_reservation_piece(*reservation, i, &piece, &count));
+    memset(piece, (int)turn + 100, count * 64);
+  }
+  return result;
+}
+
+/* What the arenas are after so many turns: as in a store where nothing fails. */
+static const uint64_t *arenas_expected(uint32_t turns) {
+  static uint64_t hashes[TURNS + 1][2];
+  struct copse_store *store;
+  CHECK_LE(turns, TURNS);
+  if (hashes[turns][0])
+    return hashes[turns];
+  CHECK_OK(copse_store_open(NULL, NULL, &store));
+  for (uint32_t turn = 1; turn <= turns; turn++) {
+    struct copse_reservation *reservation;
+    struct copse_arena *arena;
+    struct copse_txn *txn;
+    CHECK_OK(arena_reserve(store, turn, &arena, &reservation));
+    CHECK_OK(copse_txn_begin(store, -1, &txn));
+    CHECK_OK(arenas_change(txn, turn, reservation));
+    hashes[turn][0] = slots_hash(copse_txn_view(txn), "arena", NULL);
+    hashes[turn][1] = slots_hash(copse_txn_view(txn), "tree", NULL);
+    CHECK_OK(copse_txn_commit(txn, NULL));
+    copse_reservation_close(reservation);
+    copse_arena_close(arena);
+  }
+  CHECK_OK(copse_store_close(store));
+  return hashes[turns];
+}
+
+static void arenas_check(struct copse_view *view, uint32_t turns) {
+  struct copse_arena *arena;
+  if (turns == 0) {
+    CHECK_RESULT(copse_arena_open(view, "arena", NULL, &arena), COPSE_E_NO_MAP);
+    CHECK_RESULT(copse_arena_open(view, "tree", NULL, &arena), COPSE_E_NO_MAP);
+    return;
+  }
+  CHECK_EQ(slots_hash(view, "arena", NULL), arenas_expected(turns)[0]);
+  CHECK_EQ(slots_hash(view, "tree", NULL), arenas_expected(turns)[1]);
+}
+
 /* Returns the state's number, all of which must be there and nothing else. */
 static uint32_t content_check(struct world *world, struct copse_view *view) {
   struct copse_map *map;
@@ -84,6 +223,7 @@ static uint32_t content_check(struct world *world, struct copse_view *view) {
   char key[8];
   if (copse_map_open(view, "m", NULL, &map) == COPSE_E_NO_MAP) {
     extra_check(view, 0);
+    arenas_check(view, 0);
     return 0;
   }
   int result = copse_get(view, map, NUMBER, strlen(NUMBER), &value);
@@ -107,6 +247,7 @@ static uint32_t content_check(struct world *world, struct copse_view *view) {
   CHECK_OK(copse_count(view, map, &count));
   CHECK_EQ(count, expected);
   extra_check(view, content->extra);
+  arenas_check(view, content->turns);
   copse_map_close(map);
   return number;
 }
@@ -265,6 +406,22 @@ static int extra_drop(struct world *world) {
   }
   content->extra = 0;
   return txn_end(world, txn, map, result);
+}
+
+static int arenas(struct world *world) {
+  struct copse_txn *txn;
+  struct copse_map *map;
+  struct copse_arena *arena;
+  struct copse_reservation *reservation;
+  struct content *content = content_begin(world);
+  int result = arena_reserve(world->store, ++content->turns, &arena, &reservation);
+  if (result == 0)
+    result = txn_begin(world, &txn, &map);
+  if (result == 0)
+    result = txn_end(world, txn, map, arenas_change(txn, content->turns, reservation));
+  copse_reservation_close(reservation);
+  copse_arena_close(arena);
+  return result;
 }
 
 static int all_delete(struct world *world) {
@@ -430,6 +587,37 @@ static int lease_all(struct world *world, struct copse_view *view, struct copse_
 
 static int lease(struct world *world) { return read_of(world, 0, lease_all); }
 
+/* Records and long pieces of the arena; those that could be had are good after the snapshot. */
+static int lease_slots(struct world *world, struct copse_view *view, struct copse_map *map) {
+  struct copse_lease *leases[40] = {NULL};
+  struct copse_bytes values[40];
+  struct copse_chunk chunk = {0};
+  struct copse_arena *arena;
+  static uint8_t copies[40][64];
+  (void)world, (void)map;
+  int result = copse_arena_open(view, "arena", NULL, &arena);
+  if (result)
+    return result;
+  for (int i = 0; i < 40 && result == 0; i++) {
+    result = copse_arena_chunk(view, arena, chunk.first + chunk.count, &chunk);
+    if (result)
+      break;
+    values[i] = (struct copse_bytes){chunk.records, chunk.count * 64};
+    memcpy(copies[i], chunk.records, 64);
+    result =
+        copse_lease_take(view, i % 3 ? COPSE_LEASE_PIN : COPSE_LEASE_COPY, &values[i], &leases[i]);
+  }
+  copse_arena_close(arena);
+  for (int i = 0; i < 40; i++)
+    if (leases[i])
+      CHECK_BYTES(values[i].data, 64, copies[i], 64);
+  for (int i = 0; i < 40; i++)
+    copse_lease_release(leases[i]);
+  return result == COPSE_NONE ? 0 : result;
+}
+
+static int lease_arena(struct world *world) { return read_of(world, 0, lease_slots); }
+
 static int check(struct world *world) {
   struct copse_check found;
   int result = copse_check_store(world->store, -1, NULL, NULL, NULL, &found);
@@ -513,11 +701,13 @@ static const struct step {
     {puts_large, false, false},      {second_open, false, false},    {savepoints, false, false},
     {extra_create, false, false},    {sync_now, false, false},       {read_oustable, false, false},
     {read_and_follow, false, false}, {many_snapshots, false, false}, {lease, false, false},
+    {arenas, false, false},          {arenas, false, false},         {lease_arena, false, false},
     {abort_after, false, false},     {extra_drop, false, false},     {check, false, false},
     {puts_small, false, false},      {batch_commit, false, false},   {all_delete, false, false},
-    {puts_large, false, false},      {store_close, false, false},    {die_and_recover, true, true},
-    {puts_small, false, false},      {store_close, false, false},    {store_open, true, false},
-    {puts_small, false, false},      {store_close, false, false},    {store_remove, true, false},
+    {arenas, false, false},          {check, false, false},          {puts_large, false, false},
+    {store_close, false, false},     {die_and_recover, true, true},  {puts_small, false, false},
+    {store_close, false, false},     {store_open, true, false},      {puts_small, false, false},
+    {store_close, false, false},     {store_remove, true, false},
 };
 #define STEPS ((int)(sizeof script / sizeof *script))
 

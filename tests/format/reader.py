@@ -4,18 +4,16 @@ cleanly, or, while one is in use, its last durable version.
 
   reader.py FILE          lists the maps and arenas
   reader.py FILE MAP      prints a map's records: key and value in hexadecimal, a tab between; an
-                          arena's: index, generation and record
+                          arena's: index, generation and record (of a free slot that had records: -)
 
 Everything is checked on the way: bounds, levels, order, counts. Damage raises Damaged.
 """
-import os
 import struct
 import sys
 
 MAGIC = b"\x89COPSE\r\n"
 BLOCK, UNIT, SEGMENT = 4096, 128, 256 * 1024
 FIRST_PAGE = 3 * BLOCK
-FURTHER_HEAD = 2 << 20
 CLASS_UNITS = (list(range(1, 17)) + [20, 24, 28, 32, 40, 48, 56, 64] + list(range(1, 17)))
 RUN = 63
 LEAF, INNER, TABLE, EXTENT, SHORT, ARENA, SLOTS = 1, 2, 3, 4, 5, 6, 7
@@ -157,27 +155,7 @@ class Store:
     @classmethod
     def open(cls, path):
         with open(path, "rb") as file:
-            data = file.read()
-        identity, file_bytes = data[48:64], struct.unpack_from("<Q", data.ljust(BLOCK), 144)[0]
-        need(file_bytes % SEGMENT == 0, "file_bytes")
-        while file_bytes and len(data) % file_bytes == 0:
-            number = len(data) // file_bytes
-            if not os.path.exists(f"{path}-data-{number}"):
-                break
-            with open(f"{path}-data-{number}", "rb") as file:
-                data += cls.further(file.read(), number, identity, file_bytes)
-        return cls(data)
-
-    @staticmethod
-    def further(data, number, identity, file_bytes):
-        """The data in a further file."""
-        need(len(data) >= FURTHER_HEAD and data[:8] == b"\x89COPDF\r\n", "not a further file")
-        need(struct.unpack_from("<I", data, 4092)[0] == crc32c(data[:4092]), "further file's checksum")
-        need(struct.unpack_from("<II", data, 8) == (1, number), "a further file's number")
-        need(data[16:32] == identity, "another store's further file")
-        need(struct.unpack_from("<Q", data, 32)[0] == file_bytes, "a further file's size")
-        need(not any(data[40:4092]) and not any(data[4096:FURTHER_HEAD]), "a further file's head")
-        return data[FURTHER_HEAD:]
+            return cls(file.read())
 
     # --- the first blocks --------------------------------------------------------------
 
@@ -340,7 +318,7 @@ class Store:
     # --- arenas ------------------------------------------------------------------------
 
     def leaf(self, arena, words, data, slots, first, end, extents):
-        """Yields (index, generation, record) of a leaf; words: how many slots it has."""
+        """Yields (index, generation, record or None) of a leaf; words: how many slots it has."""
         below = min(words, max(0, end - first))
         states = [1 if data else 0] * below + [0] * (words - below)
         if slots:
@@ -356,8 +334,15 @@ class Store:
         else:
             self.free_below = not data and below > 0
         need(any(state & 1 for state in states) == (data != 0), "a leaf without need of records")
-        if data == 0:
-            return
+        records = self.records_of(arena, words, data, extents) if data else None
+        for i, state in enumerate(states):
+            if state:
+                start = i * arena.value_size
+                yield (first + i, (state + 1) // 2,
+                       bytes(records[start:start + arena.value_size]) if state & 1 else None)
+
+    def records_of(self, arena, words, data, extents):
+        """The records of a leaf's slots, live or not."""
         ref, place, shared = data & (1 << 54) - 1, data >> 54 & 63, data >> 60
         need(shared <= 1 and (shared or place == 0), "a leaf's reference")
         need(shared or ref not in extents, "an extent that is shared and does not say so")
@@ -366,13 +351,10 @@ class Store:
         at = 64 + place * words * arena.value_size
         need(at + words * arena.value_size <= 64 + struct.unpack_from("<Q", extent, 24)[0] <=
              len(extent), "an extent too small for its leaves")
-        for i, state in enumerate(states):
-            if state & 1:
-                start = at + i * arena.value_size
-                yield first + i, (state + 1) // 2, bytes(extent[start:start + arena.value_size])
+        return extent[at:at + words * arena.value_size]
 
     def node(self, arena, words, ref, level, first, end):
-        """Yields the live slots below a node, whose first leaf is given."""
+        """Yields the slots below a node that were ever used; its first leaf is given."""
         page = self.page(ref, ARENA, level)
         live, free = struct.unpack_from("<QQ", page, 16)
         width, span, extents = 16 if level == 1 else 8, 64 ** (level - 1), set()
@@ -386,7 +368,7 @@ class Store:
             else:
                 found = self.node(arena, words, child[0], level - 1, leaf, end) if child[0] else ()
             for slot in found:
-                any_live = True
+                any_live = any_live or slot[2] is not None
                 yield slot
             need(live >> i & 1 == any_live and free >> i & 1 == self.free_below, "bits of a node")
         self.free_below = free != 0
@@ -403,7 +385,8 @@ class Store:
         need(n == map.count, f"map {map.name} has {n} records and counts {map.count}")
 
     def slots(self, arena):
-        """Yields (index, generation, record) of an arena's live slots in order."""
+        """Yields (index, generation, record) of an arena's slots that were ever used, in order; the
+        record of a free one is None."""
         n = 0
         if arena.tree:
             page = self.page(arena.tree, ARENA, None)
@@ -411,7 +394,7 @@ class Store:
             words = leaf_slots(arena.value_size)
             need(1 <= level <= 8 and end <= min(1 << 48, words * 64 ** level), "an arena's end")
             for slot in self.node(arena, words, arena.tree, level, 0, end):
-                n += 1
+                n += slot[2] is not None
                 yield slot
         need(n == arena.count, f"arena {arena.name} has {n} records and counts {arena.count}")
 
@@ -444,7 +427,7 @@ def main():
             print(map.name, keys, map.layout or map.value_size or "any", map.count, sep="\t")
         elif map.name == sys.argv[2] and map.key_kind == 2:
             for index, generation, record in store.slots(map):
-                print(index, generation, record.hex(), sep="\t")
+                print(index, generation, record.hex() if record is not None else "-", sep="\t")
         elif map.name == sys.argv[2]:
             for key, value in store.records(map):
                 print(key.hex(), value.hex(), sep="\t")

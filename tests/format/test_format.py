@@ -72,13 +72,34 @@ def small_store(rng, path, records):
     load(path, "wide", [(b"w%d" % i, bytes([i]) * 600) for i in range(20)])
     run("create", path, "quotes", "--key", "u64", "--layout", QUOTE)
     run("load", "--format", "jsonl", path, "quotes", data=typed(rng, records))
+    run("load", "--format", "jsonl", path, data=arena_lines(rng, 5 * records))
     run("create", path, "gone")
     load(path, "gone", items)
     run("rm", path, "gone")
     run("del", path, "bytes", "k")
 
 
-# --- arenas, which the tool does not write ---------------------------------------------
+def arena_lines(rng, records):
+    """Arenas as the tool's JSON Lines: an array with holes and generations, slots far away; a tree."""
+    lines = [{"map": "points", "define": {"key": "slot", "layout": "point { f64 x; u16 n; bytes b[3]; }"}}]
+    for index in [*range(records), 1 << 20, (1 << 32) + 7, (1 << 38) - 1, (1 << 48) - 1]:
+        line = {"map": "points", "key": index, "generation": rng.choice([1] * 9 + [2, 2**31 - 1])}
+        if rng.randrange(8):
+            line["value"] = {"x": rng.random(), "n": index % 65536, "b": rng.randbytes(3).hex()}
+        if 40 <= index < 300 or rng.randrange(20):
+            lines.append(line)
+    links = "".join(f"u32 node.{link}; " for link in ("parent", "previous", "next", "first", "last"))
+    lines.append({"map": "tree", "define": {
+        "key": "slot", "layout": f"tree {{ {links}pad node.zero[4]; text payload[8]; }}"}})
+    for i, (parent, previous, next, first, last) in enumerate(
+            [(0, 0, 0, 2, 4), (1, 0, 3, 0, 0), (1, 2, 4, 5, 5), (1, 3, 0, 0, 0), (3, 0, 0, 0, 0)]):
+        lines.append({"map": "tree", "key": i, "value": {
+            "node.parent": parent, "node.previous": previous, "node.next": next, "node.first": first,
+            "node.last": last, "payload": f"node {i}"}})
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+# --- arenas by the library: of all sizes, changed in place --------------------------------
 
 
 class Handle(ctypes.Structure):
@@ -164,7 +185,7 @@ def arenas_are_read(rng):
 
 def arenas_compare(store, told):
     found = {map.name: {index: (generation, record)
-                        for index, generation, record in store.slots(map)}
+                        for index, generation, record in store.slots(map) if record is not None}
              for map in store.maps()}
     assert found.keys() == told.keys(), found.keys()
     for name in told:
@@ -211,12 +232,31 @@ def compare_typed(path, map, records):
             assert same(found[name], told[name], kinds[name]), (name, found[name], told[name])
 
 
+def compare_slots(path, arena, slots):
+    """What the reader finds in an arena, against the tool's dump: free slots too."""
+    lines = out("dump", "--format", "jsonl", path, arena.name).split("\n")[:-1]
+    define = json.loads(lines[0])["define"]
+    assert define["arena"] == f"{arena.tag:016x}" and define["value_size"] == arena.value_size
+    assert define.get("layout") == (str(arena.layout) if arena.layout else None), define
+    kinds = {field.name: field.kind for field in arena.layout.fields}
+    assert len(lines) == len(slots) + 1, arena.name
+    for line, (index, generation, record) in zip((json.loads(line) for line in lines[1:]), slots):
+        assert (line["key"], line.get("generation", 1)) == (index, generation), (line, index)
+        assert ("value" in line) == (record is not None), line
+        found = arena.layout.decode(record) if record is not None else {}
+        for name, told in line.get("value", {}).items():
+            assert same(found[name], told, kinds[name]), (name, found, told)
+
+
 def compare(path, store):
     """Everything the reader finds against what the tool says of the same file."""
     told = [json.loads(line) for line in out("maps", "--json", path).split("\n")[:-1]]
     found = list(store.maps())
     assert [m.name for m in found] == [t["name"] for t in told], (found, told)
     for map, line in zip(found, told):
+        if map.key_kind == 2:
+            compare_slots(path, map, list(store.slots(map)))
+            continue
         records = list(store.records(map))
         assert len(records) == map.count == line["records"], (map.name, line)
         if map.layout:
@@ -238,8 +278,18 @@ def told_of(store):
     for map in store.maps():
         maps[map.name] = {"id": map.id, "key_kind": map.key_kind, "value_size": map.value_size,
                           "layout": str(map.layout) if map.layout else None,
-                          "count": map.count, "records": f"{digest(store.records(map)):016x}"}
+                          "count": map.count, "records": f"{digest(records_of(store, map)):016x}"}
+        if map.key_kind == 2:
+            maps[map.name]["arena"] = f"{map.tag:016x}"
     return {"version": store.root_version, "maps": maps}
+
+
+def records_of(store, map):
+    """Pairs of bytes, of an arena too: a slot's index and generation, and its record if it is live."""
+    if map.key_kind != 2:
+        return store.records(map)
+    return ((struct.pack("<QIB", index, generation, record is None), record or b"")
+            for index, generation, record in store.slots(map))
 
 
 def digest(records):
@@ -280,7 +330,7 @@ def the_reader_finds_what_the_tool_wrote(rng):
     store = Store.open(path)
     assert store.clean == 1 and store.durability == 1
     names = [map.name for map in compare(path, store)]
-    assert names == ["bytes", "empty", "numbers", "quotes", "wide"], names
+    assert names == ["bytes", "empty", "numbers", "points", "quotes", "tree", "wide"], names
 
 
 @test
@@ -290,28 +340,6 @@ def on_a_disk_too(rng):
     store = Store.open(path)
     assert store.clean == 1 and store.durability == 2
     compare(path, store)
-
-
-@test
-def several_files(rng):
-    path = new_path("store", disk=True)
-    run("create", path, "--file-bytes", "1M", "--max-bytes", "64M")
-    small_store(rng, path, 60)
-    for i in range(4):
-        load(path, f"large{i}", [(bytes([i, n]), rng.randbytes(100000)) for n in range(10)])
-    stat = json.loads(out("stat", "--json", path))
-    assert stat["file_max_bytes"] == 1 << 20 and stat["files"] >= 4, stat
-    assert not os.path.exists(f"{path}-data-{stat['files']}")
-    compare(path, Store.open(path))
-    sealed = new_path("sealed", disk=True)
-    run("copy", "--seal", path, sealed)
-    compare(sealed, Store.open(sealed))
-    os.rename(path + "-data-1", path + "-kept")
-    assert "-data-1" in run("maps", path, code=3).err
-    os.rename(path + "-kept", path + "-data-1")
-    check_sound(path)
-    run("rm", path)
-    assert not os.path.exists(path + "-data-1")
 
 
 @test

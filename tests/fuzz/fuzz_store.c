@@ -30,13 +30,14 @@ static struct base {
   struct stretch stretches[64];
   unsigned count;
   uint64_t size;
-} bases[FILES];
+} bases[2][FILES]; /* of maps; of arenas */
 
 enum option {
   OPTION_READ_ONLY = 1,
   OPTION_DATA_ONLY = 2, /* without coordination files: the books are made from the pages */
   OPTION_CHECKSUMS = 4, /* checksums of header and root slots are made good again */
   OPTION_CUT = 8,       /* the data file is cut off at the first edit's offset */
+  OPTION_ARENAS = 16,   /* the store is one of arenas */
 };
 
 /* --- the sound store --------------------------------------------------------------------- */
@@ -77,6 +78,46 @@ static void store_fill(const char *path) {
   CHECK_OK(copse_store_close(store));
 }
 
+/* Arenas with long arrays, holes, generations and slots far away; a tree arena. */
+static void arenas_fill(const char *path) {
+  static uint8_t records[3000 * 64];
+  struct copse_store_options options = {.flags = COPSE_CREATE, .max_bytes = 8 << 20};
+  struct copse_arena_options sizes[] = {{.record_size = 64}, {.record_size = 3}};
+  struct copse_tree_options payloads = {.payload_size = 8};
+  struct copse_handle handle, node, parent = {0};
+  struct copse_store *store;
+  struct copse_tree *tree;
+  struct copse_txn *txn;
+  const void *record;
+  for (size_t i = 0; i < sizeof records; i++)
+    records[i] = (uint8_t)i;
+  CHECK_OK(copse_store_open(path, &options, &store));
+  for (int i = 0; i < 2; i++) {
+    struct copse_arena *arena;
+    CHECK_OK(copse_arena_ensure(store, i ? "small" : "records", &sizes[i], -1, &arena));
+    CHECK_OK(copse_txn_begin(store, -1, &txn));
+    CHECK_OK(copse_arena_append(txn, arena, 3000, records, NULL));
+    for (uint64_t k = 0; k < 30; k++) {
+      CHECK_OK(copse_arena_at(copse_txn_view(txn), arena, k * k, &handle, &record));
+      CHECK_OK(copse_arena_remove(txn, arena, &handle));
+      CHECK_OK(copse_arena_insert_at(txn, arena, (k + 1) << (12 + k), records, NULL, NULL));
+    }
+    CHECK_OK(copse_txn_commit(txn, NULL));
+    copse_arena_close(arena);
+  }
+  CHECK_OK(copse_tree_ensure(store, "tree", &payloads, -1, &tree));
+  CHECK_OK(copse_txn_begin(store, -1, &txn));
+  for (uint64_t i = 0; i < 200; i++) {
+    CHECK_OK(copse_tree_new(txn, tree, &i, &node, NULL));
+    if (i)
+      CHECK_OK(copse_tree_append(txn, tree, &parent, &node));
+    parent = i % 7 ? parent : node;
+  }
+  CHECK_OK(copse_txn_commit(txn, NULL));
+  copse_tree_close(tree);
+  CHECK_OK(copse_store_close(store));
+}
+
 static void file_read(const char *path, struct base *base) {
   int fd = CHECK_SYS(open(path, O_RDONLY));
   base->size = (uint64_t)CHECK_SYS(lseek(fd, 0, SEEK_END));
@@ -91,13 +132,13 @@ static void file_read(const char *path, struct base *base) {
   close(fd);
 }
 
-static void base_make(void) {
+static void base_make(bool arenas) {
   char name[512];
   const char *path = test_shm_path("sound");
-  store_fill(path);
+  (arenas ? arenas_fill : store_fill)(path);
   for (int i = 0; i < FILES; i++) {
     snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
-    file_read(name, &bases[i]);
+    file_read(name, &bases[arenas][i]);
   }
   CHECK_OK(copse_store_remove(path));
 }
@@ -141,7 +182,8 @@ static uint64_t place(const struct base *base, uint64_t wanted) {
   }
 }
 
-static void edits_apply(const char *path, const uint8_t *data, size_t size) {
+static void edits_apply(const char *path, const struct base *base, const uint8_t *data,
+                        size_t size) {
   unsigned options = data[0];
   char name[512];
   for (size_t at = 1; at + 6 <= size;) {
@@ -155,7 +197,7 @@ static void edits_apply(const char *path, const uint8_t *data, size_t size) {
     int fd = open(name, O_RDWR);
     if (fd < 0)
       return;
-    offset = place(&bases[file], offset);
+    offset = place(&base[file], offset);
     if (options & OPTION_CUT && file == 0)
       CHECK_SYS(ftruncate(fd, (off_t)offset));
     else
@@ -209,12 +251,61 @@ static void map_scan(struct copse_view *view, struct copse_map *map) {
     copse_layout_free(layout);
 }
 
+static void touch_bytes(const void *data, size_t size) { touch(&(struct copse_bytes){data, size}); }
+
+static void arena_scan(struct copse_view *view, const char *name) {
+  struct copse_arena_info info;
+  struct copse_arena *arena;
+  struct copse_chunk chunk = {0};
+  struct copse_slots slots = {0};
+  struct copse_handle handle;
+  struct copse_map_stat stat;
+  const void *record;
+  if (copse_arena_open(view, name, NULL, &arena))
+    return;
+  if (copse_arena_info(view, arena, &info) == 0) {
+    for (int i = 0;
+         i < STEPS / 10 && copse_arena_chunk(view, arena, chunk.first + chunk.count, &chunk) == 0;
+         i++)
+      touch_bytes(chunk.records, chunk.count * info.record_size);
+    for (int i = 0;
+         i < STEPS / 10 && copse_arena_slots(view, arena, slots.first + slots.count, &slots) == 0;
+         i++)
+      touch_bytes(slots.records ? slots.records : "",
+                  slots.records ? slots.count * info.record_size : 0);
+    for (uint64_t i = 0; i < 3000; i += 37)
+      if (copse_arena_at(view, arena, i, &handle, &record) == 0)
+        touch_bytes(record, info.record_size);
+  }
+  (void)!copse_map_stat(view, copse_arena_map(arena), &stat);
+  copse_arena_close(arena);
+}
+
+static void tree_scan(struct copse_view *view, const char *name) {
+  struct copse_tree_walk walk;
+  struct copse_handle node;
+  struct copse_tree *tree;
+  const void *payload;
+  if (copse_tree_open(view, name, NULL, &tree))
+    return;
+  for (int axis = COPSE_TREE_ANCESTORS; axis <= COPSE_TREE_TRAVERSE_REVERSE; axis++) {
+    if (copse_tree_at(view, tree, (uint64_t)axis % 4, &node, &payload) ||
+        copse_tree_walk_begin(view, tree, &node, (enum copse_tree_axis)axis, &walk))
+      continue;
+    while (copse_tree_walk_next(&walk, &payload) == 0)
+      touch_bytes(payload, copse_tree_payload_size(tree));
+  }
+  copse_tree_close(tree);
+}
+
 static void maps_scan(struct copse_view *view) {
   struct copse_map_info info;
   char name[COPSE_MAP_NAME_MAX + 1] = "";
   for (int i = 0; i < 20 && copse_map_next(view, i ? name : NULL, &info) == 0; i++) {
     struct copse_map *map;
     memcpy(name, info.name, sizeof name);
+    arena_scan(view, name);
+    tree_scan(view, name);
     if (copse_map_open(view, name, NULL, &map))
       continue;
     map_scan(view, map);
@@ -246,19 +337,62 @@ static void change(struct copse_store *store, int rounds) {
   }
 }
 
+static void arenas_change(struct copse_store *store) {
+  static const uint8_t records[200 * 64];
+  struct copse_handle handle, root;
+  struct copse_arena *arena;
+  struct copse_tree *tree;
+  struct copse_txn *txn;
+  const void *record;
+  if (copse_txn_begin(store, 0, &txn))
+    return;
+  struct copse_view *view = copse_txn_view(txn);
+  struct copse_arena_options options = {.record_size = 64};
+  if (copse_arena_open(view, "records", &options, &arena) == 0) {
+    for (uint64_t i = 0; i < 40; i++) {
+      struct copse_slots slots = {i % 2 ? records : NULL, i * 977, 1 + i, 3, 0};
+      (void)!copse_arena_insert(txn, arena, records, &handle, NULL);
+      (void)!copse_arena_restore(txn, arena, &slots);
+      if (copse_arena_at(view, arena, i * 17, &handle, &record) == 0) {
+        (void)!copse_arena_update(txn, arena, &handle, records, NULL);
+        (void)!copse_arena_remove(txn, arena, &handle);
+      }
+    }
+    (void)!copse_arena_append(txn, arena, 200, records, NULL);
+    copse_arena_close(arena);
+  }
+  if (copse_tree_open(view, "tree", NULL, &tree) == 0) {
+    if (copse_tree_payload_size(tree) == 8 && copse_tree_at(view, tree, 0, &root, &record) == 0)
+      for (uint64_t i = 1; i < 20; i++)
+        if (copse_tree_at(view, tree, i * 7, &handle, &record) == 0) {
+          (void)!copse_tree_prepend(txn, tree, &root, &handle);
+          (void)!copse_tree_remove(txn, tree, &handle);
+        }
+    (void)!copse_tree_remove_subtree(txn, tree, &root, NULL);
+    copse_tree_close(tree);
+  }
+  (void)!copse_txn_commit(txn, NULL);
+}
+
 static void diff_walk(struct copse_snapshot *before, struct copse_snapshot *after) {
   struct copse_view *view = copse_snapshot_view(after);
+  struct copse_arena *arena = NULL;
   struct copse_map *map;
   struct copse_diff *diff;
   struct copse_change found;
-  if (copse_map_open(view, "bytes", NULL, &map))
+  if (copse_arena_open(view, "records", NULL, &arena) == 0)
+    map = copse_arena_map(arena);
+  else if (copse_map_open(view, "bytes", NULL, &map))
     return;
   if (copse_diff_open(copse_snapshot_view(before), view, map, NULL, &diff) == 0) {
     for (int i = 0; i < STEPS && copse_diff_next(diff, &found) == 0; i++)
       touch(&found.key);
     copse_diff_close(diff);
   }
-  copse_map_close(map);
+  if (arena)
+    copse_arena_close(arena);
+  else
+    copse_map_close(map);
 }
 
 static void store_use(struct copse_store *store, bool write) {
@@ -271,6 +405,7 @@ static void store_use(struct copse_store *store, bool write) {
   if (write) {
     (void)!copse_check_store(store, 0, NULL, NULL, NULL, &check);
     change(store, 6);
+    arenas_change(store);
     (void)!copse_check_store(store, 0, NULL, NULL, NULL, &check);
   }
   if (before && copse_snapshot_open(store, 0, &after) == 0) {
@@ -283,19 +418,22 @@ static void store_use(struct copse_store *store, bool write) {
 
 FUZZ(store) {
   char name[512];
-  if (!bases[0].count)
-    base_make();
+  if (!bases[0][0].count) {
+    base_make(false);
+    base_make(true);
+  }
   if (size < 1)
     return;
+  const struct base *base = bases[(data[0] & OPTION_ARENAS) != 0];
   const char *path = test_shm_path("hostile");
   for (int i = 0; i < FILES; i++) {
     snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
     if (i && data[0] & OPTION_DATA_ONLY)
       unlink(name);
     else
-      file_write(name, &bases[i]);
+      file_write(name, &base[i]);
   }
-  edits_apply(path, data, size);
+  edits_apply(path, base, data, size);
   struct copse_store_options options = {.flags = data[0] & OPTION_READ_ONLY ? COPSE_READ_ONLY : 0};
   struct copse_store *store;
   alarm(30);

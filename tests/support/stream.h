@@ -108,6 +108,7 @@ __attribute__((unused)) static uint64_t same_records(struct copse_view *views[2]
 /* The same for an arena: each slot, with its generation. */
 __attribute__((unused)) static uint64_t same_slots(struct copse_view *views[2], const char *name) {
   uint64_t count;
+  CHECK_EQ(slots_number(views[1], name), slots_number(views[0], name));
   CHECK_EQ(slots_hash(views[1], name, NULL), slots_hash(views[0], name, &count));
   return count;
 }
