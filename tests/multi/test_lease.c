@@ -1,4 +1,4 @@
-/* test_lease.c - tenants: processes and threads that lease values, let go of them in any order, pass them on,
+/* test_lease.c - tenants: processes and threads that lease values and records of arenas, let go of them in any order, pass them on,
  * fork, close their stores and die, beside writers. All pages are poisoned as soon as they are reusable, and no
  * leased value ever changes. */
 #include <pthread.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ledger.h"
+#include "slots.h"
 
 #define HELD 150
 #define GROUPS 3
@@ -57,8 +58,32 @@ static void value_check(const struct value *value) {
 
 /* --- taking and letting go --------------------------------------------------------------- */
 
-/* The value at some key or behind it: 0, or COPSE_NONE. */
+/* Some records of the arena, or a part of them: 0, or COPSE_NONE. */
+static int slots_find(struct tenant *tenant, struct copse_view *view, struct value *value) {
+  struct copse_arena *arena;
+  struct copse_chunk chunk;
+  int result = copse_arena_open(view, "arena", NULL, &arena);
+  if (result == COPSE_E_NO_MAP)
+    return COPSE_NONE;
+  CHECK_OK(result);
+  result = copse_arena_chunk(view, arena, below(tenant, 3000), &chunk);
+  CHECK(result >= 0);
+  copse_arena_close(arena);
+  if (result)
+    return result;
+  uint64_t all = chunk.count * SLOTS_RECORD, from = below(tenant, all);
+  uint64_t most = below(tenant, 8) ? 600 : all;
+  from = below(tenant, 2) ? from / SLOTS_RECORD * SLOTS_RECORD : from;
+  value->bytes = (struct copse_bytes){(const uint8_t *)chunk.records + from,
+                                      1 + below(tenant, most < all - from ? most : all - from)};
+  value->hash = hash_of(&value->bytes);
+  return 0;
+}
+
+/* The value at some key or behind it, or of the arena: 0, or COPSE_NONE. */
 static int value_find(struct tenant *tenant, struct copse_view *view, struct value *value) {
+  if (below(tenant, 3) == 0)
+    return slots_find(tenant, view, value);
   uint8_t key[8];
   struct copse_cursor *cursor;
   struct copse_map *map = below(tenant, 3) ? tenant->ledger.a : tenant->ledger.b;
@@ -183,6 +208,18 @@ static void child_act(struct tenant *tenant) {
   _exit(0);
 }
 
+/* One transaction of changes, of the arena too; now and then aborted. */
+static void change(struct tenant *tenant) {
+  struct copse_txn *txn;
+  CHECK_OK(copse_txn_begin(tenant->ledger.store, -1, &txn));
+  CHECK_OK(ledger_change_in(&tenant->ledger, txn, 1 + (unsigned)below(tenant, 6)));
+  slots_change(&tenant->random, txn, "arena");
+  if (below(tenant, 10) == 0)
+    copse_txn_abort(txn);
+  else
+    CHECK_OK(copse_txn_commit(txn, NULL));
+}
+
 /* The child outlives what the parent lets go of. */
 static void fork_off(struct tenant *tenant) {
   pid_t pid = test_fork();
@@ -191,9 +228,8 @@ static void fork_off(struct tenant *tenant) {
     child_act(tenant);
   for (int i = 1; i < HELD; i += 2)
     let_go(&tenant->held[i]);
-  uint64_t version;
   for (int i = 0; i < 5; i++)
-    CHECK_OK(ledger_change(&tenant->ledger, -1, &version));
+    change(tenant);
   CHECK_CHILD_OK(pid);
 }
 
@@ -216,6 +252,7 @@ static void in_transaction(struct tenant *tenant) {
   struct copse_txn *txn;
   CHECK_OK(copse_txn_begin(tenant->ledger.store, -1, &txn));
   CHECK_OK(ledger_change_in(&tenant->ledger, txn, 20));
+  slots_change(&tenant->random, txn, "arena");
   for (int i = 0; i < 5; i++)
     take(tenant, copse_txn_view(txn));
   CHECK_OK(copse_delete_range(txn, tenant->ledger.a, NULL, NULL));
@@ -224,7 +261,7 @@ static void in_transaction(struct tenant *tenant) {
 }
 
 static void step(struct tenant *tenant, int forks) {
-  uint64_t version, what = below(tenant, 100);
+  uint64_t what = below(tenant, 100);
   if (!tenant->snapshot)
     CHECK_OK(copse_snapshot_open(
         tenant->ledger.store, below(tenant, 5) ? 0 : COPSE_SNAPSHOT_OUSTABLE, &tenant->snapshot));
@@ -246,7 +283,7 @@ static void step(struct tenant *tenant, int forks) {
   } else if (what < 82) {
     snapshot_end(tenant);
   } else if (what < 90) {
-    CHECK_OK(ledger_change(&tenant->ledger, -1, &version));
+    change(tenant);
   } else if (what < 93) {
     in_transaction(tenant);
   } else if (what < 98) {

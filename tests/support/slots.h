@@ -10,7 +10,7 @@
 /* Some changes of an arena, which is made when it is not there: at its end, in holes, far away. */
 __attribute__((unused)) static void slots_change(struct test_random *random, struct copse_txn *txn,
                                                  const char *name) {
-  static uint8_t records[300 * SLOTS_RECORD];
+  uint8_t records[300 * SLOTS_RECORD] = {0};
   struct copse_arena_options options = {.record_size = SLOTS_RECORD};
   struct copse_view *view = copse_txn_view(txn);
   struct copse_arena_info info;
