@@ -215,7 +215,7 @@ class Store:
         need(found in (kind if isinstance(kind, tuple) else (kind,)) and
              (level is None or height == level), f"page {ref:x} is of another kind")
         need(birth <= self.root_version, f"page {ref:x} is newer than the root")
-        if self.durability > 1:
+        if self.durability > 1 and ref not in self.pages_read:
             expected = (crc32c(self.data[offset:offset + 8]) ^
                         crc32c(self.data[offset + 12:offset + size]))
             need(checksum == (expected or 1), f"page {ref:x} differs from its checksum")
