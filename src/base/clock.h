@@ -20,4 +20,7 @@ static inline uint64_t clock_coarse_ns(void) { return clock_read_ns(CLOCK_MONOTO
 /* Wall clock, coarse. */
 static inline uint64_t clock_wall_ns(void) { return clock_read_ns(CLOCK_REALTIME_COARSE); }
 
+/* Processor time of this thread. */
+static inline uint64_t clock_thread_ns(void) { return clock_read_ns(CLOCK_THREAD_CPUTIME_ID); }
+
 #endif
