@@ -108,7 +108,7 @@ int copse_attribute_set_ns(struct copse_txn *txn, struct copse_document *documen
                            const char *prefix, const char *name, const void *value, size_t size) {
   struct copse_view *view = copse_txn_view(txn);
   struct dom_item item;
-  uint32_t number, at;
+  uint32_t number = 0, at;
   uint64_t values;
   if (!name || !*name)
     return error_set(COPSE_E_ARGUMENT, "the attribute has no name");
@@ -172,8 +172,7 @@ int dom_attributes_copy(struct copse_txn *txn, struct copse_document *document,
     block_add(&block, &contents);
   for (uint32_t i = 0; i < count; i++)
     block_add(&block, &attributes[i]);
-  result =
-      dom_string_replace(txn, document, to, block.buffer.bytes, block.size, block.filter);
+  result = dom_string_replace(txn, document, to, block.buffer.bytes, block.size, block.filter);
   dom_buffer_free(&block.buffer);
   return result;
 }
@@ -205,8 +204,8 @@ static int class_change(struct copse_txn *txn, struct copse_document *document,
   if (result == 0)
     result = dom_element_get(copse_txn_view(txn), document, element, &item);
   if (result == 0)
-    result = dom_attribute_find(copse_txn_view(txn), document, &item.data, DOM_NONE_CLASS,
-                                &attribute);
+    result =
+        dom_attribute_find(copse_txn_view(txn), document, &item.data, DOM_NONE_CLASS, &attribute);
   if (result < 0)
     return result;
   struct copse_bytes rest = {attribute.value, attribute.size}, found;

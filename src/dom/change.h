@@ -11,7 +11,8 @@
 struct dom_change {
   struct copse_txn *txn;
   struct copse_document *document;
-  uint32_t units; /* of the heap that have come into use; modulo 2^32: less those that are not any more */
+  uint32_t
+      units; /* of the heap that have come into use; modulo 2^32: less those that are not any more */
   int in_steps;
   int grown; /* a leaf of the heap was begun */
 };

@@ -145,9 +145,11 @@ static int content_check(struct check *check, const struct dom_item *item) {
     result = dom_item_host(check->view, check->document, item, &host);
     result = result == COPSE_NONE ? 0 : result;
     break;
-  case COPSE_NODE_INSTRUCTION: result = name_check(check, item->data.name); /* fall through */
+  case COPSE_NODE_INSTRUCTION:
   case COPSE_NODE_TEXT:
   case COPSE_NODE_COMMENT:
+    if (item->data.kind == COPSE_NODE_INSTRUCTION)
+      result = name_check(check, item->data.name);
     if (result == 0)
       result = dom_text(check->view, check->document, &item->data, &text);
     break;
@@ -170,8 +172,9 @@ static int may_hold(const struct dom_data *parent, const struct dom_data *child)
     return child->kind != COPSE_NODE_TEXT && child->kind != COPSE_NODE_FRAGMENT &&
            child->kind != COPSE_NODE_DOCUMENT;
   case COPSE_NODE_ELEMENT:
-  case COPSE_NODE_FRAGMENT:
-    return child->kind >= COPSE_NODE_ELEMENT && child->kind <= COPSE_NODE_INSTRUCTION;
+  case COPSE_NODE_FRAGMENT: /* copies of documents are fragments, with a doctype */
+    return (child->kind >= COPSE_NODE_ELEMENT && child->kind <= COPSE_NODE_INSTRUCTION) ||
+           (child->kind == COPSE_NODE_DOCTYPE && parent->kind == COPSE_NODE_FRAGMENT);
   default: return 0;
   }
 }

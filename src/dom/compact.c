@@ -104,7 +104,8 @@ static int value_number(const struct copse_bytes *value, uint32_t *number) {
   if (value->size != sizeof *number)
     return error_set(COPSE_E_CORRUPT, "a name's number has %zu bytes", value->size);
   memcpy(number, value->data, sizeof *number);
-  return *number >= DOM_NAMES_OWN ? 0 : error_set(COPSE_E_CORRUPT, "a name of the table is interned");
+  return *number >= DOM_NAMES_OWN ? 0
+                                  : error_set(COPSE_E_CORRUPT, "a name of the table is interned");
 }
 
 /* Long names are kept, with their big strings, whether nodes have them or not. */
@@ -222,8 +223,12 @@ static int node_move(struct compact *compact, uint64_t index) {
   case COPSE_NODE_DOCUMENT:
   case COPSE_NODE_FRAGMENT: return 0;
   case COPSE_NODE_ELEMENT: result = element_move(compact, &data); break;
-  case COPSE_NODE_INSTRUCTION: result = name_move(compact, &data.name); /* fall through */
-  default: result = result ? result : string_move(compact, &data);
+  case COPSE_NODE_INSTRUCTION:
+    result = name_move(compact, &data.name);
+    if (result == 0)
+      result = string_move(compact, &data);
+    break;
+  default: result = string_move(compact, &data);
   }
   if (result == 0 && memcmp(&data, &item.data, sizeof data) != 0) {
     result = dom_data_own(compact->txn, document, &handle, &place);

@@ -198,8 +198,7 @@ int dom_string_size(struct copse_view *view, const struct copse_document *docume
   case COPSE_NODE_DOCTYPE:
     result = dom_doctype(view, document, data, strings);
     if (result == 0)
-      *size = DOM_DOCTYPE_HEAD +
-              (uint32_t)(strings[0].size + strings[1].size + strings[2].size);
+      *size = DOM_DOCTYPE_HEAD + (uint32_t)(strings[0].size + strings[1].size + strings[2].size);
     break;
   default: *size = data->more;
   }

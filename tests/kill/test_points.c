@@ -10,6 +10,7 @@
 
 #include "../multi/batches.h"
 #include "../multi/blocks.h"
+#include "../multi/pages.h"
 #include "counted.h"
 #include "store/store.h"
 #include "stream.h"
@@ -501,6 +502,34 @@ static void blocks_after(const char *path) {
   CHECK_OK(copse_store_close(store));
 }
 
+/* --- changing a document ----------------------------------------------------------------- */
+
+static void pages_child(const char *path) {
+  struct copse_store *store = open_at(path);
+  struct pages pages;
+  pages_open(&pages, store, 1);
+  for (int i = 0; i < 20; i++)
+    pages_step(&pages);
+  pages_close(&pages);
+  CHECK_OK(copse_store_close(store));
+}
+
+/* The document is one that was committed, and goes on being changed. */
+static void pages_after(const char *path) {
+  struct copse_store *store = open_at(path);
+  struct copse_snapshot *snapshot;
+  struct pages pages;
+  pages_open(&pages, store, 2);
+  for (int i = 0; i < 2; i++) {
+    CHECK_OK(copse_snapshot_open(store, 0, &snapshot));
+    pages_check(&pages, copse_snapshot_view(snapshot));
+    copse_snapshot_close(snapshot);
+    pages_step(&pages);
+  }
+  pages_close(&pages);
+  CHECK_OK(copse_store_close(store));
+}
+
 /* --- removing ---------------------------------------------------------------------------- */
 
 static struct test_random remove_random;
@@ -671,6 +700,7 @@ static const struct scenario scenarios[] = {
     {"shrink", false, shrink_before, shrink_child, shrink_after},
     {"files", false, create_before, files_child, survives},
     {"files_remove", false, files_found, files_remove_child, files_remove_after},
+    {"pages", false, create_before, pages_child, pages_after},
 };
 #define SCENARIOS (sizeof scenarios / sizeof *scenarios)
 
@@ -773,6 +803,7 @@ TEST(reserving) { scenario_run(&scenarios[13]); }
 TEST(shrinking) { scenario_run(&scenarios[14]); }
 TEST(growing_into_further_files) { scenario_run(&scenarios[15]); }
 TEST(removing_several_files) { scenario_run(&scenarios[16]); }
+TEST(changing_documents) { scenario_run(&scenarios[17]); }
 
 /* After all of the above. */
 TEST(every_point_was_reached) {

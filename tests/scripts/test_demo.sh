@@ -78,6 +78,37 @@ result $? "tree: a snapshot keeps the old tree, another process sees the new one
 [ -z "$(ls "$shm")" ]
 result $? "tree leaves nothing behind"
 
+# --- dom -----------------------------------------------------------------------------
+
+"$programs/dom-dom" "$shm/dom" >"$place/dom" 2>&1 &&
+  grep -q '^the list into its item: a node cannot be put' "$place/dom" &&
+  grep -q '^the removed item: the slot .* was removed' "$place/dom"
+result $? "dom: what would be no tree, and what another process removed, is refused" "$place/dom"
+cat >"$place/list" <<'END'
+as it was:
+html
+  h1
+    To buy
+  ul
+    li
+      bread
+    li
+      butter
+as it is:
+html
+  h1
+    To buy
+  ul
+    li (done)
+      butter
+    li
+      salt
+END
+tail -n +3 "$place/dom" | cmp - "$place/list"
+result $? "dom: a snapshot keeps the old document, the new one has both processes' changes" "$place/dom"
+[ -z "$(ls "$shm")" ]
+result $? "dom leaves nothing behind"
+
 # --- the stream, program by program --------------------------------------------------
 
 for program in producer table watcher auditor; do

@@ -240,9 +240,11 @@ TEST(templates_have_contents) {
   CHECK_RESULT(copse_node_remove(page.txn, page.document, &contents), COPSE_E_ARGUMENT);
   document_sound(page.view, page.document);
   MARKUP(&page, template, "<template id=\"t\">{<p></p><template>{'deep'}</template>}</template>");
-  CHECK_OK(copse_node_clone(page.txn, page.document, page.view, page.document, &template, 1, &copy));
+  CHECK_OK(
+      copse_node_clone(page.txn, page.document, page.view, page.document, &template, 1, &copy));
   MARKUP(&page, copy, "<template id=\"t\">{<p></p><template>{'deep'}</template>}</template>");
-  CHECK_OK(copse_node_clone(page.txn, page.document, page.view, page.document, &template, 0, &copy));
+  CHECK_OK(
+      copse_node_clone(page.txn, page.document, page.view, page.document, &template, 0, &copy));
   MARKUP(&page, copy, "<template id=\"t\">{}</template>");
   CHECK_OK(copse_node_unwrap(page.txn, page.document, &inner));
   CHECK_RESULT(copse_node_detach(page.txn, page.document, &body), COPSE_E_STALE);

@@ -59,9 +59,9 @@ struct form {
 
 __attribute__((unused)) static void form_bytes(struct form *form, const char *before,
                                                struct copse_bytes bytes, const char *after) {
-  form->size += (size_t)snprintf(form->text + form->size, sizeof form->text - form->size,
-                                 "%s%.*s%s", before, (int)bytes.size, (const char *)bytes.data,
-                                 after);
+  form->size +=
+      (size_t)snprintf(form->text + form->size, sizeof form->text - form->size, "%s%.*s%s", before,
+                       (int)bytes.size, (const char *)bytes.data, after);
   CHECK_LT(form->size, sizeof form->text);
 }
 
