@@ -389,6 +389,78 @@ TEST(the_heap_is_made_small_by_itself) {
   page_end(&page);
 }
 
+/* --- full stores ----------------------------------------------------------------------- */
+
+static int any_change(struct page *page, struct test_random *random, struct copse_handle *nodes,
+                      unsigned *count) {
+  static char bytes[6000];
+  struct copse_handle *a = &nodes[test_random_below(random, *count)], *place = &nodes[*count % 200];
+  size_t size = test_random_below(random, 4) ? 900 : sizeof bytes;
+  int result;
+  switch (test_random_below(random, 8)) {
+  case 0: result = copse_text_new(page->txn, page->document, bytes, size, place); break;
+  case 1:
+    result = copse_element_new(page->txn, page->document, COPSE_NS_HTML, "template", place);
+    break;
+  case 2: return copse_text_append(page->txn, page->document, a, bytes, size);
+  case 3: return copse_attribute_set(page->txn, page->document, a, "title", bytes, size);
+  case 4: return copse_node_append(page->txn, page->document, a, &nodes[*count / 2]);
+  case 5: return copse_node_unwrap(page->txn, page->document, a);
+  case 6: return copse_document_compact(page->txn, page->document);
+  default:
+    result = copse_node_clone(page->txn, page->document, page->view, page->document, a, 1, place);
+  }
+  *count += result == 0 && *count < 199;
+  return result;
+}
+
+TEST(a_full_store_fails_whole_calls) {
+  struct test_random random = {test_seed()};
+  struct copse_document_info before, after;
+  struct page page = {.store = store_new(NULL, 6 << 20)};
+  struct copse_handle nodes[200];
+  unsigned count = 1, failed = 0;
+  memset(nodes, 0, sizeof nodes);
+  CHECK_OK(copse_document_ensure(page.store, "page", -1, &page.document));
+  page.txn = begin(page.store);
+  page.view = copse_txn_view(page.txn);
+  CHECK_OK(copse_document_root(page.view, page.document, &nodes[0]));
+  while (failed < 300) {
+    CHECK_OK(copse_document_info(page.view, page.document, &before));
+    int result = any_change(&page, &random, nodes, &count);
+    if (result != COPSE_E_LIMIT && result != COPSE_E_NO_SPACE)
+      continue;
+    failed++;
+    CHECK_OK(copse_document_info(page.view, page.document, &after));
+    CHECK_EQ(after.nodes, before.nodes);
+    CHECK_EQ(after.text_bytes, before.text_bytes);
+    if (failed % 20 == 0)
+      document_sound(page.view, page.document);
+  }
+  document_sound(page.view, page.document);
+  copse_txn_abort(page.txn);
+  page.txn = begin(page.store);
+  document_sound(copse_txn_view(page.txn), page.document);
+  page_end(&page);
+}
+
+TEST(calls_in_steps_beside_all_savepoints) {
+  struct page page = page_new();
+  struct copse_handle template = element_of(&page, "template"), copy;
+  int points = 0;
+  while (copse_savepoint(page.txn) == 0)
+    points++;
+  CHECK_OK(
+      copse_node_clone(page.txn, page.document, page.view, page.document, &template, 1, &copy));
+  CHECK_OK(copse_node_remove(page.txn, page.document, &template));
+  CHECK_OK(copse_document_compact(page.txn, page.document));
+  CHECK_OK(copse_document_clear(page.txn, page.document));
+  for (; points; points--)
+    CHECK_OK(copse_savepoint_release(page.txn));
+  document_sound(page.view, page.document);
+  page_end(&page);
+}
+
 /* --- oustable snapshots ---------------------------------------------------------------- */
 
 TEST(views_that_copy_pages_read_all) {

@@ -8,7 +8,7 @@ enum { NODES = 24 };
 
 static struct copse_handle nodes[NODES];
 static struct test_random random_state;
-static uint64_t corrupt, others;
+static uint64_t corrupt, others, sum;
 
 static uint64_t below(uint64_t n) { return test_random_below(&random_state, n); }
 
@@ -41,9 +41,8 @@ static void fill(struct page *page) {
   CHECK_OK(copse_node_append(page->txn, page->document, &body, &nodes[4]));
   for (int i = 3; i < NODES; i++)
     if (i != 4) {
-      int result =
-          copse_node_append(page->txn, page->document, &nodes[i < 9 ? 1 : below((uint64_t)i)],
-                            &nodes[i]);
+      int result = copse_node_append(page->txn, page->document,
+                                     &nodes[i < 9 ? 1 : below((uint64_t)i)], &nodes[i]);
       CHECK(result == 0 || result == COPSE_E_HIERARCHY);
     }
   document_sound(page->view, page->document);
@@ -97,6 +96,14 @@ static void map_damage(struct copse_txn *txn, struct copse_map *map) {
   copse_cursor_close(cursor);
 }
 
+/* What was lent can be read, from end to end. */
+static int touch(int result, const struct copse_bytes *bytes) {
+  const uint8_t *data = bytes->data;
+  if (result == 0 && bytes->size)
+    sum += (uint64_t)data[0] + data[bytes->size - 1];
+  return result;
+}
+
 static int operate(struct page *page) {
   struct copse_txn *txn = page->txn;
   struct copse_document *document = page->document;
@@ -106,16 +113,24 @@ static int operate(struct page *page) {
   struct copse_attribute attribute;
   struct copse_handle made;
   struct copse_bytes value;
-  struct copse_node node;
+  struct copse_node node = {0};
   struct copse_source source;
   char text[64];
   uint64_t faults;
   size_t size;
+  int result;
   switch (below(26)) {
-  case 0: return copse_node_get(view, document, a, &node);
+  case 0:
+    result = copse_node_get(view, document, a, &node);
+    touch(result, &node.name);
+    touch(result, &node.public_id);
+    return touch(result, &node.text);
   case 1: return copse_node_text(view, document, a, text, sizeof text, &size);
-  case 2: return copse_attribute_get(view, document, a, "data-own", &value);
-  case 3: return copse_attribute_at(view, document, a, (uint32_t)below(3), &attribute);
+  case 2: return touch(copse_attribute_get(view, document, a, "data-own", &value), &value);
+  case 3:
+    result = copse_attribute_at(view, document, a, (uint32_t)below(3), &attribute);
+    touch(result, &attribute.name);
+    return touch(result, &attribute.value);
   case 4: return copse_class_has(view, document, a, "b");
   case 5: return copse_element_source(view, document, a, &source);
   case 6: return copse_template_contents(view, document, a, &made);
@@ -136,8 +151,9 @@ static int operate(struct page *page) {
   case 21: return copse_text_append(txn, document, a, "more", 4);
   case 22: return copse_attribute_set(txn, document, a, below(2) ? "class" : "new-own", "v", 1);
   case 23: return copse_attribute_remove(txn, document, a, "class");
-  case 24: return below(4) ? copse_text_set(txn, document, a, "x", 1)
-                           : copse_document_clear(txn, document);
+  case 24:
+    return below(4) ? copse_text_set(txn, document, a, "x", 1)
+                    : copse_document_clear(txn, document);
   default: return copse_document_compact(txn, document);
   }
 }
@@ -177,6 +193,7 @@ TEST(damage_ends_in_errors) {
   }
   CHECK_GT(corrupt, 0);
   CHECK_GT(others, 0);
+  CHECK_GT(sum, 0);
   copse_arena_close(text);
   copse_map_close(names);
   page.txn = begin(page.store);
