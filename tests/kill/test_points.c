@@ -818,5 +818,5 @@ TEST(every_point_was_reached) {
       missing++;
     }
   CHECK_EQ(missing, 0);
-  CHECK_EQ(SCENARIOS, 17);
+  CHECK_EQ(SCENARIOS, 18);
 }
