@@ -498,6 +498,22 @@ def check_finds_damage():
     assert "fault: " in text.out or "damaged" in text.err, text
 
 
+@test
+def check_looks_into_documents():
+    store = new_store("m")
+    copse = library()
+    handle, document = ctypes.c_void_p(), ctypes.c_void_p()
+    assert copse.copse_store_open(store.encode(), None, ctypes.byref(handle)) == 0
+    assert copse.copse_document_ensure(handle, b"page", ctypes.c_int64(-1),
+                                       ctypes.byref(document)) == 0
+    copse.copse_document_close(document)
+    assert copse.copse_store_close(handle) == 0
+    check_sound(store)
+    run("put", store, "page.names", "unknown", "x")
+    result = run("check", store, code=1)
+    assert "fault: the map of names holds something else" in result.out, result
+
+
 # --- being interrupted, and going away --------------------------------------------------
 
 
