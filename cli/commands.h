@@ -16,6 +16,7 @@ extern const struct command command_diff;
 extern const struct command command_dump;
 extern const struct command command_export;
 extern const struct command command_get;
+extern const struct command command_html;
 extern const struct command command_import;
 extern const struct command command_load;
 extern const struct command command_maps;

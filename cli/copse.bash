@@ -65,7 +65,7 @@ _copse_value() { # ARGUMENT WORD: the value of an option
     IFS='|' read -r -a words <<<"$1"
     _copse_reply "$2" "${words[@]}"
     ;;
-  FILE | DIRECTORY) _copse_files "$2" ;;
+  FILE | DIRECTORY | STORE) _copse_files "$2" ;;
   esac
 }
 

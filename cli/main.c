@@ -12,7 +12,8 @@ static const struct command *const commands[] = {
     &command_del,    &command_scan,   &command_load,    &command_dump,    &command_export,
     &command_import, &command_copy,   &command_compact, &command_apply,   &command_check,
     &command_diff,   &command_watch,  &command_readers, &command_top,     &command_migrate,
-    &command_sync,   &command_shrink, &command_rm,      &command_combine, &command_bench,
+    &command_sync,   &command_shrink, &command_rm,      &command_combine, &command_html,
+    &command_bench,
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

@@ -139,11 +139,13 @@ static int set_value(const struct option *o, const char *value) {
   return STATUS_OK;
 }
 
-/* "--name", "--name=value" or "--name value": *argument moves on when the value is the next. */
+/* "--name", "--name=value" or "--name value", and a second value if there is one: *argument moves on when the
+ * value is the next. */
 static int parse_long(const struct command *command, char ***argument) {
   const char *name = **argument + 2;
   size_t size = strcspn(name, "=");
   const struct option *o = find_option(command, name, size, 0);
+  int status;
 
   if (o == NULL)
     return fail_usage("there is no option --%.*s", (int)size, name);
@@ -154,9 +156,15 @@ static int parse_long(const struct command *command, char ***argument) {
     return STATUS_OK;
   }
   if (name[size] == '=')
-    return set_value(o, name + size + 1);
-  if (*++*argument == NULL)
+    status = set_value(o, name + size + 1);
+  else if (*++*argument == NULL)
     return fail_usage("--%s needs a value: %s", o->name, o->argument);
+  else
+    status = set_value(o, **argument);
+  if (status != STATUS_OK || strchr(o->argument, ' ') == NULL)
+    return status;
+  if (*++*argument == NULL)
+    return fail_usage("--%s needs two values: %s", o->name, o->argument);
   return set_value(o, **argument);
 }
 

@@ -22,7 +22,8 @@ struct option_list {
 struct option {
   const char *name;     /* without the dashes; NULL ends a group */
   char letter;          /* of the short form, 0: none */
-  const char *argument; /* as --help shows it; for a choice the words, "a|b|c" */
+  const char *argument; /* as --help shows it; for a choice the words, "a|b|c"; "A B": two values,
+                           for a list of an option without a letter */
   const char *help;
   /* Where the value goes; exactly one is set. */
   bool *flag;

@@ -38,7 +38,8 @@ static int form_find(struct copse_view *view, struct copse_document *document,
     result = copse_tree_walk_begin(view, copse_document_tree(document), element,
                                    COPSE_TREE_ANCESTORS, &walk);
   while (result == 0) {
-    if (node.kind == COPSE_NODE_ELEMENT && node.space == COPSE_NS_HTML && is_name(&node.name, "form")) {
+    if (node.kind == COPSE_NODE_ELEMENT && node.space == COPSE_NS_HTML &&
+        is_name(&node.name, "form")) {
       *form = true;
       return 0;
     }
@@ -123,10 +124,16 @@ static int outer_set(struct copse_txn *txn, struct copse_document *document,
                      const struct copse_handle *element, const void *bytes, size_t size) {
   struct copse_view *view = copse_txn_view(txn);
   struct copse_handle fragment, parent;
+  struct copse_node above;
   int result = copse_tree_step(view, copse_document_tree(document), element, COPSE_TREE_PARENT,
                                &parent, NULL);
   if (result)
     return result == COPSE_NONE ? COPSE_E_ROOT : result;
+  result = copse_node_get(view, document, &parent, &above);
+  if (result)
+    return result;
+  if (above.kind == COPSE_NODE_DOCUMENT)
+    return COPSE_E_HIERARCHY;
   result = fragment_parse(txn, document, &parent, bytes, size, &fragment);
   if (result == 0)
     result = copse_node_insert_before(txn, document, element, &fragment);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a task needs; the one list of them, each with its reason.
 #
-#   scripts/install-deps.sh [build|python|sanitize|aarch64|valgrind|bench|quick|bench-python|wheel|format]...
+#   scripts/install-deps.sh [build|python|html|sanitize|aarch64|valgrind|bench|quick|bench-python|wheel|format]...
 #
 # A package also counts as there when its command is on the PATH (a compiler that came from
 # elsewhere). Says nothing and does nothing when all is there.
@@ -24,6 +24,14 @@ packages() { # GROUP: lines "package command-or-- reason"
     echo "python3-setuptools - builds py-lmdb, a test of memsink"
     echo "liblmdb-dev - which it is linked with"
     echo "dpkg-dev dpkg-source unpacks its source"
+    ;;
+  html)
+    echo "cargo - the Rust compiler's front; by its path, /usr/bin/cargo (decision 014)"
+    echo "rustc - the compiler"
+    echo "librust-html5ever-dev - the parser"
+    echo "patch patch makes html5ever linear where it is not"
+    echo "librust-encoding-rs-dev - conversion of encodings"
+    echo "librust-markup5ever-rcdom-dev - html5ever's own tree, which tests and benchmark compare with"
     ;;
   wheel)
     echo "python3-pip - builds and installs the package: make python"

@@ -21,7 +21,7 @@ def commands():
 def options(command):
     """(letter or "", name, argument or "") of each option in a command's help."""
     text = out(command, "--help").split("\nOptions:\n")[1].split("\n\n")[0]
-    rows = [re.match(r"  (?:-(\w), |    )--([a-z-]+)(?: (\S+))?(?=  |$)", line)
+    rows = [re.match(r"  (?:-(\w), |    )--([a-z-]+)(?: (\S+(?: [A-Z]+)?))?(?=  |$)", line)
             for line in text.splitlines() if not line.startswith(" " * 28)]
     assert all(rows), text
     return [(row[1] or "", row[2], row[3] or "") for row in rows]
@@ -29,7 +29,7 @@ def options(command):
 
 @test
 def help_is_there_for_each_command():
-    assert len(commands()) == 25, commands()
+    assert len(commands()) == 26, commands()
     assert run("--version").out.startswith("copse ")
     assert out("help") == out("-h") == out("--help")
     assert run(code=2).out == out("--help")
@@ -60,9 +60,9 @@ def examples_are_understood():
     os.mkdir(folder)
     wrong = os.path.join(folder, "wrong")
     stub(folder, "copse", f'{" ".join(TOOL)} "$@" --help >/dev/null 2>>{wrong}\n')
-    for name in ("jq", "mdb_dump", "mdb_load", "ssh", "zstd"):
+    for name in ("curl", "jq", "mdb_dump", "mdb_load", "ssh", "zstd"):
         stub(folder, name, "")
-    for name in ("titles.tsv", "cat.jpg"):
+    for name in ("titles.tsv", "cat.jpg", "page.html"):
         open(os.path.join(folder, name), "w").close()
     path = folder + ":" + os.environ["PATH"]
     ran = 0
