@@ -103,6 +103,7 @@ void workload_visibility(struct bench *bench, const char *name);
 void workload_attach(struct bench *bench, const char *name);
 void workload_attach_memory(struct bench *bench, const char *name);
 void workload_lease(struct bench *bench, const char *name);
+void workload_tree(struct bench *bench, const char *name);
 void workload_curve(struct bench *bench, const char *name);
 void workload_big(struct bench *bench, const char *name);
 void workload_get20m(struct bench *bench, const char *name);

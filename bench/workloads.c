@@ -30,6 +30,8 @@ const struct workload workloads[] = {
     {"matrices1000", "the same, 1,000 per commit", false, 4, workload_matrices},
     {"matrices-arena", "the same into an arena, which gives the ids (peers: as before)", false, 4,
      workload_matrices},
+    {"tree", "a million nodes of a tree, made, walked, moved, detached (peers: libxml2)", false, 1,
+     workload_tree},
     {"durable", "1 and 4 writer processes on a disk, one put per commit, each synced", false, 3,
      workload_durable},
     {"big", "a store on a disk of 8 times the memory that there is: appending, random gets", false,

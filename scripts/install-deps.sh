@@ -57,7 +57,7 @@ packages() { # GROUP: lines "package command-or-- reason"
     echo "librocksdb-dev - engine: RocksDB"
     echo "libdb5.3-dev - engine: Berkeley DB"
     echo "libboost-dev - engine: Boost.Interprocess"
-    echo "libxml2-dev - peer of the workload tree"
+    echo "libxml2-dev - peer of the workloads tree and select"
     echo "cargo cargo engine: concread, a Rust library"
     echo "librust-concread-dev - its source"
     ;;

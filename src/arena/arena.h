@@ -18,15 +18,18 @@ struct arena_shape {
 };
 struct arena_shape arena_shape_make(uint32_t size);
 
+struct arena_table;
+
 struct arena {
   uint64_t root;  /* 0: nothing was ever put in */
   uint64_t count; /* live slots */
   struct arena_shape shape;
+  struct arena_table *table; /* of its leaves, which changes keep true; NULL: there is none */
 };
 
 /* The leaf of an index below ARENA_INDEX_END. */
 static inline uint64_t arena_leaf(const struct arena_shape *shape, uint64_t index) {
-  return (uint64_t)((unsigned __int128)index * shape->magic >> 63);
+  return (uint64_t)((unsigned __int128)(2 * index) * shape->magic >> 64);
 }
 
 /* Sets the detail message for a reference that `what`; gives COPSE_E_CORRUPT. */

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "arena/table.h"
+
 /* --- pages of one's own ---------------------------------------------------------------- */
 
 /* Bytes of a node with room for so many places: in few sizes, so that a small store has few size classes, and
@@ -54,6 +56,11 @@ static int node_own(struct pager *pager, uint64_t *ref, unsigned level, unsigned
   return 0;
 }
 
+void arena_leaf_moved(const struct arena_path *path, unsigned behind) {
+  if (path->table && path->number + behind < path->table->room)
+    path->table->places[path->number + behind].stamp = 0;
+}
+
 /* Gives a leaf's records up; the extent itself when no other leaf of the node is in it. */
 static void data_release(struct pager *pager, const struct arena_node *node, unsigned places,
                          uint64_t data) {
@@ -97,6 +104,7 @@ int arena_data_own(struct pager *pager, const struct arena_shape *shape,
     return result;
   *records = (uint8_t *)(extent + 1);
   leaf->data = made;
+  arena_leaf_moved(path, 0);
   if (data) {
     memcpy(*records, old_records, shape->leaf_bytes);
     data_release(pager, path->nodes[1], path->places, data);
@@ -143,6 +151,7 @@ int arena_slots_own(struct pager *pager, const struct arena_shape *shape,
   }
   memset((uint8_t *)slots + size, 0, actual - size);
   leaf->slots = made;
+  arena_leaf_moved(path, 0);
   *out = slots;
   return 0;
 }
@@ -162,6 +171,8 @@ static int top_own(struct pager *pager, struct arena *arena, uint64_t leaf, unsi
   const struct arena_node *old;
   unsigned places, level = height_for(leaf);
   struct arena_node *top = NULL, *below;
+  if (arena->table)
+    arena->table->fill.records = NULL;
   if (arena->root) {
     int result = arena_node_open(&pager->view, arena->root, 0, &old, &places);
     if (result)
@@ -213,6 +224,7 @@ int arena_path_own(struct pager *pager, struct arena *arena, uint64_t leaf, unsi
       ref = &node->children[at];
   }
   const struct arena_node *node;
+  path->table = arena->table;
   path->height = height;
   path->top = path->nodes[height];
   path->number = leaf;
@@ -343,6 +355,19 @@ static int word_check(const struct arena_slots *slots, uint32_t slot, uint64_t i
   return 0;
 }
 
+/* Where the slots that are taken next will be, if it is this leaf. */
+static void fill_begin(struct arena *arena, const struct arena_path *path,
+                       struct arena_slots *slots, uint32_t next, uint8_t *records) {
+  const struct arena_shape *shape = &arena->shape;
+  uint64_t end = slots ? path->top->end : ARENA_INDEX_END;
+  arena->table->fill = (struct arena_fill){.records = records,
+                                           .slots = slots,
+                                           .top = path->top,
+                                           .first = path->number * shape->slots,
+                                           .next = slots ? slots->hint : next,
+                                           .below = arena_below(shape, path->number, end)};
+}
+
 int arena_insert(struct pager *pager, struct arena *arena, uint64_t *asked, uint32_t *generation,
                  uint8_t **place) {
   const struct arena_shape *shape = &arena->shape;
@@ -386,6 +411,8 @@ int arena_insert(struct pager *pager, struct arena *arena, uint64_t *asked, uint
   path.top->end += at_end;
   arena_path_settle(&path);
   arena->count++;
+  if (arena->table && *asked == ARENA_ANY)
+    fill_begin(arena, &path, slots, slot + 1, records);
   *asked = index;
   *place = records + (size_t)slot * shape->size;
   return 0;
@@ -428,6 +455,7 @@ int arena_remove(struct pager *pager, struct arena *arena, uint64_t index) {
   if (--slots->live == 0) {
     uint64_t data = path.leaf->data;
     path.leaf->data = 0;
+    arena_leaf_moved(&path, 0);
     data_release(pager, path.nodes[1], path.places, data);
   }
   arena_leaf_settle(&path, slots);
@@ -474,8 +502,10 @@ static int leaves_append(struct pager *pager, struct arena *arena, struct arena_
 }
 
 void arena_leaves_link(const struct arena_path *path, unsigned leaves, uint64_t ref) {
-  for (uint64_t i = 0; i < leaves; i++)
-    path->leaf[i].data = leaves > 1 ? ref | i << ARENA_PLACE_SHIFT | ARENA_SHARED : ref;
+  for (unsigned i = 0; i < leaves; i++) {
+    path->leaf[i].data = leaves > 1 ? ref | (uint64_t)i << ARENA_PLACE_SHIFT | ARENA_SHARED : ref;
+    arena_leaf_moved(path, i);
+  }
   path->nodes[1]->live |= (leaves < 64 ? (UINT64_C(1) << leaves) - 1 : ~UINT64_C(0)) << path->at[1];
 }
 

@@ -12,7 +12,11 @@ struct arena_path {
   struct arena_node *top;
   uint64_t number; /* of the leaf */
   struct arena_leaf *leaf;
+  struct arena_table *table; /* of the arena; NULL: none */
 };
+
+/* To be called where a leaf's references are changed; it is so many leaves behind the path's. */
+void arena_leaf_moved(const struct arena_path *path, unsigned behind);
 
 /* leaves: so many from that one on have places in the lowest node. */
 int arena_path_own(struct pager *pager, struct arena *arena, uint64_t leaf, unsigned leaves,

@@ -1,221 +1,183 @@
 /* dom/edit.c - changing trees: nodes made, placed, detached, removed.
  *
- * A change of links is worked out on copies of the few nodes it concerns, each compared with those that
- * must agree with it. Then all that are to change are made the transaction's own, which may fail; then
- * they are written, which cannot. Removing what has descendants goes in steps after a savepoint. */
-#include <string.h>
-
-#include "dom/node.h"
-#include "store/store.h"
+ * A change of links first finds the few nodes it concerns and compares each with those that must agree with
+ * it. Then all that are to change are made the transaction's own, which may fail; then they are
+ * written where they lie, which cannot. Removing what has descendants goes in steps after a savepoint. */
+#include "dom/place.h"
 
 /* --- a change of links ----------------------------------------------------------------- */
 
-/* A node, and the parent and siblings of its old and its new place. */
-enum { NODES_MAX = 7 };
+#define INLINE static inline __attribute__((always_inline))
 
+/* What follows is handed about by value, so that it stays in registers. */
 struct edit {
   struct copse_txn *txn;
   struct copse_tree *tree;
-  struct dom_node nodes[NODES_MAX];
-  uint8_t *places[NODES_MAX];
-  uint8_t changes[NODES_MAX];
-  unsigned count;
+  struct arena_cache *cache;
+  int result; /* of beginning it */
 };
 
-static struct copse_view *view_of(const struct edit *edit) { return &edit->txn->view; }
+/* A node where it lies. Its links may be written once it is the transaction's own. */
+struct spot {
+  struct dom_place_links *links;
+  uint64_t own;
+  uint32_t link;
+  int result; /* of looking for it */
+};
 
-static void change_note(struct edit *edit, const struct dom_node *node) {
-  edit->changes[node - edit->nodes] = 1;
+INLINE struct edit edit_begin(struct copse_txn *txn, struct copse_tree *tree) {
+  struct arena_cache *cache = NULL;
+  int result = arena_begin(txn, tree->arena, &cache);
+  return (struct edit){txn, tree, cache, result};
 }
 
-/* Takes in a node that a handle names. */
-static int named(struct edit *edit, const struct copse_handle *handle, struct dom_node **out) {
-  struct dom_node *node = &edit->nodes[edit->count];
-  int result = dom_get(view_of(edit), edit->tree, handle, node);
+INLINE struct spot spot_make(struct arena_found found, uint32_t link) {
+  return (struct spot){(struct dom_place_links *)(uintptr_t)found.record, found.own, link,
+                       found.result};
+}
+
+/* The node that a handle names. */
+INLINE struct spot named(struct edit edit, const struct copse_handle *handle) {
+  return spot_make(dom_resolve(&edit.txn->view, edit.cache, handle), (uint32_t)handle->index + 1);
+}
+
+/* The node that another one's link leads to. */
+INLINE struct spot linked(struct edit edit, uint32_t from, uint32_t link) {
+  return spot_make(dom_locate(&edit.txn->view, edit.cache, from, link), link);
+}
+
+/* Makes a node the transaction's own. It stays where it is then, whatever else is made its own; others that
+ * are not yet may move. */
+static int own(struct edit edit, struct spot *spot) {
+  uint8_t *record;
+  if (spot->own)
+    return 0;
+  int result = arena_touch_long(edit.txn, edit.tree->arena, (uint64_t)spot->link - 1, &record);
   if (result)
     return result;
-  edit->count++;
-  *out = node;
+  spot->links = (struct dom_place_links *)record;
+  spot->own = 1;
   return 0;
 }
 
-/* The same for one that another is linked to, once for all. */
-static int linked(struct edit *edit, const struct dom_node *from, uint32_t link,
-                  struct dom_node **out) {
-  for (unsigned i = 0; i < edit->count; i++)
-    if (dom_link(&edit->nodes[i]) == link) {
-      *out = &edit->nodes[i];
-      return 0;
-    }
-  struct dom_node *node = &edit->nodes[edit->count];
-  int result = dom_at(view_of(edit), edit->tree, from, link, node);
-  if (result)
-    return result;
-  edit->count++;
-  *out = node;
-  return 0;
-}
-
-/* What lies on both sides of a place among siblings. A sibling that is not there leaves the parent's
- * first or last child to be changed; a parent that is not there has nothing. */
+/* What lies on both sides of a place among siblings: the siblings, and for one that is not there the
+ * parent, whose first or last child is to be changed then. */
 struct gap {
-  struct dom_node *parent, *previous, *next; /* the parent: only where it is needed */
-  uint32_t parent_link;
+  struct spot left, right;
+  uint32_t previous, next; /* links to the siblings; 0: there is none */
+  int result;              /* COPSE_NONE: there is no gap */
 };
 
-/* Reads the gap between two siblings; their links to each other are to be `before` and `after`. */
-static int gap_read(struct edit *edit, const struct dom_node *from, uint32_t parent,
-                    uint32_t previous, uint32_t next, uint32_t before, uint32_t after,
-                    struct gap *gap) {
-  int result = 0;
-  *gap = (struct gap){.parent_link = parent};
+static int gap_refuse(uint32_t from) {
+  return dom_link_corrupt(from, "has siblings or a parent that are not linked back");
+}
+
+/* Reads the gap between two siblings; their links to each other are to be `before` and `after`. known: maybe
+ * the parent. */
+INLINE struct gap gap_read(struct edit edit, uint32_t from, uint32_t parent, uint32_t previous,
+                           uint32_t next, uint32_t before, uint32_t after, struct spot known) {
+  struct gap gap = {.previous = previous, .next = next};
+  if (!previous || !next) {
+    gap.left = gap.right = known.link == parent ? known : linked(edit, from, parent);
+    gap.result = gap.left.result;
+  }
   if (previous)
-    result = linked(edit, from, previous, &gap->previous);
-  if (result == 0 && next)
-    result = linked(edit, from, next, &gap->next);
-  if (result == 0 && (!previous || !next))
-    result = linked(edit, from, parent, &gap->parent);
-  if (result)
-    return result;
-  const struct dom_links *left = gap->previous ? &gap->previous->links : NULL;
-  const struct dom_links *right = gap->next ? &gap->next->links : NULL;
-  int agrees =
-      left ? left->next == after && left->parent == parent : gap->parent->links.first == after;
-  agrees &= right ? right->previous == before && right->parent == parent
-                  : gap->parent->links.last == before;
-  return agrees ? 0 : dom_corrupt(from, "has siblings or a parent that are not linked back");
+    gap.left = linked(edit, from, previous);
+  if (next)
+    gap.right = linked(edit, from, next);
+  gap.result = gap.left.result ? gap.left.result : gap.right.result;
+  if (__builtin_expect(gap.result, 0))
+    return gap;
+  const struct dom_place_links *left = gap.left.links, *right = gap.right.links;
+  int agrees = previous ? left->next == after && left->parent == parent : left->first == after;
+  agrees &= next ? right->previous == before && right->parent == parent : right->last == before;
+  if (__builtin_expect(!agrees, 0))
+    gap.result = gap_refuse(from);
+  return gap;
+}
+
+static int gap_own(struct edit edit, struct gap *gap) {
+  int result = own(edit, &gap->left);
+  return result ? result : own(edit, &gap->right);
 }
 
 /* What follows the gap's left side from now on, and what precedes its right side. */
-static void gap_write(struct edit *edit, const struct gap *gap, uint32_t after, uint32_t before) {
-  if (gap->previous) {
-    gap->previous->links.next = after;
-    change_note(edit, gap->previous);
-  } else {
-    gap->parent->links.first = after;
-    change_note(edit, gap->parent);
-  }
-  if (gap->next) {
-    gap->next->links.previous = before;
-    change_note(edit, gap->next);
-  } else {
-    gap->parent->links.last = before;
-    change_note(edit, gap->parent);
-  }
+INLINE void gap_write(struct gap gap, uint32_t after, uint32_t before) {
+  if (gap.previous)
+    gap.left.links->next = after;
+  else
+    gap.left.links->first = after;
+  if (gap.next)
+    gap.right.links->previous = before;
+  else
+    gap.right.links->last = before;
 }
 
-/* The gap that a node fills; it has a parent. */
-static int own_gap(struct edit *edit, const struct dom_node *node, struct gap *gap) {
-  const struct dom_links *links = &node->links;
-  uint32_t me = dom_link(node);
-  return gap_read(edit, node, links->parent, links->previous, links->next, me, me, gap);
+static int root_check(struct spot node) {
+  return node.links->previous || node.links->next
+             ? dom_link_corrupt(node.link, "is a root with siblings")
+             : COPSE_NONE;
 }
 
-/* Takes a node out of its place. */
-static int unlink_node(struct edit *edit, struct dom_node *node) {
-  struct dom_links *links = &node->links;
-  struct gap gap;
+/* The gap that a node fills; none when it is a root. */
+INLINE struct gap own_gap(struct edit edit, struct spot node) {
+  const struct dom_place_links *links = node.links;
   if (links->parent == 0)
-    return links->previous || links->next ? dom_corrupt(node, "is a root with siblings") : 0;
-  int result = own_gap(edit, node, &gap);
-  if (result)
-    return result;
-  gap_write(edit, &gap, links->next, links->previous);
-  links->parent = links->previous = links->next = 0;
-  change_note(edit, node);
-  return 0;
-}
-
-static int link_node(struct edit *edit, struct dom_node *node, const struct dom_node *from,
-                     uint32_t parent, uint32_t previous, uint32_t next) {
-  struct gap gap;
-  int result = gap_read(edit, from, parent, previous, next, previous, next, &gap);
-  if (result)
-    return result;
-  gap_write(edit, &gap, dom_link(node), dom_link(node));
-  node->links.parent = parent;
-  node->links.previous = previous;
-  node->links.next = next;
-  change_note(edit, node);
-  return 0;
-}
-
-/* Makes the nodes that change the transaction's own. Their places stay, whatever else is made
- * its own afterwards. */
-static int edit_touch(struct edit *edit) {
-  for (unsigned i = 0; i < edit->count; i++)
-    if (edit->changes[i]) {
-      void *place;
-      int result =
-          copse_arena_update(edit->txn, edit->tree->arena, &edit->nodes[i].handle, NULL, &place);
-      if (result)
-        return result;
-      edit->places[i] = place;
-    }
-  return 0;
-}
-
-static void edit_write(const struct edit *edit) {
-  for (unsigned i = 0; i < edit->count; i++)
-    if (edit->changes[i])
-      memcpy(edit->places[i], &edit->nodes[i].links, sizeof edit->nodes[i].links);
-}
-
-static int edit_apply(struct edit *edit) {
-  int result = edit_touch(edit);
-  if (result == 0)
-    edit_write(edit);
-  return result;
-}
-
-static int edit_begin(struct edit *edit, struct copse_txn *txn, struct copse_tree *tree,
-                      const struct copse_handle *handle, struct dom_node **node) {
-  int result = txn_check(txn);
-  if (result)
-    return result;
-  edit->txn = txn;
-  edit->tree = tree;
-  edit->count = 0;
-  memset(edit->changes, 0, sizeof edit->changes);
-  return named(edit, handle, node);
+    return (struct gap){.result = root_check(node)};
+  return gap_read(edit, node.link, links->parent, links->previous, links->next, node.link,
+                  node.link, (struct spot){0});
 }
 
 /* --- nodes ----------------------------------------------------------------------------- */
 
+static inline void payload_copy(uint8_t *place, const void *payload, uint32_t size) {
+  if (size == 8) /* the compiler knows how */
+    memcpy(place, payload, 8);
+  else if (size)
+    memcpy(place, payload, size);
+}
+
 int copse_tree_new(struct copse_txn *txn, struct copse_tree *tree, const void *payload,
                    struct copse_handle *node, void **memory) {
-  struct copse_handle made;
-  void *record;
+  uint32_t generation;
+  uint64_t index;
+  uint8_t *record;
   if (!payload && !memory && tree->payload_size)
     return error_set(COPSE_E_ARGUMENT, "the payload is NULL");
-  int result = copse_arena_insert(txn, tree->arena, NULL, &made, &record);
+  struct edit edit = edit_begin(txn, tree);
+  if (edit.result)
+    return edit.result;
+  int result = arena_take(txn, tree->arena, edit.cache, &index, &generation, &record);
   if (result)
     return result;
-  if (made.index >= DOM_INDEX_END) {
-    result = copse_arena_remove(txn, tree->arena, &made);
+  if (__builtin_expect(index >= DOM_INDEX_END, 0)) {
+    result = arena_end_live(txn, tree->arena, index);
     return result ? result : error_set(COPSE_E_TOO_MANY, "a tree arena has 2^32 - 1 nodes at most");
   }
   memset(record, 0, COPSE_TREE_LINKS);
-  uint8_t *place = (uint8_t *)record + COPSE_TREE_LINKS;
   if (payload)
-    memcpy(place, payload, tree->payload_size);
+    payload_copy(record + COPSE_TREE_LINKS, payload, tree->payload_size);
   else if (memory)
-    *memory = place;
-  *node = made;
+    *memory = record + COPSE_TREE_LINKS;
+  *node = (struct copse_handle){edit.cache->tag, index, generation, 0};
   return 0;
 }
 
 int copse_tree_update(struct copse_txn *txn, struct copse_tree *tree,
                       const struct copse_handle *node, const void *payload, void **memory) {
-  void *record;
   if (!payload && !memory)
     return error_set(COPSE_E_ARGUMENT, "the payload is NULL");
-  int result = copse_arena_update(txn, tree->arena, node, NULL, &record);
+  struct edit edit = edit_begin(txn, tree);
+  if (edit.result)
+    return edit.result;
+  struct spot spot = named(edit, node);
+  int result = spot.result ? spot.result : own(edit, &spot);
   if (result)
     return result;
-  uint8_t *place = (uint8_t *)record + COPSE_TREE_LINKS;
+  txn->puts++;
+  uint8_t *place = (uint8_t *)(spot.links + 1);
   if (payload)
-    memcpy(place, payload, tree->payload_size);
+    payload_copy(place, payload, tree->payload_size);
   else
     *memory = place;
   return 0;
@@ -223,84 +185,139 @@ int copse_tree_update(struct copse_txn *txn, struct copse_tree *tree,
 
 /* --- places ---------------------------------------------------------------------------- */
 
-static int cycle_refuse(const struct dom_node *node, const struct dom_node *at) {
+static int cycle_refuse(uint32_t node, uint32_t at) {
   return error_set(COPSE_E_CYCLE, "node %llu cannot be put at node %llu, which is %s",
-                   (unsigned long long)node->handle.index, (unsigned long long)at->handle.index,
-                   dom_link(node) == dom_link(at) ? "itself" : "below it");
+                   (unsigned long long)node - 1, (unsigned long long)at - 1,
+                   node == at ? "itself" : "below it");
 }
 
-/* CYCLE when a node is `at`, or above it. */
-static int above_check(struct edit *edit, const struct dom_node *node, const struct dom_node *at) {
-  struct dom_node from = *at, up;
-  uint64_t left;
-  int result = 0;
-  if (dom_link(node) == dom_link(at))
-    return cycle_refuse(node, at);
-  if (node->links.first == 0) /* nothing is below it */
-    return 0;
-  result = copse_arena_count(view_of(edit), edit->tree->arena, &left);
-  while (result == 0 &&
-         (result = dom_step(view_of(edit), edit->tree, &from, COPSE_TREE_PARENT, &up)) == 0) {
-    if (dom_link(&up) == dom_link(node))
-      return cycle_refuse(node, at);
+/* CYCLE when a node that has children is `at`, or above it. */
+static int above_check_long(struct edit edit, struct spot node, struct spot at) {
+  uint64_t left = edit.cache->arena.count;
+  struct spot from = at;
+  while (from.links->parent) {
+    struct spot up = linked(edit, from.link, from.links->parent);
+    if (up.result)
+      return up.result;
+    if (!up.links->first || !up.links->last)
+      return dom_stray(from.link);
+    if (up.link == node.link)
+      return cycle_refuse(node.link, at.link);
     if (left-- == 0)
-      return dom_corrupt(at, "has ancestors in a circle");
+      return dom_link_corrupt(at.link, "has ancestors in a circle");
     from = up;
   }
-  return result == COPSE_NONE ? 0 : result;
+  return 0;
 }
 
-static int put_child(struct copse_txn *txn, struct copse_tree *tree,
+INLINE int above_check(struct edit edit, struct spot node, struct spot at) {
+  if (node.link == at.link)
+    return cycle_refuse(node.link, at.link);
+  return node.links->first ? above_check_long(edit, node, at) : 0;
+}
+
+/* Where a node is to be. */
+struct target {
+  uint32_t parent, previous, next;
+};
+
+INLINE void put_write(struct spot node, struct gap from, struct gap to, struct target target) {
+  struct dom_place_links *links = node.links;
+  if (from.result == 0)
+    gap_write(from, links->next, links->previous);
+  gap_write(to, node.link, node.link);
+  links->parent = target.parent;
+  links->previous = target.previous;
+  links->next = target.next;
+}
+
+/* Of nodes that are not all the transaction's own. */
+static __attribute__((noinline)) int put_long(struct edit edit, struct spot node, struct gap from,
+                                              struct gap to, struct target target) {
+  int result = own(edit, &node);
+  if (result == 0 && from.result == 0)
+    result = gap_own(edit, &from);
+  if (result == 0)
+    result = gap_own(edit, &to);
+  if (result == 0)
+    put_write(node, from, to, target);
+  return result;
+}
+
+/* Of a node that is one of the siblings between which it is to be put. */
+static int put_stays(struct spot node, struct target target) {
+  const struct dom_place_links *links = node.links;
+  int agrees = links->parent == target.parent &&
+               (target.previous == node.link ? links->next == target.next
+                                             : links->previous == target.previous);
+  return agrees ? 0 : gap_refuse(node.link);
+}
+
+/* Puts a node between two siblings. at: the parent or one of the siblings. */
+INLINE int put(struct edit edit, struct spot node, struct spot at, struct target target) {
+  struct gap from = own_gap(edit, node);
+  if (__builtin_expect(from.result < 0, 0))
+    return from.result;
+  if (target.previous == node.link || target.next == node.link)
+    return put_stays(node, target);
+  struct gap to = gap_read(edit, at.link, target.parent, target.previous, target.next,
+                           target.previous, target.next, at);
+  if (__builtin_expect(to.result, 0))
+    return to.result;
+  edit.txn->puts++;
+  uint64_t all_own = node.own & to.left.own & to.right.own;
+  if (from.result == 0)
+    all_own &= from.left.own & from.right.own;
+  if (__builtin_expect(!all_own, 0))
+    return put_long(edit, node, from, to, target);
+  put_write(node, from, to, target);
+  return 0;
+}
+
+INLINE int put_child(struct copse_txn *txn, struct copse_tree *tree,
                      const struct copse_handle *above, const struct copse_handle *handle,
                      int at_end) {
-  struct dom_node *node, *parent;
-  struct edit edit;
-  int result = edit_begin(&edit, txn, tree, handle, &node);
+  struct edit edit = edit_begin(txn, tree);
+  if (edit.result)
+    return edit.result;
+  struct spot node = named(edit, handle);
+  if (node.result)
+    return node.result;
+  struct spot parent = named(edit, above);
+  int result = parent.result ? parent.result : above_check(edit, node, parent);
   if (result)
     return result;
-  if (above->arena == handle->arena && above->index == handle->index &&
-      above->generation == handle->generation)
-    return cycle_refuse(node, node);
-  result = named(&edit, above, &parent);
-  if (result == 0)
-    result = above_check(&edit, node, parent);
-  if (result == 0)
-    result = unlink_node(&edit, node);
-  if (result)
-    return result;
-  const struct dom_links *links = &parent->links;
-  result = link_node(&edit, node, parent, dom_link(parent), at_end ? links->last : 0,
-                     at_end ? 0 : links->first);
-  return result ? result : edit_apply(&edit);
+  struct target target = {.parent = parent.link,
+                          .previous = at_end ? parent.links->last : 0,
+                          .next = at_end ? 0 : parent.links->first};
+  return put(edit, node, parent, target);
 }
 
 static int put_sibling(struct copse_txn *txn, struct copse_tree *tree,
                        const struct copse_handle *beside, const struct copse_handle *handle,
                        int after) {
-  struct dom_node *node, *sibling;
-  struct edit edit;
-  int result = edit_begin(&edit, txn, tree, handle, &node);
-  if (result)
-    return result;
-  if (beside->arena == handle->arena && beside->index == handle->index &&
-      beside->generation == handle->generation)
-    return cycle_refuse(node, node);
-  result = named(&edit, beside, &sibling);
-  if (result)
-    return result;
-  if (sibling->links.parent == 0)
+  struct edit edit = edit_begin(txn, tree);
+  if (edit.result)
+    return edit.result;
+  struct spot node = named(edit, handle);
+  if (node.result)
+    return node.result;
+  struct spot sibling = named(edit, beside);
+  if (sibling.result)
+    return sibling.result;
+  if (node.link == sibling.link)
+    return cycle_refuse(node.link, node.link);
+  const struct dom_place_links *links = sibling.links;
+  if (links->parent == 0)
     return error_set(COPSE_E_ROOT, "node %llu is a root: node %llu cannot be its sibling",
                      (unsigned long long)beside->index, (unsigned long long)handle->index);
-  result = above_check(&edit, node, sibling);
-  if (result == 0)
-    result = unlink_node(&edit, node);
+  int result = above_check(edit, node, sibling);
   if (result)
     return result;
-  const struct dom_links *links = &sibling->links;
-  result =
-      link_node(&edit, node, sibling, links->parent, after ? dom_link(sibling) : links->previous,
-                after ? links->next : dom_link(sibling));
-  return result ? result : edit_apply(&edit);
+  struct target target = {.parent = links->parent,
+                          .previous = after ? sibling.link : links->previous,
+                          .next = after ? links->next : sibling.link};
+  return put(edit, node, sibling, target);
 }
 
 int copse_tree_append(struct copse_txn *txn, struct copse_tree *tree,
@@ -323,133 +340,154 @@ int copse_tree_insert_after(struct copse_txn *txn, struct copse_tree *tree,
   return put_sibling(txn, tree, sibling, node, 1);
 }
 
+INLINE void detach_write(struct spot node, struct gap gap) {
+  struct dom_place_links *links = node.links;
+  gap_write(gap, links->next, links->previous);
+  links->parent = links->previous = links->next = 0;
+}
+
+static __attribute__((noinline)) int detach_long(struct edit edit, struct spot node,
+                                                 struct gap gap) {
+  int result = own(edit, &node);
+  if (result == 0)
+    result = gap_own(edit, &gap);
+  if (result == 0)
+    detach_write(node, gap);
+  return result;
+}
+
 int copse_tree_detach(struct copse_txn *txn, struct copse_tree *tree,
                       const struct copse_handle *handle) {
-  struct dom_node *node;
-  struct edit edit;
-  int result = edit_begin(&edit, txn, tree, handle, &node);
-  if (result == 0)
-    result = unlink_node(&edit, node);
-  return result ? result : edit_apply(&edit);
+  struct edit edit = edit_begin(txn, tree);
+  if (edit.result)
+    return edit.result;
+  struct spot node = named(edit, handle);
+  if (node.result)
+    return node.result;
+  struct gap gap = own_gap(edit, node);
+  if (__builtin_expect(gap.result, 0))
+    return gap.result == COPSE_NONE ? 0 : gap.result;
+  txn->puts++;
+  if (__builtin_expect(!(node.own & gap.left.own & gap.right.own), 0))
+    return detach_long(edit, node, gap);
+  detach_write(node, gap);
+  return 0;
 }
 
 /* --- removing -------------------------------------------------------------------------- */
 
-/* Ends a node that the edit has taken out of its place. */
-static int removed_apply(struct edit *edit, struct dom_node *node) {
-  edit->changes[node - edit->nodes] = 0;
-  int result = edit_touch(edit);
-  if (result == 0)
-    result = copse_arena_remove(edit->txn, edit->tree->arena, &node->handle);
-  if (result == 0)
-    edit_write(edit);
-  return result;
-}
-
 /* Makes all children of a node the transaction's own. */
-static int children_touch(struct edit *edit, const struct dom_node *parent) {
-  struct dom_node from = *parent, child;
-  enum copse_tree_link which = COPSE_TREE_FIRST;
-  uint64_t left;
-  void *place;
-  int result = copse_arena_count(view_of(edit), edit->tree->arena, &left);
-  while (result == 0 && (result = dom_step(view_of(edit), edit->tree, &from, which, &child)) == 0) {
+static int children_own(struct edit edit, uint32_t parent, const struct dom_place_links *links) {
+  uint64_t left = edit.cache->arena.count;
+  uint32_t previous = 0;
+  for (uint32_t link = links->first; link;) {
+    struct spot child = linked(edit, previous ? previous : parent, link);
+    if (child.result)
+      return child.result;
+    if (child.links->parent != parent || child.links->previous != previous)
+      return dom_stray(previous ? previous : parent);
     if (left-- == 0)
-      return dom_corrupt(parent, "has children in a circle");
-    result = copse_arena_update(edit->txn, edit->tree->arena, &child.handle, NULL, &place);
-    which = COPSE_TREE_NEXT;
-    from = child;
+      return dom_link_corrupt(parent, "has children in a circle");
+    int result = own(edit, &child);
+    if (result)
+      return result;
+    previous = link;
+    link = child.links->next;
   }
-  if (result != COPSE_NONE)
-    return result;
-  return parent->links.last == dom_link(&from)
+  return links->last == previous
              ? 0
-             : dom_corrupt(parent, "has another last child than its children say");
+             : dom_link_corrupt(parent, "has another last child than its children say");
 }
 
 /* Gives the children of a node, which are the transaction's own, a new parent (0: each is a root), between
  * two siblings. Only what others do to the store meanwhile can make it fail. */
-static int children_move(struct edit *edit, const struct dom_node *parent, uint32_t above,
-                         uint32_t previous, uint32_t next) {
-  uint32_t link = parent->links.first;
+static int children_move(struct edit edit, uint32_t parent, const struct dom_place_links *before) {
+  uint32_t above = before->parent, link = before->first;
   while (link) {
-    struct dom_node child;
-    void *place;
-    int result = dom_at(view_of(edit), edit->tree, parent, link, &child);
-    if (result == 0)
-      result = copse_arena_update(edit->txn, edit->tree->arena, &child.handle, NULL, &place);
+    struct spot child = linked(edit, parent, link);
+    int result = child.result ? child.result : own(edit, &child);
     if (result)
       return result;
-    struct dom_links *links = &child.links;
+    struct dom_place_links *links = child.links;
+    if (links->parent != parent)
+      return dom_link_corrupt(parent, "has children of others");
     link = links->next;
-    if (links->parent != dom_link(parent))
-      return dom_corrupt(parent, "has children of others");
     if (above == 0)
       links->previous = links->next = 0;
     else if (links->previous == 0)
-      links->previous = previous;
+      links->previous = before->previous;
     if (above && link == 0)
-      links->next = next;
+      links->next = before->next;
     links->parent = above;
-    memcpy(place, links, sizeof *links);
   }
   return 0;
 }
 
 int copse_tree_remove(struct copse_txn *txn, struct copse_tree *tree,
                       const struct copse_handle *handle) {
-  struct dom_node *node;
-  struct edit edit;
-  int result = edit_begin(&edit, txn, tree, handle, &node);
-  if (result)
-    return result;
-  struct dom_node before = *node;
-  if (before.links.first)
-    result = children_touch(&edit, &before);
-  if (result == 0 && before.links.first && before.links.parent) {
-    struct gap gap;
-    result = own_gap(&edit, node, &gap);
-    if (result == 0)
-      gap_write(&edit, &gap, before.links.first, before.links.last);
-  } else if (result == 0) {
-    result = unlink_node(&edit, node);
+  struct edit edit = edit_begin(txn, tree);
+  if (edit.result)
+    return edit.result;
+  struct spot node = named(edit, handle);
+  if (node.result)
+    return node.result;
+  const struct dom_place_links before = *node.links;
+  struct gap gap = own_gap(edit, node);
+  int is_root = gap.result == COPSE_NONE, result = is_root ? 0 : gap.result;
+  if (result == 0)
+    result = children_own(edit, node.link, &before);
+  if (result == 0 && !is_root) { /* anew: children that were made its own may have moved others */
+    gap = own_gap(edit, node);
+    result = gap.result ? gap.result : gap_own(edit, &gap);
   }
   if (result == 0)
-    result = removed_apply(&edit, node);
-  return result ? result
-                : children_move(&edit, &before, before.links.parent, before.links.previous,
-                                before.links.next);
+    result = arena_end_live(txn, tree->arena, handle->index);
+  if (result)
+    return result;
+  txn->puts++;
+  if (!is_root)
+    gap_write(gap, before.first ? before.first : before.next,
+              before.first ? before.last : before.previous);
+  return children_move(edit, node.link, &before);
 }
 
 /* Removes a root and what is below it, children before their parents. */
-static int below_remove(struct copse_txn *txn, struct copse_tree *tree, const struct dom_node *root,
-                        uint64_t *removed) {
+static int below_remove(struct copse_txn *txn, struct copse_tree *tree,
+                        const struct copse_handle *root, uint64_t *removed) {
   struct copse_view *view = &txn->view;
-  struct dom_node node = *root, next;
-  uint64_t left;
-  int result = copse_arena_count(view, tree->arena, &left);
+  struct arena_cache *cache;
+  struct dom_place node, next;
+  uint32_t first = 0;
+  int result = arena_begin(txn, tree->arena, &cache);
+  if (result == 0)
+    result = dom_place_get(view, cache, root, &node);
+  uint64_t left = result ? 0 : cache->arena.count;
+  first = result ? 0 : node.links->first;
   while (result == 0) {
-    while (node.links.first) {
-      result = dom_step(view, tree, &node, COPSE_TREE_FIRST, &next);
+    while (first) {
+      result = dom_place_step(view, cache, &node, COPSE_TREE_FIRST, &next);
       if (result)
         return result;
       if (left-- == 0)
-        return dom_corrupt(&node, "is below itself");
+        return dom_link_corrupt(dom_place_link(&node), "is below itself");
       node = next;
+      first = node.links->first;
     }
-    int is_last = node.handle.index == root->handle.index;
+    int is_last = node.index == root->index;
     if (!is_last) {
-      result = dom_step(view, tree, &node, COPSE_TREE_NEXT, &next);
+      result = dom_place_step(view, cache, &node, COPSE_TREE_NEXT, &next);
+      first = result ? 0 : next.links->first; /* all children of the parent are gone */
       if (result == COPSE_NONE) {
-        result = dom_step(view, tree, &node, COPSE_TREE_PARENT, &next);
-        if (result == 0 && next.links.last != dom_link(&node))
-          result = dom_corrupt(&node, "is the end of its siblings, but not its parent's last");
-        next.links.first = 0;
+        result = dom_place_step(view, cache, &node, COPSE_TREE_PARENT, &next);
+        if (result == 0 && next.links->last != dom_place_link(&node))
+          result = dom_link_corrupt(dom_place_link(&node),
+                                    "is the end of its siblings, but not its parent's last");
       }
       if (result)
-        return result == COPSE_NONE ? dom_corrupt(&node, "has lost its parent") : result;
+        return result == COPSE_NONE ? dom_link_corrupt(dom_place_link(&node), "has lost its parent")
+                                    : result;
     }
-    result = copse_arena_remove(txn, tree->arena, &node.handle);
+    result = arena_end_live(txn, tree->arena, node.index);
     if (result == 0)
       ++*removed;
     if (is_last)
@@ -461,24 +499,24 @@ static int below_remove(struct copse_txn *txn, struct copse_tree *tree, const st
 
 int copse_tree_remove_subtree(struct copse_txn *txn, struct copse_tree *tree,
                               const struct copse_handle *handle, uint64_t *removed) {
-  struct dom_node *node;
-  struct edit edit;
-  uint64_t count = 0;
-  int result = edit_begin(&edit, txn, tree, handle, &node);
-  if (result == 0)
-    result = unlink_node(&edit, node);
-  if (result)
-    return result;
-  if (node->links.first == 0) {
-    count = 1;
-    result = removed_apply(&edit, node);
+  struct edit edit = edit_begin(txn, tree);
+  uint64_t count = 1;
+  int result;
+  if (edit.result)
+    return edit.result;
+  struct spot node = named(edit, handle);
+  if (node.result)
+    return node.result;
+  if (node.links->first == 0) {
+    result = copse_tree_remove(txn, tree, handle);
   } else {
+    count = 0;
     result = txn_savepoint(txn);
     if (result)
       return result;
-    result = edit_apply(&edit);
+    result = copse_tree_detach(txn, tree, handle);
     if (result == 0)
-      result = below_remove(txn, tree, node, &count);
+      result = below_remove(txn, tree, handle, &count);
     int undone = result ? copse_savepoint_rollback(txn) : 0;
     int released = copse_savepoint_release(txn);
     result = undone ? undone : result ? result : released;

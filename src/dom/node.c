@@ -1,5 +1,5 @@
 /* dom/node.c - tree arenas: opening them, reading nodes, following one link. */
-#include "dom/node.h"
+#include "dom/place.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -151,64 +151,75 @@ uint32_t copse_tree_payload_size(const struct copse_tree *tree) { return tree->p
 
 /* --- nodes ----------------------------------------------------------------------------- */
 
-static void dom_take(struct dom_node *node, const void *record) {
-  memcpy(&node->links, record, sizeof node->links);
-  node->payload = (const uint8_t *)record + sizeof node->links;
+int dom_beyond(const struct copse_handle *handle, int result) {
+  return result ? result
+                : dom_link_corrupt(handle->index + 1, "is beyond what a tree arena may have");
+}
+
+int dom_missing(const struct copse_view *view, uint32_t from, int result) {
+  if (result == COPSE_NONE)
+    result = dom_link_corrupt(from, "is linked to a node that is not there");
+  return store_fault(view->store, result);
+}
+
+int dom_stray(uint32_t from) {
+  return dom_link_corrupt(from, "is linked to a node that is not linked back");
+}
+
+static void node_take(struct dom_node *node, const struct copse_view *view,
+                      const struct copse_tree *tree, const struct dom_place *place) {
+  node->handle = dom_place_handle(tree, place);
+  memcpy(&node->links, place->links, sizeof node->links);
+  node->payload = view_lend(view, (const uint8_t *)(place->links + 1));
+}
+
+/* Opens the arena in a view. */
+static int open_in(struct copse_view *view, const struct copse_tree *tree,
+                   struct arena_cache **cache) {
+  int result = view_check(view);
+  return result ? result : store_fault(view->store, arena_open(view, tree->arena, cache));
 }
 
 int dom_get(struct copse_view *view, const struct copse_tree *tree,
             const struct copse_handle *handle, struct dom_node *node) {
-  const void *record;
-  int result = copse_arena_get(view, tree->arena, handle, &record);
-  if (result)
-    return result;
-  node->handle = *handle;
-  if (handle->index >= DOM_INDEX_END)
-    return dom_corrupt(node, "is beyond what a tree arena may have");
-  dom_take(node, record);
-  return 0;
+  struct arena_cache *cache;
+  struct dom_place place;
+  int result = open_in(view, tree, &cache);
+  if (result == 0)
+    result = dom_place_get(view, cache, handle, &place);
+  if (result == 0)
+    node_take(node, view, tree, &place);
+  return result;
 }
 
 int dom_at(struct copse_view *view, const struct copse_tree *tree, const struct dom_node *from,
            uint32_t link, struct dom_node *node) {
-  const void *record;
-  int result = copse_arena_at(view, tree->arena, (uint64_t)link - 1, &node->handle, &record);
-  if (result == COPSE_NONE)
-    return dom_corrupt(from, "is linked to a node that is not there");
-  if (result == 0)
-    dom_take(node, record);
-  return result;
+  struct arena_cache *cache;
+  struct dom_place place;
+  int result = open_in(view, tree, &cache);
+  if (result)
+    return result;
+  if (link == 0)
+    return dom_missing(view, dom_link(from), COPSE_NONE);
+  struct arena_found found = dom_locate(view, cache, dom_link(from), link);
+  if (found.result)
+    return found.result;
+  dom_place_take(&place, link - 1, found);
+  node_take(node, view, tree, &place);
+  return 0;
 }
 
 int dom_step(struct copse_view *view, const struct copse_tree *tree, const struct dom_node *from,
              enum copse_tree_link which, struct dom_node *to) {
-  const struct dom_links *links = &from->links;
-  uint32_t link = which == COPSE_TREE_PARENT     ? links->parent
-                  : which == COPSE_TREE_PREVIOUS ? links->previous
-                  : which == COPSE_TREE_NEXT     ? links->next
-                  : which == COPSE_TREE_FIRST    ? links->first
-                                                 : links->last;
-  uint32_t me = dom_link(from);
-  if (link == 0)
-    return COPSE_NONE;
-  int result = dom_at(view, tree, from, link, to);
-  if (result)
-    return result;
-  int agrees = 0;
-  switch (which) {
-  case COPSE_TREE_PARENT: agrees = to->links.first && to->links.last; break;
-  case COPSE_TREE_PREVIOUS:
-    agrees = to->links.next == me && to->links.parent == links->parent;
-    break;
-  case COPSE_TREE_NEXT:
-    agrees = to->links.previous == me && to->links.parent == links->parent;
-    break;
-  case COPSE_TREE_FIRST: agrees = to->links.parent == me && to->links.previous == 0; break;
-  case COPSE_TREE_LAST: agrees = to->links.parent == me && to->links.next == 0; break;
-  }
-  if (!agrees || (which <= COPSE_TREE_NEXT && !links->parent))
-    return dom_corrupt(from, "is linked to a node that is not linked back");
-  return 0;
+  struct arena_cache *cache;
+  struct dom_place place,
+      here = {(const struct dom_place_links *)&from->links, (uint32_t)from->handle.index, 0};
+  int result = open_in(view, tree, &cache);
+  if (result == 0)
+    result = dom_place_step(view, cache, &here, which, &place);
+  if (result == 0)
+    node_take(to, view, tree, &place);
+  return result;
 }
 
 /* --- reading --------------------------------------------------------------------------- */
@@ -238,16 +249,19 @@ int copse_tree_count(struct copse_view *view, struct copse_tree *tree, uint64_t 
 int copse_tree_step(struct copse_view *view, struct copse_tree *tree,
                     const struct copse_handle *handle, enum copse_tree_link link,
                     struct copse_handle *found, const void **payload) {
-  struct dom_node node, to;
+  struct arena_cache *cache;
+  struct dom_place node, to;
   if (link < COPSE_TREE_PARENT || link > COPSE_TREE_LAST)
     return error_set(COPSE_E_ARGUMENT, "there is no link %d", (int)link);
-  int result = dom_get(view, tree, handle, &node);
+  int result = open_in(view, tree, &cache);
   if (result == 0)
-    result = dom_step(view, tree, &node, link, &to);
+    result = dom_place_get(view, cache, handle, &node);
+  if (result == 0)
+    result = dom_place_step(view, cache, &node, link, &to);
   if (result)
     return result;
-  *found = to.handle;
+  *found = dom_place_handle(tree, &to);
   if (payload)
-    *payload = to.payload;
+    *payload = view_lend(view, (const uint8_t *)(to.links + 1));
   return 0;
 }

@@ -203,7 +203,7 @@ static int plain_take(struct copse_store *store, struct part *part) {
 
 static int slot_append(struct copse_store *store, const struct copse_map *map,
                        const struct copse_bytes *value, struct ring_result *outcome, int first) {
-  struct copse_arena arena = {*map, arena_shape_make(map->value_size)};
+  struct copse_arena arena = {*map, arena_shape_make(map->value_size), 0};
   uint64_t index;
   int result = value_size_check(map, value->size);
   if (result == 0)

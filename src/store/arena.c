@@ -27,12 +27,17 @@ static int identity_check(const struct copse_arena_options *options,
              : 0;
 }
 
+static _Atomic uint64_t handles; /* that were made */
+
 static int handle_make(struct copse_store *store, const struct catalog_entry *entry,
                        struct copse_arena **out) {
   struct copse_arena *arena = malloc(sizeof *arena);
   if (!arena)
     return error_set(COPSE_E_MEMORY, "no memory for an arena handle");
-  *arena = (struct copse_arena){map_of_entry(store, entry), arena_shape_make(entry->value_size)};
+  /* relaxed: only that no two are the same */
+  uint64_t number = 1 + atomic_fetch_add_explicit(&handles, 1, memory_order_relaxed);
+  *arena =
+      (struct copse_arena){map_of_entry(store, entry), arena_shape_make(entry->value_size), number};
   pthread_mutex_lock(&store->mutex);
   store->maps_open++;
   pthread_mutex_unlock(&store->mutex);
@@ -91,115 +96,139 @@ struct copse_map *copse_arena_map(struct copse_arena *arena) {
   return &arena->map;
 }
 
-/* --- reading --------------------------------------------------------------------------- */
+/* --- views ----------------------------------------------------------------------------- */
 
-static int is_cached(const struct copse_view *view, const struct copse_arena *arena) {
-  const struct arena_cache *cache = &view->arena;
-  return __builtin_expect(cache->tag == arena->map.tag && cache->id == arena->map.id &&
-                              cache->moves == view->moves && arena->map.store == view->store,
-                          1);
+/* Takes over what an arena is now. */
+static void cache_set(struct copse_view *view, struct arena_cache *cache,
+                      const struct arena *arena) {
+  cache->arena = *arena;
+  cache->arena.table = &cache->table;
+  cache->spot.node = NULL;
+  cache->end = 0;
+  if (!view->pages.copy && arena_end(&view->pages, arena, &cache->end))
+    cache->end = 0; /* whoever needs it will see why */
 }
 
-/* The arena in a view, from the cache or into it. */
-static int arena_view(struct copse_view *view, const struct copse_arena *arena, struct arena *out) {
-  struct arena_cache *cache = &view->arena;
+int arena_cache_bind(struct copse_view *view, const struct copse_arena *arena,
+                     struct arena_cache **out) {
+  struct arena_cache *cache = NULL;
   struct tree tree;
-  if (!is_cached(view, arena)) {
+  if (arena->map.store == view->store)
+    for (unsigned i = 0; i < ARENAS_KEPT && !cache; i++)
+      if (view->arenas[i].tag == arena->map.tag && view->arenas[i].id == arena->map.id)
+        cache = &view->arenas[i];
+  if (!cache || cache->turn != view->turn) {
     int result = view_container(view, &arena->map, &tree);
     if (result)
       return result;
-    *cache = (struct arena_cache){arena->map.tag, view->moves,   tree.root,
-                                  tree.count,     arena->map.id, {0}};
+    if (!cache)
+      cache = &view->arenas[view->arena_victim++ % ARENAS_KEPT];
+    struct arena found = {tree.root, tree.count, arena->shape, NULL};
+    cache->tag = arena->map.tag;
+    cache->id = arena->map.id;
+    cache->turn = view->turn;
+    arena_table_forget(&cache->table);
+    cache_set(view, cache, &found);
+    cache->map = view->txn ? view->txn->last_map : 0;
   }
-  *out = (struct arena){cache->root, cache->count, arena->shape};
+  if (cache->arena.shape.size != arena->shape.size)
+    return error_set(COPSE_E_CORRUPT, "the catalog has two entries for one arena");
+  cache->handle = arena->number ? arena->number : UINT64_MAX;
+  *out = view->arena = cache;
   return 0;
 }
 
-/* Looks a slot up. COPSE_NONE: it is not live. */
-static int slot_look(struct copse_view *view, const struct copse_arena *arena, uint64_t index,
-                     struct arena_slot *slot) {
-  struct arena_cache *cache = &view->arena;
-  uint64_t leaf = arena_leaf(&arena->shape, index);
-  if (__builtin_expect(is_cached(view, arena) && cache->spot.node &&
-                           cache->spot.first_leaf == (leaf & ~(uint64_t)(ARENA_FANOUT - 1)) &&
-                           index < ARENA_INDEX_END,
-                       1))
-    return arena_look_at(&view->pages, &arena->shape, &cache->spot, index, slot);
-  struct arena found;
-  struct arena_spot spot;
-  *slot = (struct arena_slot){0};
-  int result = arena_view(view, arena, &found);
-  if (result == 0 && index >= ARENA_INDEX_END)
-    return COPSE_NONE;
-  if (result == 0)
-    result = arena_descend(&view->pages, &found, leaf, &spot);
-  if (result)
-    return result;
-  if (!view->pages.copy)
-    cache->spot = spot;
-  return arena_look_at(&view->pages, &arena->shape, &spot, index, slot);
+void arena_caches_trim(struct copse_view *view, uint64_t leaves) {
+  for (unsigned i = 0; i < ARENAS_KEPT; i++)
+    arena_table_trim(&view->arenas[i].table, leaves);
+  view->turn++;
 }
 
-/* Tells why a handle does not name what its slot holds. */
-static int handle_refuse(const struct copse_view *view, const struct copse_handle *handle,
-                         int result, const struct arena_slot *slot) {
+struct arena_found arena_find_long(struct copse_view *view, struct arena_cache *cache,
+                                   uint64_t index) {
+  const struct arena_shape *shape = &cache->arena.shape;
+  uint64_t leaf = arena_leaf(shape, index);
+  struct arena_spot spot = cache->spot;
+  struct arena_slot slot = {0};
+  int result = 0, own = 0;
+  view->copied_for = NULL;
+  if (!spot.node || spot.first_leaf != (leaf & ~(uint64_t)(ARENA_FANOUT - 1))) {
+    result = arena_descend(&view->pages, &cache->arena, leaf, &spot);
+    if (result == 0 && !view->pages.copy)
+      cache->spot = spot;
+  } else {
+    spot.end = cache->end;
+  }
+  if (result == 0)
+    result = arena_look_at(&view->pages, shape, &spot, index, &slot);
+  if (result == 0) {
+    own = view->txn && arena_is_own(&view->store->pager, shape, &spot, index);
+    arena_table_note(&cache->table, &view->pages, shape, &spot, index, own);
+  }
+  return (struct arena_found){slot.record, (uint64_t)own, slot.generation, result};
+}
+
+int arena_refuse_handle(const struct copse_view *view, const struct arena_cache *cache,
+                        const struct copse_handle *handle, int result, uint32_t generation) {
+  if (handle->arena != cache->tag)
+    return error_set(COPSE_E_FOREIGN, "the handle belongs to arena %llx, and this one is %llx",
+                     (unsigned long long)handle->arena, (unsigned long long)cache->tag);
   if (result < 0)
     return store_fault(view->store, result);
-  if (slot->generation >= handle->generation)
+  if (generation >= handle->generation)
     return error_set(COPSE_E_STALE, "slot %llu of generation %u was removed",
                      (unsigned long long)handle->index, handle->generation);
   return error_set(COPSE_E_NOT_YET, "slot %llu has had %u generations in this version, not %u yet",
-                   (unsigned long long)handle->index, slot->generation, handle->generation);
+                   (unsigned long long)handle->index, generation, handle->generation);
 }
 
-static int foreign_refuse(const struct copse_arena *arena, const struct copse_handle *handle) {
-  return error_set(COPSE_E_FOREIGN, "the handle belongs to arena %llx, and this one is %llx",
-                   (unsigned long long)handle->arena, (unsigned long long)arena->map.tag);
-}
+/* --- reading --------------------------------------------------------------------------- */
 
 int copse_arena_get(struct copse_view *view, struct copse_arena *arena,
                     const struct copse_handle *handle, const void **record) {
-  struct arena_slot slot;
+  struct arena_cache *cache;
   int result = view_check(view);
-  if (result)
-    return result;
-  if (__builtin_expect(handle->arena != arena->map.tag, 0))
-    return foreign_refuse(arena, handle);
-  view->copied_for = NULL;
-  result = slot_look(view, arena, handle->index, &slot);
-  if (__builtin_expect(result || slot.generation != handle->generation, 0))
-    return handle_refuse(view, handle, result, &slot);
-  *record = view_lend(view, slot.record);
-  return 0;
+  if (result == 0)
+    result = arena_open(view, arena, &cache);
+  if (__builtin_expect(result, 0))
+    return store_fault(view->store, result);
+  struct arena_found found = arena_resolve(view, cache, handle);
+  if (found.result == 0)
+    *record = view_lend(view, found.record);
+  return found.result;
 }
 
 int copse_arena_at(struct copse_view *view, struct copse_arena *arena, uint64_t index,
                    struct copse_handle *handle, const void **record) {
-  struct arena_slot slot;
+  struct arena_found found = {.result = COPSE_NONE};
+  struct arena_cache *cache;
   int result = view_check(view);
-  if (result)
-    return result;
-  view->copied_for = NULL;
-  result = slot_look(view, arena, index, &slot);
+  if (result == 0)
+    result = arena_open(view, arena, &cache);
+  if (result == 0) {
+    if (index < ARENA_INDEX_END)
+      found = arena_find(view, cache, index);
+    result = found.result;
+  }
   if (result)
     return store_fault(view->store, result);
   if (handle)
-    *handle = (struct copse_handle){arena->map.tag, index, slot.generation, 0};
-  *record = view_lend(view, slot.record);
+    *handle = (struct copse_handle){arena->map.tag, index, found.generation, 0};
+  *record = view_lend(view, found.record);
   return 0;
 }
 
 int copse_arena_chunk(struct copse_view *view, struct copse_arena *arena, uint64_t from,
                       struct copse_chunk *chunk) {
-  struct arena found;
+  struct arena_cache *cache;
   struct arena_chunk run;
   int result = view_check(view);
   if (result)
     return result;
   view->copied_for = NULL;
-  result = arena_view(view, arena, &found);
+  result = arena_open(view, arena, &cache);
   if (result == 0)
-    result = arena_chunk(&view->pages, &found, from, &run);
+    result = arena_chunk(&view->pages, &cache->arena, from, &run);
   if (result)
     return store_fault(view->store, result);
   *chunk = (struct copse_chunk){view_lend(view, run.records), run.first, run.count};
@@ -208,15 +237,15 @@ int copse_arena_chunk(struct copse_view *view, struct copse_arena *arena, uint64
 
 int copse_arena_slots(struct copse_view *view, struct copse_arena *arena, uint64_t from,
                       struct copse_slots *slots) {
-  struct arena found;
+  struct arena_cache *cache;
   struct arena_run run;
   int result = view_check(view);
   if (result)
     return result;
   view->copied_for = NULL;
-  result = arena_view(view, arena, &found);
+  result = arena_open(view, arena, &cache);
   if (result == 0)
-    result = arena_run(&view->pages, &found, from, &run);
+    result = arena_run(&view->pages, &cache->arena, from, &run);
   if (result)
     return store_fault(view->store, result);
   const void *records = run.records ? view_lend(view, run.records) : NULL;
@@ -225,25 +254,25 @@ int copse_arena_slots(struct copse_view *view, struct copse_arena *arena, uint64
 }
 
 int copse_arena_count(struct copse_view *view, struct copse_arena *arena, uint64_t *count) {
-  struct arena found;
+  struct arena_cache *cache;
   int result = view_check(view);
   if (result == 0)
-    result = arena_view(view, arena, &found);
+    result = arena_open(view, arena, &cache);
   if (result == 0)
-    *count = found.count;
+    *count = cache->arena.count;
   return result == 0 ? 0 : store_fault(view->store, result);
 }
 
 int copse_arena_info(struct copse_view *view, struct copse_arena *arena,
                      struct copse_arena_info *info) {
   struct copse_map_info map;
-  struct arena found;
+  struct arena_cache *cache;
   uint64_t end;
   int result = copse_map_info(view, &arena->map, &map);
   if (result == 0)
-    result = arena_view(view, arena, &found);
+    result = arena_open(view, arena, &cache);
   if (result == 0)
-    result = arena_end(&view->pages, &found, &end);
+    result = arena_end(&view->pages, &cache->arena, &end);
   if (result)
     return store_fault(view->store, result);
   *info = (struct copse_arena_info){.id = map.id,
@@ -272,11 +301,13 @@ int arena_change_begin(struct arena_change *change, struct copse_txn *txn,
   result = txn_map_find(txn, &arena->map, &change->own);
   if (result == COPSE_NONE)
     return error_set(COPSE_E_NO_MAP, "the arena is not there any more");
+  if (result == 0 && change->own->tree.shape.value_size != arena->shape.size)
+    return error_set(COPSE_E_CORRUPT, "the catalog has two entries for one arena");
+  if (result == 0)
+    result = arena_open(&txn->view, arena, &change->cache);
   if (result)
     return result;
-  if (change->own->tree.shape.value_size != arena->shape.size)
-    return error_set(COPSE_E_CORRUPT, "the catalog has two entries for one arena");
-  change->arena = (struct arena){change->own->tree.root, change->own->tree.count, arena->shape};
+  change->arena = change->cache->arena;
   return 0;
 }
 
@@ -287,6 +318,7 @@ int arena_change_end(struct arena_change *change, int result) {
   change->own->tree.root = change->arena.root;
   change->own->tree.count = change->arena.count;
   txn->view.pages.limit = txn->view.store->pager.view.limit;
+  cache_set(&txn->view, change->cache, &change->arena);
   txn->view.moves++;
   return store_fault(txn->view.store, result);
 }
@@ -297,48 +329,73 @@ int arena_steps_end(struct copse_txn *txn, int result) {
   return undone ? undone : result ? result : released;
 }
 
-static int insert(struct copse_txn *txn, struct copse_arena *arena, uint64_t index,
-                  const void *record, struct copse_handle *handle, void **memory) {
+static int take_at(struct copse_txn *txn, struct copse_arena *arena, uint64_t *index,
+                   uint32_t *generation, uint8_t **record) {
   struct arena_change change;
-  uint32_t generation;
   uint64_t end;
-  uint8_t *place;
-  if (!record && !memory)
-    return error_set(COPSE_E_ARGUMENT, "the record is NULL");
   int result = arena_change_begin(&change, txn, arena);
   if (result == 0)
     result = arena_end(&txn->view.store->pager.view, &change.arena, &end);
-  int in_steps = result == 0 && index != ARENA_ANY && index > end;
+  int in_steps = result == 0 && *index != ARENA_ANY && *index > end;
   if (in_steps)
     result = txn_savepoint(txn);
   if (result)
     return store_fault(txn->view.store, result);
-  result = arena_insert(&txn->view.store->pager, &change.arena, &index, &generation, &place);
+  result = arena_insert(&txn->view.store->pager, &change.arena, index, generation, record);
   result = arena_change_end(&change, result);
   if (in_steps)
     result = arena_steps_end(txn, result);
-  if (result)
-    return result;
+  if (result == 0)
+    txn->puts++;
+  return result;
+}
+
+int arena_take_long(struct copse_txn *txn, struct copse_arena *arena, uint64_t *index,
+                    uint32_t *generation, uint8_t **record) {
+  *index = ARENA_ANY;
+  return take_at(txn, arena, index, generation, record);
+}
+
+/* Fills a new record, and tells of it. */
+static void made(const struct copse_arena *arena, const void *record, uint8_t *place,
+                 const struct copse_handle *made, struct copse_handle *handle, void **memory) {
   if (record)
     memcpy(place, record, arena->shape.size);
   else
     *memory = place;
   if (handle)
-    *handle = (struct copse_handle){arena->map.tag, index, generation, 0};
-  txn->puts++;
-  return 0;
+    *handle = *made;
 }
+
+static int record_missing(void) { return error_set(COPSE_E_ARGUMENT, "the record is NULL"); }
 
 int copse_arena_insert(struct copse_txn *txn, struct copse_arena *arena, const void *record,
                        struct copse_handle *handle, void **memory) {
-  return insert(txn, arena, ARENA_ANY, record, handle, memory);
+  struct copse_handle taken = {.arena = arena->map.tag};
+  struct arena_cache *cache;
+  uint8_t *place;
+  if (!record && !memory)
+    return record_missing();
+  int result = arena_begin(txn, arena, &cache);
+  if (result == 0)
+    result = arena_take(txn, arena, cache, &taken.index, &taken.generation, &place);
+  if (result == 0)
+    made(arena, record, place, &taken, handle, memory);
+  return result;
 }
 
 int copse_arena_insert_at(struct copse_txn *txn, struct copse_arena *arena, uint64_t index,
                           const void *record, struct copse_handle *handle, void **memory) {
+  struct copse_handle taken = {arena->map.tag, index, 0, 0};
+  uint8_t *place;
   if (index >= ARENA_INDEX_END)
     return error_set(COPSE_E_ARGUMENT, "index %llu is beyond 2^48", (unsigned long long)index);
-  return insert(txn, arena, index, record, handle, memory);
+  if (!record && !memory)
+    return record_missing();
+  int result = take_at(txn, arena, &index, &taken.generation, &place);
+  if (result == 0)
+    made(arena, record, place, &taken, handle, memory);
+  return result;
 }
 
 int copse_arena_append(struct copse_txn *txn, struct copse_arena *arena, uint64_t n,
@@ -367,36 +424,27 @@ int copse_arena_append(struct copse_txn *txn, struct copse_arena *arena, uint64_
   return 0;
 }
 
-/* Begins a change of a live record. */
-static int live_begin(struct arena_change *change, struct copse_txn *txn, struct copse_arena *arena,
-                      const struct copse_handle *handle, uint8_t **place) {
-  struct arena_slot slot;
-  int result = arena_change_begin(change, txn, arena);
+int arena_touch_long(struct copse_txn *txn, struct copse_arena *arena, uint64_t index,
+                     uint8_t **record) {
+  struct arena_change change;
+  int result = arena_change_begin(&change, txn, arena);
   if (result)
     return result;
-  if (handle->arena != arena->map.tag)
-    return foreign_refuse(arena, handle);
-  result = slot_look(&txn->view, arena, handle->index, &slot);
-  if (result || slot.generation != handle->generation)
-    return handle_refuse(&txn->view, handle, result, &slot);
-  *place = (uint8_t *)(uintptr_t)slot.record;
-  return 0;
+  result = arena_edit(&txn->view.store->pager, &change.arena, index, record);
+  return arena_change_end(&change, result);
 }
 
 int copse_arena_update(struct copse_txn *txn, struct copse_arena *arena,
                        const struct copse_handle *handle, const void *record, void **memory) {
-  struct arena_change change;
+  struct arena_cache *cache;
   uint8_t *place;
   if (!record && !memory)
-    return error_set(COPSE_E_ARGUMENT, "the record is NULL");
-  struct pager *pager = &txn->view.store->pager;
-  int result = live_begin(&change, txn, arena, handle, &place);
+    return record_missing();
+  int result = arena_begin(txn, arena, &cache);
   if (result)
     return result;
-  if (!arena_is_own(pager, &arena->shape, &txn->view.arena.spot, handle->index)) {
-    result = arena_edit(pager, &change.arena, handle->index, &place);
-    result = arena_change_end(&change, result);
-  }
+  struct arena_found found = arena_resolve(&txn->view, cache, handle);
+  result = found.result ? found.result : arena_touch(txn, arena, handle->index, &found, &place);
   if (result)
     return result;
   if (record)
@@ -407,18 +455,25 @@ int copse_arena_update(struct copse_txn *txn, struct copse_arena *arena,
   return 0;
 }
 
-int copse_arena_remove(struct copse_txn *txn, struct copse_arena *arena,
-                       const struct copse_handle *handle) {
+int arena_end_live(struct copse_txn *txn, struct copse_arena *arena, uint64_t index) {
   struct arena_change change;
-  uint8_t *place;
-  int result = live_begin(&change, txn, arena, handle, &place);
+  int result = arena_change_begin(&change, txn, arena);
   if (result)
     return result;
-  result = arena_remove(&txn->view.store->pager, &change.arena, handle->index);
+  result = arena_remove(&txn->view.store->pager, &change.arena, index);
   result = arena_change_end(&change, result);
   if (result == 0)
     txn->deletes++;
   return result;
+}
+
+int copse_arena_remove(struct copse_txn *txn, struct copse_arena *arena,
+                       const struct copse_handle *handle) {
+  struct arena_cache *cache;
+  int result = arena_begin(txn, arena, &cache);
+  if (result == 0)
+    result = arena_resolve(&txn->view, cache, handle).result;
+  return result ? result : arena_end_live(txn, arena, handle->index);
 }
 
 int copse_arena_restore(struct copse_txn *txn, struct copse_arena *arena,
@@ -456,6 +511,7 @@ int arena_clear(struct copse_txn *txn, struct copse_arena *arena) {
   if (change.arena.root)
     pager_drop_subtree(&txn->view.store->pager, change.arena.root);
   change.arena.root = change.arena.count = 0;
+  txn->view.turn++;
   txn->deletes++;
   return arena_change_end(&change, 0);
 }

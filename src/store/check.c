@@ -138,7 +138,7 @@ static int map_find(struct checker *checker, uint32_t id, uint64_t tag, struct c
 
 static int arena_visit(struct checker *checker, const struct copse_map *map,
                        const struct map_entry *entry) {
-  struct arena arena = {entry->root, entry->count, arena_shape_make(map->value_size)};
+  struct arena arena = {entry->root, entry->count, arena_shape_make(map->value_size), NULL};
   struct arena_walk walk = {.page = page_visit, .fault = fault_tree, .context = checker};
   int result = arena_walk(&checker->view, &arena, &walk);
   checker->found.records += walk.records;

@@ -255,5 +255,6 @@ int delta_apply(struct copse_txn *txn, const uint8_t *data, size_t size) {
   }
   txn->view.pages.limit = txn->view.store->pager.view.limit;
   txn->view.moves++;
+  txn->view.turn++;
   return result;
 }

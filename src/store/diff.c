@@ -43,7 +43,8 @@ static uint64_t bound_index(const struct tree_key *bound, uint64_t none) {
 static void arena_begin(struct copse_diff *diff, const struct copse_map *map,
                         const struct tree *before, const struct tree *after) {
   struct arena_shape shape = arena_shape_make(map->value_size);
-  struct arena old = {before->root, before->count, shape}, new = {after->root, after->count, shape};
+  struct arena old = {before->root, before->count, shape, NULL};
+  struct arena new = {after->root, after->count, shape, NULL};
   diff->record_size = map->value_size;
   arena_diff_init(&diff->arena, &diff->before->pages, &old, &diff->after->pages, &new,
                   bound_index(&diff->range.from, 0), bound_index(&diff->range.to, UINT64_MAX));

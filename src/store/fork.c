@@ -84,15 +84,18 @@ static void store_adopt(struct copse_store *store) {
   atomic_store_explicit(&store->told, 0, memory_order_relaxed);
   for (struct copse_snapshot *s = store->cache, *next; s; s = next) {
     next = s->next;
+    arena_caches_trim(&s->view, 0);
     oust_free(s);
     free(s);
   }
   store->cache = NULL;
   for (struct copse_snapshot *s = store->snapshots; s; s = s->next) {
+    arena_caches_trim(&s->view, 0); /* another thread may have been filling them */
     s->slot = s->child_slot;
     if (s->slot == SLOT_NONE)
       view_open_set(&s->view, 0); /* no slot was to be had: reading it fails with STATE */
   }
+  arena_caches_trim(&store->txn.view, 0);
   if (store->txn.active) {
     store->txn.forked = 1;
     view_open_set(&store->txn.view, 0);

@@ -260,7 +260,7 @@ int copse_map_stat(struct copse_view *view, struct copse_map *map, struct copse_
   if (result == 0)
     result = view_container(view, map, &tree);
   if (result == 0 && map->key_kind == COPSE_KEY_SLOT) {
-    struct arena arena = {tree.root, tree.count, arena_shape_make(map->value_size)};
+    struct arena arena = {tree.root, tree.count, arena_shape_make(map->value_size), NULL};
     result = arena_stat(view, &arena, &walked);
   } else if (result == 0) {
     result = tree_stat(view, &tree, &walked);

@@ -539,5 +539,6 @@ int copse_map_drop(struct copse_txn *txn, struct copse_map *map) {
   own->tree.root = own->tree.count = 0;
   own->tag = 0;
   own->dirty = 1;
+  txn->view.turn++;
   return 0;
 }

@@ -91,6 +91,7 @@ static int handle_take(struct copse_store *store, struct copse_snapshot **out) {
     return result;
   }
   snapshot->view.store = store;
+  snapshot->view.arena = snapshot->view.arenas;
   snapshot->view.pages.base = store->data.ro;
   pthread_mutex_lock(&store->mutex);
   store->slot_hint = snapshot->slot + 1;
@@ -136,6 +137,7 @@ int copse_snapshot_open(struct copse_store *store, uint32_t flags, struct copse_
   }
   view_open_set(&snapshot->view, 1);
   snapshot->view.moves++;
+  snapshot->view.turn++;
   pthread_mutex_lock(&store->mutex);
   snapshot->previous = NULL;
   snapshot->next = store->snapshots;
@@ -163,6 +165,7 @@ int copse_snapshot_refresh(struct copse_snapshot *snapshot) {
   result = announce(snapshot);
   view_open_set(&snapshot->view, result == 0);
   snapshot->view.moves++;
+  snapshot->view.turn++;
   if (result)
     return result;
   return was_open && snapshot->view.root.version == before ? COPSE_NONE : 0;
@@ -185,6 +188,7 @@ void copse_snapshot_close(struct copse_snapshot *snapshot) {
     store->snapshots = snapshot->next;
   if (snapshot->next)
     snapshot->next->previous = snapshot->previous;
+  arena_caches_trim(&snapshot->view, keep ? ARENA_LEAVES_KEPT : 0);
   if (keep) {
     snapshot->next = store->cache;
     store->cache = snapshot;

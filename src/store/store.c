@@ -306,6 +306,7 @@ static void store_release(struct copse_store *store) {
   combine_free(store);
   for (struct copse_snapshot *s = store->cache, *next; s; s = next) {
     next = s->next;
+    arena_caches_trim(&s->view, 0);
     oust_free(s);
     free(s);
   }
@@ -315,6 +316,7 @@ static void store_release(struct copse_store *store) {
   pthread_mutex_destroy(&store->mutex);
   pthread_mutex_destroy(&store->syncer.mutex);
   pthread_cond_destroy(&store->syncer.wake);
+  arena_caches_trim(&store->txn.view, 0);
   free(store->txn.maps);
   free(store->pins);
   free(store->announced);

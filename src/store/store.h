@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "arena/arena.h"
+#include "arena/table.h"
 #include "copse/copse.h"
 #include "page/pager.h"
 #include "store/format.h"
@@ -33,16 +33,25 @@ struct copse_map {
 struct copse_arena {
   struct copse_map map;
   struct arena_shape shape;
+  uint64_t number; /* of the handle: no other one of this process has had it; 0: an internal one */
 };
 
-/* Where a view has looked into an arena. */
+/* An arena that a view has looked into. It holds while the turn is the view's. What changes an arena in a
+ * transaction goes through arena_change_begin() and arena_change_end(), which keep it true, or begins
+ * another turn, as what moves the view does: refreshing, savepoints, undoing, dropping. */
 struct arena_cache {
-  uint64_t tag;   /* 0: nowhere */
-  uint64_t moves; /* of the view, then */
-  uint64_t root, count;
-  uint32_t id; /* of the arena: after a restoration it has the tag of one that was dropped */
+  uint64_t tag;    /* 0: none */
+  uint32_t id;     /* of the arena: after a restoration it has the tag of one that was dropped */
+  uint64_t handle; /* that it was looked into by; UINT64_MAX: an internal one */
+  uint64_t turn;
+  struct arena arena;     /* its table is the one below */
+  uint64_t end;           /* of views that do not copy pages; else 0 */
   struct arena_spot spot; /* node NULL: none */
+  struct arena_table table;
+  uint32_t map; /* transactions: its place among their maps */
 };
+#define ARENAS_KEPT 8u
+#define ARENA_LEAVES_KEPT (UINT64_C(1) << 15) /* of a closed snapshot: 1 MiB */
 
 /* Where pages of views that copy them are copied to: levels from here on are for what is to be kept while others
  * are read. */
@@ -60,7 +69,10 @@ struct copse_view {
   uint32_t last_id;  /* snapshots: the map that was looked up last, ... */
   uint64_t last_tag; /* 0: none */
   struct tree last_tree;
-  struct arena_cache arena; /* the arena that was looked into last */
+  uint64_t turn; /* rises when what is known of arenas is not true any more */
+  struct arena_cache arenas[ARENAS_KEPT];
+  struct arena_cache *arena; /* the one that was looked into last, or any */
+  uint32_t arena_victim;     /* whose place the next one takes */
   const void
       *copied_for;  /* pages copied: the cursor whose pages lie in the copies; NULL: others' */
   _Atomic int open; /* 0: announces nothing (cached handle, refresh failed) */
@@ -393,6 +405,10 @@ extern const struct copse_map catalog_map; /* its handle, of no store */
 struct copse_map map_of_entry(struct copse_store *store, const struct catalog_entry *entry);
 /* What map has this id and tag; NO_MAP. Reads the whole catalog. */
 int map_by_id(struct copse_view *view, uint32_t id, uint64_t tag, struct copse_map *map);
+
+/* arena.c: forgets what a view knows of arenas, and gives the memory back of tables that are larger than so
+ * many leaves. */
+void arena_caches_trim(struct copse_view *view, uint64_t leaves);
 
 /* view.c: a map's tree in a view. */
 int view_refuse(const struct copse_view *view);

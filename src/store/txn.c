@@ -176,11 +176,13 @@ int txn_open(struct copse_store *store) {
     return result;
   }
   txn->view.store = store;
+  txn->view.arena = txn->view.arenas;
   txn->view.txn = txn;
   txn->active = 1;
   view_open_set(&txn->view, 1);
   txn->forked = 0; /* a forked child's own one takes the place of the parent's */
   txn->view.moves++;
+  txn->view.turn++;
   return 0;
 }
 
@@ -235,6 +237,7 @@ int txn_savepoint(struct copse_txn *txn) {
   save->map_count = txn->map_count;
   pager_savepoint(&txn->view.store->pager, &save->mark);
   txn->save_count++;
+  txn->view.turn++; /* its pages are not to be changed in place any more */
   return 0;
 }
 
@@ -251,6 +254,7 @@ int copse_savepoint_rollback(struct copse_txn *txn) {
   txn->last_map = 0;
   pager_rollback_to(&txn->view.store->pager, &save->mark);
   txn->view.moves++;
+  txn->view.turn++;
   return 0;
 }
 
