@@ -14,7 +14,7 @@
 
 copse.save(path, key, array) and copse.load(path, key) keep arrays in one line each.
 """
-from . import _copse, errors, joins, keys
+from . import _copse, errors, html, joins, keys
 from ._arenas import Arena, Handle, Reservation
 from ._arrays import load, save, saved
 from ._copse import Cursor, Ticket, Value, pack, remove, unpack

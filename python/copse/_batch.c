@@ -53,7 +53,10 @@ static bool count_is(Py_ssize_t n, Py_ssize_t wanted, const char *form) {
 
 static struct handle *handle_of(struct batch *self, PyObject *container) {
   struct map *map = container_check(self->store, container);
-  return map ? map->handle : NULL;
+  if (!map || !map->handle->document)
+    return map ? map->handle : NULL;
+  PyErr_SetString(PyExc_TypeError, "a batch changes maps and arenas, no documents");
+  return NULL;
 }
 
 /* A change of a key, and perhaps a value; put and append take a value, put and delete a key. */

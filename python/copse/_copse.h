@@ -31,6 +31,7 @@
 #include <stdint.h>
 
 #include <copse/copse.h>
+#include <copse/dom.h>
 
 enum { RAISED = -1000, CLOSED = -1001, LOST = -1002 };
 
@@ -41,7 +42,8 @@ struct state {
   PyObject *error_type, *by_code; /* copse.Error; a dict from codes to exception types */
   PyObject *closed_type;
   PyObject *store_type, *snapshot_type, *txn_type, *map_type, *cursor_type, *arena_type;
-  PyObject *value_type, *handle_type; /* the package's classes */
+  PyObject *value_type, *handle_type;                  /* the package's classes */
+  PyObject *document_type, *node_type, *selector_type; /* node_type: the package's */
   PyObject *batch_type, *ticket_type, *outcome_type, *watch_type, *reservation_type;
   PyObject *empty_tuple;
   PyObject *uuid_type, *datetime_type, *epoch, *microsecond; /* 1970 UTC, timedelta: _tuple.c */
@@ -224,7 +226,7 @@ struct condition {
 int condition_init(struct condition *self, const struct handle *handle, PyObject *const objects[3]);
 void condition_clear(struct condition *self);
 
-/* --- maps and arenas ---------------------------------------------------------------------------- */
+/* --- maps, arenas, documents --------------------------------------------------------------- */
 
 /* A handle, shared by a container and its bound forms. */
 struct handle {
@@ -232,13 +234,14 @@ struct handle {
   struct node node; /* in the store's maps */
   struct store *store;
   struct copse_map *map;     /* NULL: the store was closed */
-  struct copse_arena *arena; /* which lends the map; NULL: this is one of a map */
+  struct copse_arena *arena; /* which lends the map; NULL: this is one of a map or a document */
+  struct copse_document *document; /* the same: lends the map of its tree */
   enum { KEYS_BYTES, KEYS_U64, KEYS_TUPLE } keys;
   struct codec codec;
   PyObject *about; /* what the package keeps: (key, Spec) */
 };
 
-/* A map or an arena. */
+/* A map, an arena or a document. */
 struct map {
   PyObject_HEAD
   struct handle *handle;
@@ -258,7 +261,8 @@ struct access {
 /* What is to be opened. */
 struct opening {
   PyObject *name;
-  bool arena, checked, create; /* checked: against the options, else what is there is taken */
+  bool arena, document, checked,
+      create; /* checked: against the options, else what is there is taken */
   int64_t timeout;
   struct copse_map_options map;
   struct copse_arena_options records;
@@ -284,6 +288,27 @@ int access_write(struct map *map, struct access *access);
 int access_end(struct access *access, int result);
 void handle_release(struct handle *handle);
 int map_types(struct state *state, PyObject *module);
+
+/* --- documents ----------------------------------------------------------------------- */
+
+/* A node: its handle, and the document that it is seen in. */
+struct dom_node {
+  PyObject_HEAD
+  struct map *document;
+  struct copse_handle handle;
+};
+
+PyObject *node_new(struct map *document, const struct copse_handle *handle);
+PyObject *node_bind(PyObject *object, struct view *view);
+/* node, None (COPSE_NONE), or the result is raised. */
+PyObject *node_found(struct map *document, int result, const struct copse_handle *handle);
+/* For node NULL the document's own is meant. */
+PyObject *dom_select(struct map *document, const struct copse_handle *node, PyObject *args);
+PyObject *dom_markup(struct map *document, const struct copse_handle *node, PyObject *args);
+/* UTF-8 of a text, which lends it. RAISED: it is none, or (name: a C string is wanted) has NULs. */
+int text_utf8(PyObject *text, const char **utf8, size_t *size, bool name);
+int document_types(struct state *state, PyObject *module);
+int node_types(struct state *state, PyObject *module);
 
 /* --- cursors, diffs, watches, batches ------------------------------------------------ */
 

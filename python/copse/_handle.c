@@ -1,4 +1,4 @@
-/* _handle.c - handles of maps and arenas: opening, binding to a view, entering for a call.
+/* _handle.c - handles of maps, arenas and documents: opening, binding to a view, entering for a call.
  *
  * A container that is bound to nothing reads in a momentary snapshot, and writes in a transaction of
  * its own per call. */
@@ -11,9 +11,12 @@
 void handle_close(struct handle *handle) {
   if (handle->arena)
     copse_arena_close(handle->arena); /* the map is lent by it */
+  else if (handle->document)
+    copse_document_close(handle->document);
   else
     copse_map_close(handle->map);
   handle->arena = NULL;
+  handle->document = NULL;
   handle->map = NULL;
 }
 
@@ -42,13 +45,23 @@ void container_dealloc(PyObject *object) {
 
 /* --- opening ------------------------------------------------------------------------- */
 
+/* Borrows the map of what was opened. */
+static void lend(struct handle *handle) {
+  struct copse_arena *arena = handle->arena;
+  if (handle->document)
+    arena = copse_tree_arena(copse_document_tree(handle->document));
+  if (arena)
+    handle->map = copse_arena_map(arena);
+}
+
 static int open_one(struct handle *handle, struct copse_view *view, const struct opening *o) {
   const char *name = PyUnicode_AsUTF8AndSize(o->name, NULL);
-  if (!o->arena)
-    return copse_map_open(view, name, o->checked ? &o->map : NULL, &handle->map);
-  int result = copse_arena_open(view, name, o->checked ? &o->records : NULL, &handle->arena);
+  int result = o->document ? copse_document_open(view, name, &handle->document)
+               : o->arena
+                   ? copse_arena_open(view, name, o->checked ? &o->records : NULL, &handle->arena)
+                   : copse_map_open(view, name, o->checked ? &o->map : NULL, &handle->map);
   if (!result)
-    handle->map = copse_arena_map(handle->arena);
+    lend(handle);
   return result;
 }
 
@@ -59,13 +72,14 @@ static int create_one(struct handle *handle, const struct opening *o) {
   int result;
   do {
     Py_BEGIN_ALLOW_THREADS
-    result = o->arena ? copse_arena_ensure(store, name, &o->records, wait.slice, &handle->arena)
-                      : copse_map_ensure(store, name, o->checked ? &o->map : NULL, wait.slice,
-                                         &handle->map);
+    result = o->document ? copse_document_ensure(store, name, wait.slice, &handle->document)
+             : o->arena  ? copse_arena_ensure(store, name, &o->records, wait.slice, &handle->arena)
+                         : copse_map_ensure(store, name, o->checked ? &o->map : NULL, wait.slice,
+                                            &handle->map);
     Py_END_ALLOW_THREADS
   } while (waiting_again(&wait, &result));
-  if (!result && o->arena)
-    handle->map = copse_arena_map(handle->arena);
+  if (!result)
+    lend(handle);
   return result;
 }
 
@@ -91,7 +105,7 @@ static int open_or_create(struct handle *handle, const struct opening *o) {
   }
   copse_snapshot_close(snapshot);
   if (!result)
-    handle->keys = o->arena                                ? KEYS_U64
+    handle->keys = o->arena || o->document                 ? KEYS_U64
                    : info.key_encoding == COPSE_KEYS_TUPLE ? KEYS_TUPLE
                    : info.key_kind == COPSE_KEY_U64        ? KEYS_U64
                                                            : KEYS_BYTES;
@@ -104,7 +118,8 @@ PyObject *container_open(PyTypeObject *type, PyObject *object, struct opening *o
   struct state *state = module ? PyModule_GetState(module) : NULL;
   if (!state || PyObject_IsInstance(object, state->store_type) != 1) {
     if (!PyErr_Occurred())
-      PyErr_SetString(PyExc_TypeError, "containers are made by store.map() and store.arena()");
+      PyErr_SetString(PyExc_TypeError, "containers are made by store.map(), store.arena() and "
+                                       "store.document()");
     return NULL;
   }
   struct store *store = (struct store *)object;
@@ -140,16 +155,17 @@ PyObject *container_open(PyTypeObject *type, PyObject *object, struct opening *o
 
 /* --- binding ------------------------------------------------------------------------- */
 
-/* A map or arena of this store, or NULL with an exception. */
+/* A map, arena or document of this store, or NULL with an exception. */
 struct map *container_check(struct store *store, PyObject *object) {
   const struct state *state = store->state;
   bool is_one = PyObject_TypeCheck(object, (PyTypeObject *)state->map_type) ||
-                PyObject_TypeCheck(object, (PyTypeObject *)state->arena_type);
+                PyObject_TypeCheck(object, (PyTypeObject *)state->arena_type) ||
+                PyObject_TypeCheck(object, (PyTypeObject *)state->document_type);
   if (is_one && ((struct map *)object)->handle->store == store)
     return (struct map *)object;
   PyErr_SetString(PyExc_TypeError, is_one ? "the container is of another store (or of another "
                                             "handle of it)"
-                                          : "a map or an arena is expected");
+                                          : "a map, an arena or a document is expected");
   return NULL;
 }
 

@@ -144,6 +144,14 @@ static PyObject *register_types(PyObject *module, PyObject *args) {
   Py_RETURN_NONE;
 }
 
+static PyObject *register_node(PyObject *module, PyObject *type) {
+  struct state *state = PyModule_GetState(module);
+  PyObject *before = state->node_type;
+  state->node_type = Py_NewRef(type);
+  Py_DECREF(before);
+  Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"version", version, METH_NOARGS, "version()\n--\n\nThe library's version."},
     {"remove", remove_store, METH_O, "remove(path)\n--\n\nRemoves a store that nobody has open."},
@@ -155,6 +163,7 @@ static PyMethodDef methods[] = {
     {"_acid_pack", module_acid_pack, METH_O, NULL},
     {"_acid_unpack", module_acid_unpack, METH_O, NULL},
     {"_register", register_types, METH_VARARGS, NULL},
+    {"_register_node", register_node, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -175,7 +184,8 @@ static int execute(PyObject *module) {
       batch_types(state, module) || lease_types(state, module) || arena_types(state, module) ||
       reservation_types(state, module))
     return -1;
-  if (key_types(module) || join_types(state, module))
+  if (document_types(state, module) || node_types(state, module) || key_types(module) ||
+      join_types(state, module))
     return -1;
   return 0;
 }
@@ -183,12 +193,13 @@ static int execute(PyObject *module) {
 /* All that the state holds references to. */
 static const size_t held[] = {
 #define HELD(name) offsetof(struct state, name)
-    HELD(error_type),    HELD(closed_type),  HELD(by_code),    HELD(store_type),
-    HELD(snapshot_type), HELD(txn_type),     HELD(map_type),   HELD(cursor_type),
-    HELD(arena_type),    HELD(handle_type),  HELD(value_type), HELD(batch_type),
-    HELD(ticket_type),   HELD(outcome_type), HELD(watch_type), HELD(reservation_type),
-    HELD(join_type),     HELD(empty_tuple),  HELD(uuid_type),  HELD(datetime_type),
-    HELD(epoch),         HELD(microsecond),
+    HELD(error_type),    HELD(closed_type),  HELD(by_code),       HELD(store_type),
+    HELD(snapshot_type), HELD(txn_type),     HELD(map_type),      HELD(cursor_type),
+    HELD(arena_type),    HELD(handle_type),  HELD(value_type),    HELD(batch_type),
+    HELD(ticket_type),   HELD(outcome_type), HELD(watch_type),    HELD(reservation_type),
+    HELD(document_type), HELD(node_type),    HELD(selector_type), HELD(join_type),
+    HELD(empty_tuple),   HELD(uuid_type),    HELD(datetime_type), HELD(epoch),
+    HELD(microsecond),
 #undef HELD
 };
 

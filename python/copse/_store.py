@@ -9,6 +9,7 @@ from ._arenas import Arena
 from ._follow import Batch
 from ._maps import Map
 from .errors import Layout
+from .html import Document, documents
 
 _SIGBUS_GUARD, _NO_SYNC_THREAD, _NO_READ_AHEAD = 8, 16, 64
 _DURABILITY = {None: 0, "none": 1, "lazy": 2, "sync": 3}
@@ -68,6 +69,19 @@ class Store(_copse.Store):
         Raises NoMap, Layout, ReadOnly, NoSpace, Timeout.
         """
         return Arena._open(self, name, record, create, timeout)
+
+    def document(self, name, *, create=True, timeout=None):
+        """Opens the HTML document of this name, and creates an empty one when there is none
+        (unless create is False): a copse.html.Document.
+
+        It takes three names among the maps: its own, and that with ".text" and ".names" behind it.
+        Raises NoMap, Layout, ReadOnly, NoSpace, Timeout.
+        """
+        return Document._open(self, name, create, timeout)
+
+    def documents(self):
+        """The names of all documents, in order."""
+        return documents(self)
 
     def leases(self):
         """What leased values of this process keep: leases, bytes, age_ns (of the oldest), copies
@@ -132,16 +146,25 @@ class Store(_copse.Store):
         return types.SimpleNamespace(**numbers, faults=faults)
 
 
+def _open_any(store, name):
+    try:
+        return Map._open(store, name, None, None, False, None)
+    except Layout:
+        pass
+    try:
+        return Document._open(store, name, False, None)
+    except Layout:
+        return Arena._open(store, name, None, False, None)
+
+
 class _View:
     __slots__ = ()
 
     def __getitem__(self, container):
-        """The map or arena as this view shows it; by its handle, or by its name."""
+        """The map, arena, document or node as this view shows it; by its handle, or, but for
+        nodes, by its name."""
         if isinstance(container, str):
-            try:
-                container = Map._open(self.store, container, None, None, False, None)
-            except Layout:
-                container = Arena._open(self.store, container, None, False, None)
+            container = _open_any(self.store, container)
         return self._bind(container)
 
 

@@ -208,6 +208,8 @@ static PyObject *txn_savepoint(PyObject *object, PyObject *args) {
 
 static PyObject *view_bind(PyObject *object, PyObject *key) {
   struct view *self = (struct view *)object;
+  if (PyObject_TypeCheck(key, (PyTypeObject *)self->store->state->node_type))
+    return node_bind(key, self);
   return container_bind(key, self);
 }
 

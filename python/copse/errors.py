@@ -164,6 +164,18 @@ class KeyForm(Error, ValueError):
     """The bytes are not an encoded tuple."""
 
 
+class Hierarchy(Error, ValueError):
+    """A document does not allow this node in this place: below itself, beside a root, ..."""
+
+
+class BadSelector(Error, ValueError):
+    """The CSS selector is not valid; detail names the position, and what was expected there."""
+
+
+class NotSupported(Error, NotImplementedError):
+    """This build of copse has no such part; detail says what it needs."""
+
+
 class Cancelled(Error):
     """The wait was cancelled from another thread."""
 
@@ -178,7 +190,9 @@ _CLASSES = {
     "VALUE_SIZE": ValueSize, "KEY_EXISTS": KeyExists, "CONFLICT": Conflict, "ORDER": Order,
     "MAP_EXISTS": MapExists, "NO_MAP": NoMap, "MAP_KIND": Layout, "LAYOUT": Layout,
     "STALE": Stale, "NOT_YET": NotYet, "FOREIGN": Foreign, "LEASE": Lease, "KEY_FORM": KeyForm,
-    "OUSTED": Ousted, "SYNC_FAILED": InputOutput, "CANCELLED": Cancelled,
+    "OUSTED": Ousted, "SYNC_FAILED": InputOutput,
+    "HIERARCHY": Hierarchy, "CYCLE": Hierarchy, "ROOT": Hierarchy, "SELECTOR": BadSelector,
+    "NOT_SUPPORTED": NotSupported, "CANCELLED": Cancelled,
 }
 NAMES = dict(_copse.ERRORS)
 BY_CODE = {code: _CLASSES.get(name, Error) for code, name in _copse.ERRORS}

@@ -256,6 +256,52 @@ class Memory(Test):
             watch.next().keys()
             swallow(copse.Timeout)(lambda: watch.next(timeout=0))()
 
+    @unittest.skipUnless(copse._copse.HTML, "this build has no parser")
+    def test_documents(self):
+        page = self.db.document("page")
+        page.parse("<title>t</title><ul class='a b'><li>1<li>2</ul><svg><a xlink:href=x>")
+        html, menu = page.to_html(), page.select_one("ul")
+        bound = self.snapshot.store.snapshot()[page]
+        link = page.select_one("a")
+        self.go_through({
+            "reading": lambda: (page.title, page.body.name, menu.text, menu["class"], dict(link.attrs), menu.kind,
+                                "a" in menu.classes, menu.outer_html, page.to_html(pretty=True), repr(menu)),
+            "steps": lambda: (menu.children, list(menu.descendants()), menu.parent, menu.first.next, {menu.last}),
+            "selecting": lambda: (page.select("li:nth-child(2)"), bound.select_one("ul > li"),
+                                  menu.matches("ul"), menu.closest("body")),
+            "selectors": self.selectors,
+            "bad selectors": swallow(copse.BadSelector)(lambda: page.select("li >")),
+            "documents": lambda: (self.db.document("page"), self.db.documents(), page.info(), page.check()),
+            "pickles": swallow(pickle.PicklingError)(lambda: pickle.dumps(menu)),
+            "own": lambda: copse.html.parse("<p title=x>text").text(),
+            "parse": lambda: self.parse_again(page),
+            "fragment": lambda: page.fragment("<td>x", "tr").remove(),
+            "changing": lambda: self.change_node(page, menu),
+        })
+        self.assertEqual((page.to_html(), page.check()), (html, []))
+
+    @staticmethod
+    def selectors():
+        copse.html._selector.cache_clear()
+        copse.html._selector("ul.a > li:not(.b)")
+
+    def parse_again(self, page):
+        with self.db.write() as t:
+            t[page].parse("<p>new")
+            t.abort()
+
+    def change_node(self, page, menu):
+        with self.db.write() as t:
+            node, bound = t[menu], t[page]
+            node.append("text", bound.new_tag("li", title="x"))
+            node["id"] = "y"
+            node.classes.add("c")
+            node.inner_html = "<li>3"
+            node.first.text = "4"
+            node.first.replace_with(node.clone(), "x")
+            node.remove()
+            t.abort()
+
     def test_joins(self):
         b, t, s = self.bytes, self.tuples, self.snapshot
         rows = [(b"003", object()), (b"005", 5)]

@@ -1,9 +1,11 @@
-"""The Python program that README.md shows runs and prints what it says."""
+"""The Python programs that README.md shows run and print what they say."""
 import contextlib
 import io
 import os
 import re
+import unittest
 
+import copse
 from support import Test, main
 
 SOURCE = os.environ.get("COPSE_SOURCE_DIR") or os.path.dirname(
@@ -11,14 +13,25 @@ SOURCE = os.environ.get("COPSE_SOURCE_DIR") or os.path.dirname(
 
 
 class Readme(Test):
-    def test_the_program(self):
+    def run_it(self, number):
         with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as file:
-            (program,) = re.findall(r"^```python\n(.*?)^```$", file.read(), re.M | re.S)
-        self.assertIn("/dev/shm/example", program)
+            programs = re.findall(r"^```python\n(.*?)^```$", file.read(), re.M | re.S)
+        self.assertEqual(len(programs), 2)
+        self.assertIn("/dev/shm/example", programs[number])
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            exec(program.replace("/dev/shm/example", self.path), {})
-        self.assertEqual(printed.getvalue(), "b'fr' b'salut'\n")
+            exec(programs[number].replace("/dev/shm/example", self.path), {})
+        return printed.getvalue()
+
+    def test_the_program(self):
+        self.assertEqual(self.run_it(0), "b'fr' b'salut'\n")
+
+    @unittest.skipUnless(copse._copse.HTML, "this build has no parser")
+    def test_documents(self):
+        self.assertEqual(self.run_it(1), """\
+Trees <li><a href="https://oak.example" class="safe">oak</a></li>
+['oak', 'fir']
+""")
 
 
 if __name__ == "__main__":

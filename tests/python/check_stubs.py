@@ -8,23 +8,25 @@ import unittest
 import copse
 from support import main
 
-STUBS = os.path.join(copse.__path__[0], "__init__.pyi")
 
 
 class Stubs(unittest.TestCase):
+    package = copse
+    stubs = os.path.join(copse.__path__[0], "__init__.pyi")
+
     def setUp(self):
-        with open(STUBS, encoding="utf-8") as file:
+        with open(self.stubs, encoding="utf-8") as file:
             body = ast.parse(file.read()).body
         self.functions = {n.name: n for n in body if isinstance(n, ast.FunctionDef)}
         self.classes = {n.name: n for n in body if isinstance(n, ast.ClassDef)
                         and not n.name.startswith("_")}
 
     def test_every_public_name(self):
-        self.assertEqual(sorted(self.functions | self.classes), sorted(copse.__all__))
+        self.assertEqual(sorted(self.functions | self.classes), sorted(self.package.__all__))
 
     def members(self, name):
         """(name, node) of a class of the stubs, those of its bases here too."""
-        with open(STUBS, encoding="utf-8") as file:
+        with open(self.stubs, encoding="utf-8") as file:
             every = {n.name: n for n in ast.parse(file.read()).body if isinstance(n, ast.ClassDef)}
         for base in every[name].bases:
             if isinstance(base, ast.Name) and base.id in every:
@@ -35,7 +37,7 @@ class Stubs(unittest.TestCase):
 
     def test_every_member(self):
         for name in self.classes:
-            there = getattr(copse, name)
+            there = getattr(self.package, name)
             told = {member for member, _ in self.members(name)}
             public = {m for m in vars(there) if not m.startswith("_")}
             for base in there.__mro__[1:]:
@@ -47,18 +49,21 @@ class Stubs(unittest.TestCase):
                     if member != "__buffer__":  # of Python 3.12
                         self.assertTrue(hasattr(there, member), member)
                 missing = public - told - fields - {"errno", "event"}
-                missing -= set(dir(collections.abc.MutableMapping))
+                for abstract in (collections.abc.MutableMapping, collections.abc.MutableSet):
+                    missing -= set(dir(abstract)) if issubclass(there, abstract) else set()
                 if not issubclass(there, (BaseException, int, tuple)):
                     self.assertEqual(missing, set())
 
     def test_arguments(self):
-        for owner, nodes in [(copse, self.functions.items())] + \
-                [(getattr(copse, c), self.members(c)) for c in self.classes]:
+        for owner, nodes in [(self.package, self.functions.items())] + \
+                [(getattr(self.package, c), self.members(c)) for c in self.classes]:
             for name, node in nodes:
                 function = getattr(owner, name, None)
                 if name.startswith("__") or not inspect.isroutine(function):
                     continue
-                told = [a.arg for a in node.args.args + node.args.kwonlyargs if a.arg not in ("self", "cls")]
+                given = node.args
+                given = given.posonlyargs + given.args + [given.vararg] + given.kwonlyargs + [given.kwarg]
+                told = [a.arg for a in given if a and a.arg not in ("self", "cls")]
                 try:
                     real = [p for p in inspect.signature(function).parameters if p != "self"]
                 except ValueError:
@@ -67,8 +72,8 @@ class Stubs(unittest.TestCase):
                     self.assertEqual(told, real)
 
     def test_docstrings(self):
-        for name in copse.__all__:
-            there = getattr(copse, name)
+        for name in self.package.__all__:
+            there = getattr(self.package, name)
             self.assertTrue(inspect.getdoc(there), name)
             if not inspect.isclass(there) or issubclass(there, BaseException):
                 continue
@@ -76,6 +81,11 @@ class Stubs(unittest.TestCase):
                 if inspect.isroutine(value) and not member.startswith("_") and \
                         not hasattr(dict, member):
                     self.assertTrue(inspect.getdoc(value), f"{name}.{member}")
+
+
+class HtmlStubs(Stubs):
+    package = copse.html
+    stubs = os.path.join(copse.__path__[0], "html.pyi")
 
 
 if __name__ == "__main__":
