@@ -485,8 +485,11 @@ class _Parsed(Document):
     __slots__ = ("_pid",)
 
     def __del__(self, getpid=os.getpid):
-        if getattr(self, "_pid", None) == getpid():  # a bound one has none
-            _own.ended.append(self.name)
+        try:
+            if getattr(self, "_pid", None) == getpid():  # a bound one has none
+                _own.ended.append(self.name)
+        except MemoryError:
+            pass  # it stays, then, until the process ends
 
 
 _own = _Own()
