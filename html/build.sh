@@ -6,7 +6,7 @@
 #
 # CACHE is shared by all builds of a source tree, so that crates are compiled once. LIBRARY: where the result goes.
 # By the patches work that grew with the square of the input grows with the input; they change no tree. The oracle
-# has html5ever as it is.
+# has html5ever as it is. Each patch names the version that it is for, and has none of its lines but those it replaces.
 set -eu
 source=$(dirname "$(realpath "$0")") crate=$2 library=$(realpath "$3")
 registry=/usr/share/cargo/registry
@@ -22,10 +22,11 @@ for name in $(cd "$source" && find html5ever oracle -name '*.toml' -o -name '*.r
   cp "$source/$name" "$cache/$name"
 done
 for patch in "$source"/patches/*.patch; do
-  name=$(basename "$patch" .patch)
+  version=$(basename "$patch" .patch)
+  name=${version%-*}
   cmp -s "$patch" "$cache/$name.patch" && continue
   rm -rf "$cache/patched-$name"
-  cp -r "$(ls -d "$registry/$name"-[0-9]*)" "$cache/patched-$name"
+  cp -r "$registry/$version" "$cache/patched-$name"
   patch -s -p1 -d "$cache/patched-$name" <"$patch"
   cp "$patch" "$cache/$name.patch"
 done
@@ -37,7 +38,7 @@ if [ "$crate" != oracle ]; then
     set -- "$@" --config "patch.crates-io.$name.path=\"$cache/patched-$name\""
   done
 fi
-RUSTC=/usr/bin/rustc /usr/bin/cargo build --release --offline --target-dir "$cache/target" \
+CARGO_HOME=$cache/cargo RUSTC=/usr/bin/rustc /usr/bin/cargo build --release --offline --target-dir "$cache/target" \
   --config 'source.crates-io.replace-with="debian"' \
   --config "source.debian.directory=\"$registry\"" \
   "$@" >"$cache/cargo.log" 2>&1 ||
