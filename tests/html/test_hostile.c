@@ -146,6 +146,17 @@ TEST(nuls_in_all_places) {
   }
 }
 
+/* A carriage return and a line feed are one line end, wherever a piece ends. */
+TEST(line_ends_before_a_value) {
+  static const char bytes[] = "<p a=\r\nEm b\r\n=\r'x\r\ny'>";
+  for (size_t step = 1; step <= sizeof bytes; step++) {
+    struct page page = page_parse(bytes, sizeof bytes - 1, step, NULL);
+    page_is(&page, COPSE_MARKUP_TREE,
+            "| <html>\n|   <head>\n|   <body>\n|     <p>\n|       a=\"Em\"\n|       b=\"x\ny\"\n");
+    page_end(&page);
+  }
+}
+
 /* Bytes of no meaning, in every encoding: the same tree in whatever pieces they come. */
 TEST(noise_in_all_encodings) {
   static const char *const labels[] = {
