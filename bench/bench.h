@@ -108,6 +108,7 @@ void workload_curve(struct bench *bench, const char *name);
 void workload_big(struct bench *bench, const char *name);
 void workload_get20m(struct bench *bench, const char *name);
 void workload_select(struct bench *bench, const char *name);
+void workload_html(struct bench *bench, const char *name);
 
 /* Random gets (batch 0: one view and single gets; 1: a view each; else multiget, or single
  * gets where there is none) for some seconds; gives gets per second. */

@@ -15,7 +15,7 @@ from html import escape
 COLORS = {  # Okabe and Ito's, told apart by everybody
     "copse": "#0072b2", "lmdb": "#d55e00", "sqlite": "#009e73", "boost": "#cc79a7",
     "rocksdb": "#e69f00", "bdb": "#56b4e9", "concread": "#666666", "copse hash_join": "#0072b2",
-    "copse merge_join": "#0072b2", "h5py": "#e69f00", "npy": "#56b4e9",
+    "rcdom": "#e69f00", "gumbo": "#cc79a7", "libxml2": "#009e73", "copse merge_join": "#0072b2", "h5py": "#e69f00", "npy": "#56b4e9",
 }
 TITLES = {
     "get": "Random gets in one snapshot",
@@ -36,6 +36,11 @@ TITLES = {
     "readers-threads": "Reader threads beside a writer",
     "get20m": "Random gets, 20 million records",
     "curve": "A lookup's cost as the store grows (8-byte values)",
+    "html-large": "HTML pages of 1 MB and more: parsed, walked, written out",
+    "html-medium": "HTML pages of 0.1 to 1 MB: parsed, walked, written out",
+    "html-small": "HTML pages of at most 32 KB: parsed, walked, written out",
+    "html-stored": "A stored HTML page of 8 MB: a new process, and single moves",
+    "html-nodes": "A million elements made, appended and detached, in one transaction",
     "py-matrices1000": "Python: 4 workers store matrices, 1,000 per commit",
     "py-matrices1": "Python: 4 workers store matrices, one per commit, waiting until it is visible",
     "py-matrices1-async": "Python: 4 workers store matrices, one per commit, pipelined",
@@ -54,10 +59,17 @@ METRICS = {
     "retries_s": "transactions given up per second", "private_bytes": "private bytes",
     "page_table_bytes": "page tables", "get_ns": "time per get",
     "from_begin_p50_ns": "median time from begin", "keys_s": "keys per second",
+    "parse_bytes_s": "bytes parsed per second", "write_bytes_s": "bytes written out per second",
+    "parse_ns": "parsing, per node", "put_ns": "of that: the transaction, per node",
+    "tree_ns": "of that: making the tree, per node", "walk_ns": "walk, per node",
+    "drop_ns": "dropping the tree, per node", "bytes_per_node": "bytes per node",
+    "attach_query_ns": "attaching, and the first query", "query_ns": "that query again",
+    "attached_walk_ns": "first walk after attaching, per node", "move_ns": "a committed move",
+    "append_ns": "made and appended, per node", "detach_ns": "detached, per node",
     "blocks_per_key": "blocks of memory per key", "end_ns": "time",
 }
 PUT1 = dict(METRICS, ops_s="puts per second")
-LOWER = ("_ns", "bytes", "bytes_per_record", "blocks_per_key", "retries_s")
+LOWER = ("_ns", "bytes", "bytes_per_record", "bytes_per_node", "blocks_per_key", "retries_s")
 
 
 def metric_title(workload, metric):
@@ -123,6 +135,8 @@ def head(svg, workload, meta):
     svg.text(20, 28, TITLES.get(workload, workload), 18, font_weight="bold")
     records = "" if workload in ("curve", "get20m") else f"{int(meta.get('records', 0)):,} records, "
     record = "matrices of 64 bytes" if workload.startswith("py-") else "16-byte keys"
+    if workload.startswith("html-"):
+        records, record = "", "documentation pages of Debian"
     svg.text(20, 46, f"{records}{record}; {meta.get('cpu')}, {meta.get('cores')} cores, "
              f"{meta.get('kernel')}; commit {meta.get('commit')}; durability "
              f"{meta.get('durability')}", 11, fill="#666")

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Runs the benchmark of a tree that was built with -Dbench=full or quick.
 #
-#   bench/run.sh full|quick [BUILD [OPTION...]]
+#   bench/run.sh full|html|quick [BUILD [OPTION...]]
 #
 # full: all engines and workloads; writes bench/results/full.json and a chart per workload.
+# html: the workload html alone; writes bench/results/html.json and its charts.
 # quick: Copse and LMDB, in less than 50 seconds; writes BUILD/bench-quick.json.
 # BUILD: the build folder (default: build). OPTIONs go to copse-bench: see its --help.
 set -eu
@@ -25,11 +26,15 @@ full)
   cat bench/results/full.txt
   python3 bench/chart.py bench/results/full.json bench/results
   ;;
+html)
+  "$program" --workloads html --json bench/results/html.json "$@"
+  python3 bench/chart.py bench/results/html.json bench/results
+  ;;
 quick)
   "$program" --quick --json "$build/bench-quick.json" "$@"
   ;;
 *)
-  echo "usage: bench/run.sh full|quick [BUILD [OPTION...]]" >&2
+  echo "usage: bench/run.sh full|html|quick [BUILD [OPTION...]]" >&2
   exit 2
   ;;
 esac

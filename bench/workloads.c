@@ -40,6 +40,10 @@ const struct workload workloads[] = {
      workload_readers},
     {"select", "queries of a page of 2,500 elements by selectors (peer: libxml2, XPath)", false, 1,
      workload_select},
+#ifdef BENCH_HTML
+    {"html", "pages parsed, walked, written out (peers: html5ever's rcdom, gumbo, libxml2)", false,
+     3, workload_html},
+#endif
     {"get20m", "random gets in one snapshot of 20 million records", false, 12, workload_get20m},
     {"curve", "ns per get for 10^4 to 10^8 keys, 8-byte values", false, 20, workload_curve},
 };

@@ -1,5 +1,7 @@
 //! html5ever into its own rcdom, for C.
 
+mod bench;
+
 use html5ever::tendril::{StrTendril, TendrilSink};
 use html5ever::tokenizer::TokenizerOpts;
 use html5ever::tree_builder::TreeBuilderOpts;
