@@ -15,6 +15,9 @@ demo: build    ; examples/stream/demo.sh
 demo-circuits: python
 	$(BUILD)/python-env/bin/python3 examples/circuits/circuits.py --kill
 	$(BUILD)/python-env/bin/python3 examples/circuits/today.py
+demo-html: python
+	scripts/install-deps.sh demo-html
+	$(BUILD)/python-env/bin/python3 examples/scrape/scrape.py --kill
 check: build   ; scripts/run-tests --tier check $(BUILD)
 test: build    ; scripts/run-tests --tier test $(BUILD)
 test-full: build ; scripts/run-tests --tier full $(BUILD)
@@ -44,4 +47,4 @@ fuzz:          ; scripts/build fuzz $(BUILD)-fuzz && scripts/fuzz $(BUILD)-fuzz
 install: build ; meson configure $(BUILD) -Dprefix=$(PREFIX) && meson install -C $(BUILD) && { ldconfig 2>/dev/null || true; }
 format:        ; scripts/format
 clean:         ; rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang $(BUILD)-aarch64 $(BUILD)-valgrind $(BUILD)-fuzz $(BUILD)-bench $(BUILD)-quick
-.PHONY: build python demo demo-circuits check test test-full torture asan asan-python tsan sanitize check-aarch64 valgrind bench bench-python bench-quick fuzz install format clean
+.PHONY: build python demo demo-circuits demo-html check test test-full torture asan asan-python tsan sanitize check-aarch64 valgrind bench bench-python bench-quick fuzz install format clean

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a task needs; the one list of them, each with its reason.
 #
-#   scripts/install-deps.sh [build|python|html|sanitize|aarch64|valgrind|bench|quick|bench-python|wheel|format]...
+#   scripts/install-deps.sh [build|python|html|sanitize|aarch64|valgrind|bench|quick|bench-python|demo-html|wheel|format]...
 #
 # A package also counts as there when its command is on the PATH (a compiler that came from
 # elsewhere). Says nothing and does nothing when all is there.
@@ -70,6 +70,9 @@ packages() { # GROUP: lines "package command-or-- reason"
   bench-python)
     echo "python3-lmdb - peer: LMDB from Python"
     echo "python3-h5py - peer: HDF5 from Python"
+    ;;
+  demo-html)
+    echo "postgresql-doc-15 - 1,169 pages of HTML for examples/scrape"
     ;;
   format)
     echo "clang-format clang-format settles the formatting"
