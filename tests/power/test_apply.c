@@ -147,7 +147,7 @@ static void cut_in_child(unsigned moment, enum disk_cut cut, uint64_t seed) {
 
 TEST(apply) {
   struct test_random random = {test_seed()};
-  int rounds = 2 * test_scale(), cuts = test_scale() > 1 ? 100 : 25;
+  int rounds = 2 * test_scale(), cuts = test_scale() > 1 ? 50 : 25;
   const char *copy = test_shm_path("copy");
   alarm(3000);
   for (int round = 0; round < rounds; round++) {

@@ -237,7 +237,7 @@ TEST(lazy) {
   static const struct setup setups[] = {{COPSE_DURABILITY_LAZY, 0, 30, 0},
                                         {COPSE_DURABILITY_LAZY, 40000, 0, 0}};
   for (int i = 0; i < 2; i++)
-    cuts_run(&setups[i], test_scale(), 60, test_scale() > 1 ? 200 : 20);
+    cuts_run(&setups[i], test_scale(), 60, test_scale() > 1 ? 80 : 20);
 }
 
 /* A small log, so that it goes round; a large one. */
@@ -246,7 +246,7 @@ TEST(sync) {
                                         {COPSE_DURABILITY_SYNC, 1, 0, 0},
                                         {COPSE_DURABILITY_SYNC, 1 << 20, 0, 0}};
   for (int i = 0; i < 3; i++)
-    cuts_run(&setups[i], test_scale(), 60, test_scale() > 1 ? 200 : 20);
+    cuts_run(&setups[i], test_scale(), 60, test_scale() > 1 ? 80 : 20);
 }
 
 /* Growing into further files, the names of which may be lost until they are synced. */
@@ -254,5 +254,5 @@ TEST(several_files) {
   static const struct setup setups[] = {{COPSE_DURABILITY_LAZY, 40000, 0, 1 << 20},
                                         {COPSE_DURABILITY_SYNC, 1, 0, 1 << 20}};
   for (int i = 0; i < 2; i++)
-    cuts_run(&setups[i], test_scale(), 30, test_scale() > 1 ? 100 : 12);
+    cuts_run(&setups[i], test_scale(), 30, test_scale() > 1 ? 40 : 12);
 }

@@ -94,7 +94,7 @@ static void cut_in_child(unsigned moment, enum disk_cut cut, uint64_t seed) {
 
 TEST(shrink) {
   struct test_random random = {test_seed()};
-  int rounds = test_scale(), cuts = test_scale() > 1 ? 100 : 25;
+  int rounds = test_scale(), cuts = test_scale() > 1 ? 50 : 25;
   const char *path = test_shm_path("store");
   os_file_system_magic = 0xef53; /* as on a disk */
   alarm(3000);
