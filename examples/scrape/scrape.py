@@ -113,11 +113,19 @@ def start(context, store, number, count):
     return process
 
 
+def see_to(workers):
+    """Ends all, when one of them failed."""
+    if any(process.exitcode for process in workers):
+        for process in workers:
+            process.kill()
+            process.join()
+        sys.exit("a worker failed")
+
+
 def wait_until(store, workers, reached):
-    """Waits for commits of the workers, and for none that failed."""
+    """Waits for commits of the workers."""
     while not reached():
-        if any(process.exitcode for process in workers):
-            sys.exit("a worker failed")
+        see_to(workers)
         try:
             store.wait(timeout=0.2)
         except copse.Timeout:
@@ -146,14 +154,12 @@ def change_all(store, documents, options, context):
             with store.write() as t:
                 touched += change(t[document], round_number)
             transactions += 1
-        if any(process.exitcode for process in workers):
-            sys.exit("a worker failed")
+        see_to(workers)
     wait_until(store, workers, lambda: all(map(has_asked, workers)))
     store.map("state")[b"over"] = b""
     for process in workers:
         process.join()
-        if process.exitcode:
-            sys.exit("a worker failed")
+    see_to(workers)
     return transactions, touched, started
 
 
