@@ -49,6 +49,8 @@ TITLES = {
     "py-sum": "Python: sum of all matrices in chunks, and of one array",
     "py-scan": "Python: scan of keys of 24 bytes",
     "py-join": "Python: joins of two maps, half of whose keys are in both",
+    "py-html-parse": "Python: pages of HTML parsed",
+    "py-html-select": "Python: selectors asked, for a list of elements",
     "py-end": "Python: end of a snapshot on which a million leased values rest",
 }
 METRICS = {
@@ -67,6 +69,7 @@ METRICS = {
     "attached_walk_ns": "first walk after attaching, per node", "move_ns": "a committed move",
     "append_ns": "made and appended, per node", "detach_ns": "detached, per node",
     "blocks_per_key": "blocks of memory per key", "end_ns": "time",
+    "select_ns": "one selector on one page",
 }
 PUT1 = dict(METRICS, ops_s="puts per second")
 LOWER = ("_ns", "bytes", "bytes_per_record", "bytes_per_node", "blocks_per_key", "retries_s")

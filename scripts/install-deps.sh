@@ -70,6 +70,10 @@ packages() { # GROUP: lines "package command-or-- reason"
   bench-python)
     echo "python3-lmdb - peer: LMDB from Python"
     echo "python3-h5py - peer: HDF5 from Python"
+    echo "python3-lxml - peer: libxml2 from Python"
+    echo "python3-cssselect - its selectors"
+    echo "python3-bs4 - peer: BeautifulSoup"
+    echo "postgresql-doc-15 - the pages that they parse"
     ;;
   demo-html)
     echo "postgresql-doc-15 - 1,169 pages of HTML for examples/scrape"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""copse from Python beside py-lmdb, sqlite3, h5py, dicts and .npy files, in one run, interleaved.
+"""copse from Python beside py-lmdb, sqlite3, h5py, dicts, .npy files, lxml and BeautifulSoup, in one run, interleaved.
 
     bench.py [--rounds N] [--rows N] [--only WORD] [--json FILE]
 
@@ -17,6 +17,7 @@ import sys
 import time
 
 import engines
+import pages
 import reading
 import writing
 
@@ -82,14 +83,18 @@ def write(options, report):
 
 def read(options, report):
     with engines.Folder() as folder:
-        for workload, metric, functions in reading.Reading(folder, options.rows).workloads():
-            if options.only not in workload:
-                continue
-            for _ in range(options.rounds):
-                for engine, function in functions.items():
-                    if function:
-                        report.add(workload, engine, metric, 1, function())
-            report.show(workload, metric)
+        run(options, report, reading.Reading(folder, options.rows).workloads())
+
+
+def run(options, report, workloads):
+    for workload, metric, functions in workloads:
+        if options.only not in workload:
+            continue
+        for _ in range(options.rounds):
+            for engine, function in functions.items():
+                if function:
+                    report.add(workload, engine, metric, 1, function())
+        report.show(workload, metric)
 
 
 def main():
@@ -101,7 +106,9 @@ def main():
     options = parser.parse_args()
     report = Report()
     write(options, report)
-    read(options, report)
+    if "html" not in options.only:
+        read(options, report)
+    run(options, report, pages.Pages(120).workloads())
     if options.json:
         rows = ",\n    ".join(json.dumps(row) for row in report.rows())
         head = json.dumps(meta(options), indent=2).replace("\n", "\n  ")
