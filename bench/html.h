@@ -12,14 +12,14 @@ struct html_page {
 
 /* A parser and its trees. Functions that it has not are NULL. */
 struct html_parser {
-  struct engine engine; /* its name, for rows */
+  struct engine engine;                 /* its name, for rows */
   void (*begin)(const char *directory); /* of a round */
   void (*end)(void);
   void *(*parse)(const struct html_page *page);
   uint64_t (*bytes)(void *tree); /* that the tree takes; NULL: what malloc() has given meanwhile */
   uint64_t (*walk)(void *tree);  /* looks at the kind of each node: how many there are */
   size_t (*write)(void *tree);   /* as HTML: how many bytes */
-  void (*drop)(void *tree);
+  void (*drop)(void *tree);      /* where bytes is given, it stays in its store */
   /* Makes n elements, number i the last child of number parents[i] < i; then detaches them in the same order. ns: of
    * both. directory: for a store. */
   void (*nodes)(const char *directory, const uint32_t *parents, uint32_t n, uint64_t ns[2]);

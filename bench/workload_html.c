@@ -14,8 +14,8 @@
 enum { PAGES_MAX = 256, SET_BYTES = 20 << 20, NODES = 1000000, DEPTH = 24, ATTACHES = 9 };
 
 /* Of the packages nodejs-doc, python3-doc and sqlite3-doc. */
-static const char *const folders[] = {"/usr/share/doc/nodejs/api", "/usr/share/doc/python3-doc/html/.",
-                                      "/usr/share/doc/sqlite3"};
+static const char *const folders[] = {
+    "/usr/share/doc/nodejs/api", "/usr/share/doc/python3-doc/html/.", "/usr/share/doc/sqlite3"};
 
 struct set {
   const char *name;
@@ -148,7 +148,8 @@ static double set_measure(struct bench *bench, const struct set *set,
   bench_sample(bench, set->name, engine, "parse_ns", 1, (double)sums.parse_ns / nodes);
   if (sums.put_ns)
     bench_sample(bench, set->name, engine, "put_ns", 1, (double)sums.put_ns / nodes);
-  bench_sample(bench, set->name, engine, "drop_ns", 1, (double)sums.drop_ns / nodes);
+  if (!parser->bytes)
+    bench_sample(bench, set->name, engine, "drop_ns", 1, (double)sums.drop_ns / nodes);
   bench_sample(bench, set->name, engine, "bytes_per_node", 1, (double)sums.bytes / nodes);
   bench_sample(bench, set->name, engine, "walk_ns", 1, exp(sums.walk_logs / (double)set->count));
   if (sums.written)
