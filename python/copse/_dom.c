@@ -206,8 +206,8 @@ PyObject *dom_markup(struct map *self, const struct copse_handle *node, PyObject
     if (!node)
       result = copse_document_root(access.reads, document, &root);
     if (!result)
-      result = copse_markup_string(access.reads, document, node ? node : &root, form, &string,
-                                   &size);
+      result =
+          copse_markup_string(access.reads, document, node ? node : &root, form, &string, &size);
     Py_END_ALLOW_THREADS
     result = access_end(&access, result);
   }
@@ -230,9 +230,9 @@ static PyObject *document_element(PyObject *object, PyObject *args) {
     return NULL;
   int result = access_read(self, &access);
   if (!result)
-    result = access_end(&access,
-                        root ? copse_document_root(access.reads, self->handle->document, &found)
-                             : copse_document_element(access.reads, self->handle->document, &found));
+    result = access_end(
+        &access, root ? copse_document_root(access.reads, self->handle->document, &found)
+                      : copse_document_element(access.reads, self->handle->document, &found));
   return node_found(self, result, &found);
 }
 
@@ -273,8 +273,8 @@ struct sentences {
 static void add_sentence(void *context, const char *sentence) {
   struct sentences *self = context;
   if (self->count < sizeof self->text / sizeof *self->text &&
-      (self->text[self->count] = PyUnicode_DecodeUTF8(sentence, (Py_ssize_t)strlen(sentence),
-                                                      "replace")))
+      (self->text[self->count] =
+           PyUnicode_DecodeUTF8(sentence, (Py_ssize_t)strlen(sentence), "replace")))
     self->count++;
 }
 
@@ -360,10 +360,11 @@ static PyObject *document_create(PyObject *object, PyObject *args) {
     struct copse_document *document = self->handle->document;
     result = copse_savepoint(access.txn);
     if (!result) {
-      result = kind == COPSE_NODE_ELEMENT
-                   ? copse_element_new(access.txn, document, (enum copse_namespace)space, text, &node)
-               : kind == COPSE_NODE_TEXT ? copse_text_new(access.txn, document, text, size, &node)
-                                         : copse_comment_new(access.txn, document, text, size, &node);
+      result =
+          kind == COPSE_NODE_ELEMENT
+              ? copse_element_new(access.txn, document, (enum copse_namespace)space, text, &node)
+          : kind == COPSE_NODE_TEXT ? copse_text_new(access.txn, document, text, size, &node)
+                                    : copse_comment_new(access.txn, document, text, size, &node);
       if (!result)
         result = set_attributes(access.txn, document, &node, attributes);
       int ended =
@@ -435,18 +436,16 @@ static PyMethodDef methods[] = {
     {"_parse", document_parse, METH_VARARGS, NULL},
 #endif
     {"check", document_check, METH_NOARGS,
-     "check()\n--\n\nLooks through all of the document; a list of faults (sentences), empty when all\n"
+     "check()\n--\n\nLooks through all of the document; a list of faults (sentences), empty when "
+     "all\n"
      "is well."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot document_slots[] = {
-    {Py_tp_new, document_new},
-    {Py_tp_dealloc, container_dealloc},
-    {Py_tp_methods, methods},
-    {Py_tp_members, container_members},
-    {Py_tp_getset, container_getset},
-    {0, NULL},
+    {Py_tp_new, document_new},        {Py_tp_dealloc, container_dealloc},
+    {Py_tp_methods, methods},         {Py_tp_members, container_members},
+    {Py_tp_getset, container_getset}, {0, NULL},
 };
 
 static PyType_Slot selector_slots[] = {

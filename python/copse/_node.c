@@ -254,8 +254,8 @@ static int attribute_put(struct copse_txn *txn, struct dom_node *self, const cha
   struct copse_document *document = document_of(self);
   struct copse_attribute found;
   char prefix[64];
-  int result = strchr(name, ':') ? attribute_find(copse_txn_view(txn), self, name, &found)
-                                 : COPSE_NONE;
+  int result =
+      strchr(name, ':') ? attribute_find(copse_txn_view(txn), self, name, &found) : COPSE_NONE;
   if (result < 0)
     return result;
   if (result || !found.prefix.size || found.prefix.size >= sizeof prefix)
@@ -278,9 +278,9 @@ static PyObject *node_set_attribute(PyObject *object, PyObject *args) {
     return NULL;
   int result = access_write(self->document, &access);
   if (!result)
-    result = access_end(
-        &access, value ? attribute_put(access.txn, self, name, value, size)
-                       : copse_attribute_remove(access.txn, document_of(self), &self->handle, name));
+    result = access_end(&access, value ? attribute_put(access.txn, self, name, value, size)
+                                       : copse_attribute_remove(access.txn, document_of(self),
+                                                                &self->handle, name));
   return result < 0 ? raise(self, result) : PyBool_FromLong(result == 0);
 }
 
@@ -311,6 +311,14 @@ static PyObject *node_class(PyObject *object, PyObject *args) {
 /* --- changing ------------------------------------------------------------------------ */
 
 enum { PLACE_APPEND, PLACE_PREPEND, PLACE_BEFORE, PLACE_AFTER, PLACE_INSTEAD };
+
+/* What the package chose is among what there is. */
+static int choose(int choice, int last) {
+  if (choice >= 0 && choice <= last)
+    return 0;
+  PyErr_SetString(PyExc_ValueError, "there is no such change");
+  return RAISED;
+}
 
 static int place_one(struct copse_txn *txn, struct dom_node *self, int how, PyObject *item) {
   static int (*const places[])(struct copse_txn *, struct copse_document *,
@@ -353,7 +361,7 @@ static PyObject *node_place(PyObject *object, PyObject *args) {
   PyTypeObject *type = (PyTypeObject *)self->document->handle->store->state->node_type;
   int how;
   PyObject *items;
-  if (!PyArg_ParseTuple(args, "iO!", &how, &PyTuple_Type, &items))
+  if (!PyArg_ParseTuple(args, "iO!", &how, &PyTuple_Type, &items) || choose(how, PLACE_INSTEAD))
     return NULL;
   for (Py_ssize_t i = 0; i < PyTuple_Size(items); i++) {
     PyObject *item = PyTuple_GetItem(items, i);
@@ -387,12 +395,11 @@ static PyObject *node_change(PyObject *object, PyObject *args) {
   struct dom_node *self = as_node(object);
   struct access access;
   int what;
-  if (!PyArg_ParseTuple(args, "i", &what))
+  if (!PyArg_ParseTuple(args, "i", &what) || choose(what, CHANGE_NORMALIZE))
     return NULL;
   int result = access_write(self->document, &access);
   if (!result)
-    result =
-        access_end(&access, changes[what](access.txn, document_of(self), &self->handle));
+    result = access_end(&access, changes[what](access.txn, document_of(self), &self->handle));
   return result ? raise(self, result) : Py_NewRef(Py_None);
 }
 
@@ -490,7 +497,8 @@ static PyGetSetDef getset[] = {
     {"handle", node_handle, NULL, "Its Handle, by which document.node() finds it.", NULL},
     {"document", node_document, NULL, "The document, bound as the node is.", NULL},
     {"kind", node_part, NULL,
-     "\"document\", \"doctype\", \"element\", \"text\", \"comment\", \"instruction\" or \"fragment\".",
+     "\"document\", \"doctype\", \"element\", \"text\", \"comment\", \"instruction\" or "
+     "\"fragment\".",
      (void *)PART_KIND},
     {"name", node_part, NULL,
      "An element's local name (\"a\"), a doctype's or an instruction's; else None.",
@@ -510,14 +518,13 @@ static PyGetSetDef getset[] = {
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_dealloc, node_dealloc},   {Py_tp_methods, methods}, {Py_tp_getset, getset},
+    {Py_tp_dealloc, node_dealloc},     {Py_tp_methods, methods}, {Py_tp_getset, getset},
     {Py_tp_richcompare, node_compare}, {Py_tp_hash, node_hash},  {0, NULL},
 };
 
-static PyType_Spec spec = {"copse._copse.Node", sizeof(struct dom_node), 0,
-                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE |
-                               Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                           slots};
+static PyType_Spec spec = {
+    "copse._copse.Node", sizeof(struct dom_node), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
 int node_types(struct state *state, PyObject *module) {
   state->node_type = PyType_FromModuleAndSpec(module, &spec, NULL);

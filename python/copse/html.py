@@ -16,6 +16,7 @@ a transaction of its own; what belongs together is done in db.write(), which is 
 Nodes are named by handles: a node that somebody removed raises copse.Stale for ever.
 """
 import collections.abc
+import contextlib
 import functools
 import os
 import threading
@@ -24,7 +25,7 @@ import types
 from . import _copse
 from ._arenas import Handle
 from ._maps import known_handle
-from .errors import NAMES, Layout, NotSupported
+from .errors import NAMES, Layout, NoMap, NotSupported
 
 __all__ = ["Attributes", "Classes", "Document", "Node", "parse"]
 
@@ -471,7 +472,8 @@ class _Own:
                 self.pid, self.count = os.getpid(), 0
                 self.ended.clear()
             while self.ended:
-                Document._open(self.store, self.ended[0], False, None).drop()
+                with contextlib.suppress(NoMap):  # the program has dropped it
+                    Document._open(self.store, self.ended[0], False, None).drop()
                 self.ended.popleft()
             self.count += 1
             document = _Parsed(self.store, str(self.count), True, None)

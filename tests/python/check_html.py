@@ -308,7 +308,9 @@ class Own(Test):
         node = html.parse("<p>kept").select_one("p")
         for _ in range(50):
             html.parse("<p>gone")
+        html.parse("<p>dropped").drop()
         gc.collect()
+        html.parse("")
         html.parse("")
         self.assertLess(len(node.document.store.maps()), 5 * 3)
         self.assertEqual(node.text, "kept")
@@ -423,6 +425,11 @@ class Without(Test):
                 with self.says(copse.NotSupported, "librust-html5ever-dev"):
                     call()
             page.root.append(page.new_tag("html"))
+            for wrong in (-2, 5, 99):
+                with self.assertRaises(ValueError):
+                    page.html._change(wrong)
+                with self.assertRaises(ValueError):
+                    page.html._place(wrong, ())
             self.assertEqual(page.select_one("html").outer_html, "<html></html>")
 
 
