@@ -14,11 +14,11 @@ NOBODY = 65534
 
 
 def tool_for_others():
-    """A copy of the tool and its library where everybody can reach it."""
+    """A copy of the tool and its libraries where everybody can reach it."""
     os.chmod(harness.places.shm, 0o755)
     folder = new_path("tool")
     os.mkdir(folder)
-    for name in ("copse", "libcopse.so.0"):
+    for name in ("copse", "libcopse.so.0", "html/libcopse-html.so.0"):
         if os.path.exists(os.path.join(BUILD, name)):
             shutil.copy(os.path.join(BUILD, name), folder)
     os.chmod(folder, 0o755)
