@@ -57,7 +57,8 @@ enum dom_flag {
   DOM_BIG = 1,      /* data is the number of a big string */
   DOM_TEMPLATE = 2, /* element: it has contents */
   DOM_HOST = 4,     /* fragment: it is the contents of a template */
-  DOM_ORDERED = 8,  /* document: its nodes follow its first child in document order without a gap, the contents of
+  DOM_ORDERED =
+      8, /* document: its nodes follow its first child in document order without a gap, the contents of
                        templates behind their templates, each of generation 1, and none was placed or removed since */
 };
 

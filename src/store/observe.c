@@ -43,7 +43,8 @@ static int versions_find(int fd, const char *path, uint64_t from, uint64_t to,
 
 static void probe(struct copse_store *store) {
   struct observe_found found = {0};
-  uint64_t start, end, began = clock_thread_ns(); /* who had to wait for a processor is no dear probe */
+  uint64_t start, end,
+      began = clock_thread_ns(); /* who had to wait for a processor is no dear probe */
   int fd;
   observe_begin(store->writers.rw);
   int result = region_descriptor(&store->writers, &fd);

@@ -75,7 +75,8 @@ static int oust_copy(struct page_view *view, const void *page, uint64_t size, un
     if (!memory->levels[level].bytes)
       return error_set(COPSE_E_MEMORY, "no memory to copy a page");
   }
-  int result = size ? content_copy(snapshot->view.store, memory->levels[level].bytes, page, size) : 0;
+  int result =
+      size ? content_copy(snapshot->view.store, memory->levels[level].bytes, page, size) : 0;
   if (result == 0)
     result = oust_check(snapshot);
   if (result == 0)

@@ -31,11 +31,9 @@ static size_t cases_check(const char *text, size_t size, const char *name) {
     const char *known = copse_html_sniff("", 0, expected);
     CHECK_MSG(known != NULL, "%s: %s", name, expected);
     snprintf(wanted, sizeof wanted, "%s", known);
-    CHECK_MSG(strcmp(copse_html_sniff(data, (size_t)(stop - data), NULL),
-                     wanted) == 0,
-              "%s: %.*s\nhas encoding %s, not %s", name, (int)(stop - data),
-              data, copse_html_sniff(data, (size_t)(stop - data), NULL),
-              wanted);
+    CHECK_MSG(strcmp(copse_html_sniff(data, (size_t)(stop - data), NULL), wanted) == 0,
+              "%s: %.*s\nhas encoding %s, not %s", name, (int)(stop - data), data,
+              copse_html_sniff(data, (size_t)(stop - data), NULL), wanted);
   }
   return count;
 }
@@ -54,14 +52,12 @@ TEST(encodings_are_found_as_the_suite_says) {
   suite_free(files, n);
 }
 
-static void sniffs(const char *bytes, size_t size, const char *label,
-                   const char *expected) {
+static void sniffs(const char *bytes, size_t size, const char *label, const char *expected) {
   const char *found = copse_html_sniff(bytes, size, label);
-  CHECK_MSG(found && strcmp(found, expected) == 0, "%.*s: %s, not %s",
-            (int)size, bytes, found ? found : "nothing", expected);
+  CHECK_MSG(found && strcmp(found, expected) == 0, "%.*s: %s, not %s", (int)size, bytes,
+            found ? found : "nothing", expected);
 }
-#define SNIFFS(bytes, label, expected)                                         \
-  sniffs(bytes, sizeof bytes - 1, label, expected)
+#define SNIFFS(bytes, label, expected) sniffs(bytes, sizeof bytes - 1, label, expected)
 
 TEST(marks_labels_and_declarations_have_their_order) {
   SNIFFS("", NULL, "windows-1252");
@@ -87,8 +83,8 @@ TEST(marks_labels_and_declarations_have_their_order) {
   sniffs(late, sizeof late, NULL, "windows-1252");
 }
 
-static void text_is(const char *bytes, size_t size, size_t step,
-                    const char *label, const char *expected) {
+static void text_is(const char *bytes, size_t size, size_t step, const char *label,
+                    const char *expected) {
   struct copse_html_options options = {.encoding = label};
   struct page page = page_parse(bytes, size, step, &options);
   page_is(&page, COPSE_MARKUP_TEXT, expected);
@@ -112,16 +108,14 @@ TEST(bytes_are_converted_in_any_pieces) {
       CASE("\xff\xfe\x3d\xd8\x00\xde!\0", NULL, "\U0001f600!"),
       CASE("<meta charset=koi8-r>\xc1", NULL, "\u0430"),
       /* What is not valid becomes U+FFFD, at the end too. */
-      CASE("a\xff\xc3(\xed\xa0\x80z", "utf-8",
-           "a\ufffd\ufffd(\ufffd\ufffd\ufffdz"),
+      CASE("a\xff\xc3(\xed\xa0\x80z", "utf-8", "a\ufffd\ufffd(\ufffd\ufffd\ufffdz"),
       CASE("a\xe2\x82", "utf-8", "a\ufffd"),
       CASE("\xff\xfe\x3d\xd8", NULL, "\ufffd"),
       CASE("\x00\x00<p>\x00x", "utf-8", "x"),
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
     for (size_t step = 1; step <= cases[i].size; step += step < 4 ? 1 : 7)
-      text_is(cases[i].bytes, cases[i].size, step, cases[i].label,
-              cases[i].text);
+      text_is(cases[i].bytes, cases[i].size, step, cases[i].label, cases[i].text);
 }
 
 /* The first half of a character ends what is looked at for an encoding, and one

@@ -107,12 +107,8 @@ static int item_new(struct reference *r, enum copse_node_kind kind,
                     const struct copse_handle *handle) {
   int at = free_item(r);
   CHECK(at > 0);
-  r->items[at] = (struct item){.handle = *handle,
-                               .kind = kind,
-                               .is_there = 1,
-                               .parent = -1,
-                               .contents = -1,
-                               .host = -1};
+  r->items[at] = (struct item){
+      .handle = *handle, .kind = kind, .is_there = 1, .parent = -1, .contents = -1, .host = -1};
   r->live++;
   return at;
 }
@@ -240,14 +236,13 @@ static void item_compare(struct copse_view *view, const struct reference *r, int
     CHECK_EQ(node.space, elements[it->element].space);
     for (int i = 0; i < it->attribute_count; i++) {
       CHECK_OK(copse_attribute_at(view, document, &it->handle, (uint32_t)i, &attribute));
-      CHECK_BYTES(attribute.name.data, attribute.name.size,
-                  attribute_names[it->attributes[i].name],
+      CHECK_BYTES(attribute.name.data, attribute.name.size, attribute_names[it->attributes[i].name],
                   strlen(attribute_names[it->attributes[i].name]));
       text_is(attribute.value, &it->attributes[i].value);
     }
-    CHECK_RESULT(copse_attribute_at(view, document, &it->handle, (uint32_t)it->attribute_count,
-                                    &attribute),
-                 COPSE_NONE);
+    CHECK_RESULT(
+        copse_attribute_at(view, document, &it->handle, (uint32_t)it->attribute_count, &attribute),
+        COPSE_NONE);
   }
   CHECK_RESULT(copse_template_contents(view, document, &it->handle, &found),
                it->contents >= 0 ? 0 : COPSE_NONE);
@@ -568,7 +563,8 @@ static int item_copy(struct reference *r, int from, const struct copse_handle *h
   memcpy(r->items[copy].attributes, it->attributes, sizeof it->attributes);
   if (it->contents >= 0) {
     CHECK_OK(copse_template_contents(state->view, state->document, handle, &at));
-    int fragment = deep ? item_copy(r, it->contents, &at, 1) : item_new(r, COPSE_NODE_FRAGMENT, &at);
+    int fragment =
+        deep ? item_copy(r, it->contents, &at, 1) : item_new(r, COPSE_NODE_FRAGMENT, &at);
     r->items[copy].contents = fragment;
     r->items[fragment].host = copy;
   }
@@ -612,8 +608,8 @@ static void stale(void) {
   if (!from_ended && state->old_count == 0)
     return;
   unsigned kept = state->old_count < OLD ? state->old_count : OLD;
-  struct copse_handle gone = from_ended ? state->ended[below(state->ended_count)]
-                                        : state->old[below(kept)];
+  struct copse_handle gone =
+      from_ended ? state->ended[below(state->ended_count)] : state->old[below(kept)];
   const struct copse_handle *live = handle_of(any());
   struct copse_node node;
   struct copse_handle copy;
@@ -622,7 +618,9 @@ static void stale(void) {
   switch (below(9)) {
   case 0: result = copse_node_get(state->view, state->document, &gone, &node); break;
   case 1: result = copse_node_append(state->txn, state->document, &gone, live); break;
-  case 2: result = copse_node_append(state->txn, state->document, handle_of(DOCUMENT), &gone); break;
+  case 2:
+    result = copse_node_append(state->txn, state->document, handle_of(DOCUMENT), &gone);
+    break;
   case 3: result = copse_text_set(state->txn, state->document, &gone, "x", 1); break;
   case 4: result = copse_text_append(state->txn, state->document, &gone, "x", 1); break;
   case 5: result = copse_attribute_set(state->txn, state->document, &gone, "id", "x", 1); break;
@@ -637,10 +635,10 @@ static void stale(void) {
 }
 
 static void change(void) {
-  static void (*const changes[])(void) = {make,     make,     make,     place,    place,     place,
-                                          place,    detach,   end_one,  clear,    unwrap,    normalize,
-                                          set_text, add_text, add_text, attribute, attribute, attribute,
-                                          clone,    stale,    stale};
+  static void (*const changes[])(void) = {
+      make,     make,      make,      place,     place,     place,    place,
+      detach,   end_one,   clear,     unwrap,    normalize, set_text, add_text,
+      add_text, attribute, attribute, attribute, clone,     stale,    stale};
   if (state->ended_count > 2 * NODES)
     return;
   if (test_random_one_in(&state->random, 200))

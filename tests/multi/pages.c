@@ -28,8 +28,8 @@ static void add_bytes(uint64_t *digest, struct copse_bytes bytes) {
   add(digest, bytes.data, bytes.size);
 }
 
-static void add_node(struct pages *pages, struct copse_view *view, const struct copse_handle *handle,
-                     uint64_t *digest) {
+static void add_node(struct pages *pages, struct copse_view *view,
+                     const struct copse_handle *handle, uint64_t *digest) {
   struct copse_tree *tree = copse_document_tree(pages->document);
   struct copse_attribute attribute;
   struct copse_handle linked;
@@ -149,7 +149,8 @@ void pages_step(struct pages *pages) {
   memcpy(kept, pages->handles, sizeof kept);
   for (uint64_t i = test_random_below(&pages->random, 12); i; i--)
     change(pages, txn);
-  if (test_random_one_in(&pages->random, 8)) { /* handles of what was never committed are others' later */
+  if (test_random_one_in(&pages->random,
+                         8)) { /* handles of what was never committed are others' later */
     copse_txn_abort(txn);
     pages->handle_count = kept_count;
     memcpy(pages->handles, kept, sizeof kept);

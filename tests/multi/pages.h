@@ -14,7 +14,8 @@ struct pages {
   struct copse_document *document;
   struct copse_map *digests;
   struct test_random random;
-  struct copse_handle handles[PAGES_HANDLES]; /* kept from step to step: others remove their nodes */
+  struct copse_handle
+      handles[PAGES_HANDLES]; /* kept from step to step: others remove their nodes */
   unsigned handle_count;
   uint64_t stale; /* of them met */
 };

@@ -257,7 +257,8 @@ TEST(copies) {
   values[1] = (struct copse_bytes){value_at(view, arena, 8).data, 32};
   CHECK_OK(copse_lease_take(view, COPSE_LEASE_PIN, &values[1], &leases[1]));
   values[2] = value_at(copse_snapshot_view(oustable), arena, 4321);
-  CHECK_OK(copse_lease_take(copse_snapshot_view(oustable), COPSE_LEASE_PIN, &values[2], &leases[2]));
+  CHECK_OK(
+      copse_lease_take(copse_snapshot_view(oustable), COPSE_LEASE_PIN, &values[2], &leases[2]));
   copse_snapshot_close(snapshot);
   copse_snapshot_close(oustable);
   struct copse_txn *txn = begin(store);
