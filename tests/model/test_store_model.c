@@ -553,13 +553,13 @@ static void world_run(struct world *world, double seconds) {
 TEST(small_values) {
   struct world world;
   world_begin(&world, test_shm_path("store"), 600, 0);
-  world_run(&world, test_seconds(4));
+  world_run(&world, test_seconds(2));
 }
 
 TEST(values_of_some_pages) {
   struct world world;
   world_begin(&world, test_shm_path("store"), 40000, 1);
-  world_run(&world, test_seconds(3));
+  world_run(&world, test_seconds(1.5));
 }
 
 TEST(large_values) {

@@ -114,7 +114,7 @@ static void many_write(const char *path, struct copse_store_options options, dou
   munmap(tally, sizeof *tally);
 }
 
-static double seconds(void) { return test_scale() >= 8 ? 60 : test_seconds(1); }
+static double seconds(void) { return test_scale() > 8 ? 60 : test_seconds(2); }
 
 TEST(thirty_two_writers) {
   many_write(test_shm_path("store"), (struct copse_store_options){0}, seconds());
