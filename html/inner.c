@@ -56,7 +56,9 @@ static int context_make(struct copse_view *view, struct copse_document *document
   enum copse_quirks quirks = COPSE_NO_QUIRKS;
   int result = copse_node_get(view, document, element, &node);
   if (result == 0 && node.kind != COPSE_NODE_ELEMENT && node.kind != COPSE_NODE_FRAGMENT)
-    result = COPSE_E_ARGUMENT;
+    result = copse_error_set(COPSE_E_ARGUMENT,
+                             "node %llu is no element or fragment: it has no inner HTML",
+                             (unsigned long long)element->index);
   if (result)
     return result;
   *context = (struct context){0};
@@ -67,7 +69,7 @@ static int context_make(struct copse_view *view, struct copse_document *document
     node.name = (struct copse_bytes){"body", 4};
   context->name = malloc(strlen(space) + node.name.size + 1);
   if (!context->name)
-    return COPSE_E_MEMORY;
+    return copse_error_set(COPSE_E_MEMORY, "no memory for the name of an element");
   sprintf(context->name, "%s%.*s", space, (int)node.name.size, (const char *)node.name.data);
   result = copse_document_quirks(view, document, &quirks);
   context->place.quirks = quirks == COPSE_QUIRKS;
@@ -128,12 +130,17 @@ static int outer_set(struct copse_txn *txn, struct copse_document *document,
   int result = copse_tree_step(view, copse_document_tree(document), element, COPSE_TREE_PARENT,
                                &parent, NULL);
   if (result)
-    return result == COPSE_NONE ? COPSE_E_ROOT : result;
+    return result == COPSE_NONE
+               ? copse_error_set(COPSE_E_ROOT,
+                                 "node %llu has no parent: HTML cannot take its place",
+                                 (unsigned long long)element->index)
+               : result;
   result = copse_node_get(view, document, &parent, &above);
   if (result)
     return result;
   if (above.kind == COPSE_NODE_DOCUMENT)
-    return COPSE_E_HIERARCHY;
+    return copse_error_set(COPSE_E_HIERARCHY,
+                           "the document's element cannot be replaced by HTML: set its inner HTML");
   result = fragment_parse(txn, document, &parent, bytes, size, &fragment);
   if (result == 0)
     result = copse_node_insert_before(txn, document, element, &fragment);

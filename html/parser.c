@@ -29,7 +29,8 @@ static void report(void *context, uint64_t line, uint64_t offset, const char *me
 }
 
 /* "p", "svg path", "math mi" */
-static int context_take(const char *context, struct html5ever_options *options) {
+static int context_take(const char *asked, struct html5ever_options *options) {
+  const char *context = asked;
   options->context_space = COPSE_NS_HTML;
   if (strncmp(context, "svg ", 4) == 0) {
     options->context_space = COPSE_NS_SVG;
@@ -40,7 +41,11 @@ static int context_take(const char *context, struct html5ever_options *options) 
   }
   options->context = context;
   options->context_size = strlen(context);
-  return *context == 0 || strpbrk(context, " \t\n\f\r/>") ? COPSE_E_ARGUMENT : 0;
+  if (*context && !strpbrk(context, " \t\n\f\r/>"))
+    return 0;
+  return copse_error_set(
+      COPSE_E_ARGUMENT,
+      "the context '%s' names no element; \"div\", \"svg path\" and \"math mi\" do", asked);
 }
 
 int html_begin(const struct copse_html_options *asked, const struct html_place *place,
@@ -56,7 +61,7 @@ int html_begin(const struct copse_html_options *asked, const struct html_place *
     return result;
   struct copse_html_parser *parser = calloc(1, sizeof *parser);
   if (!parser)
-    return COPSE_E_MEMORY;
+    return copse_error_set(COPSE_E_MEMORY, "no memory for a parser");
   options.label_size = asked->encoding ? strlen(asked->encoding) : 0;
   if (asked->error) {
     parser->error = asked->error;
@@ -66,7 +71,9 @@ int html_begin(const struct copse_html_options *asked, const struct html_place *
   }
   result = copse_sink_new(&parser->sink);
   if (result == 0 && !(parser->engine = html5ever_begin(parser->sink, &options)))
-    result = COPSE_E_ARGUMENT;
+    result = copse_error_set(COPSE_E_ARGUMENT,
+                             "'%s' is no label of an encoding; give one such as utf-8 or shift_jis",
+                             asked->encoding ? asked->encoding : "");
   if (result) {
     copse_sink_free(parser->sink);
     free(parser);
@@ -82,9 +89,13 @@ int copse_html_begin(const struct copse_html_options *options, struct copse_html
   return html_begin(options ? options : &usual, &anywhere, parser);
 }
 
+static int too_long(void) {
+  return copse_error_set(COPSE_E_VALUE_SIZE, "a document of HTML has less than 4 GiB as UTF-8");
+}
+
 int copse_html_feed(struct copse_html_parser *parser, const void *bytes, size_t size) {
   if (parser->result == 0 && html5ever_feed(parser->engine, bytes, size))
-    parser->result = COPSE_E_VALUE_SIZE;
+    parser->result = too_long();
   return parser->result;
 }
 
@@ -93,7 +104,7 @@ int copse_html_end(struct copse_html_parser *parser, struct copse_sink **sink) {
   if (result || !sink)
     html5ever_drop(parser->engine);
   else if (html5ever_end(parser->engine))
-    result = COPSE_E_VALUE_SIZE;
+    result = too_long();
   if (result == 0 && sink)
     *sink = parser->sink;
   else

@@ -94,6 +94,10 @@ COPSE_API const char *copse_error_name(int result);
  * The text stays valid until this thread's next failing call. */
 COPSE_API const char *copse_error_detail(void);
 
+/* Sets this thread's detail message and returns the result: for libraries on top of this one, which so report their
+ * errors as it does its own. */
+COPSE_API int copse_error_set(int result, const char *format, ...) COPSE_PRINTF(2, 3);
+
 /* The library's version, "major.minor.patch". */
 COPSE_API const char *copse_version(void);
 

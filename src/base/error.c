@@ -15,6 +15,14 @@ void error_detail_set(const char *format, ...) {
   va_end(args);
 }
 
+int copse_error_set(int result, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  vsnprintf(detail, sizeof detail, format, args);
+  va_end(args);
+  return result;
+}
+
 void error_detail_errno(int errnum, const char *format, ...) {
   va_list args;
   va_start(args, format);

@@ -218,15 +218,21 @@ int copse_arena_at(struct copse_view *view, struct copse_arena *arena, uint64_t 
   return 0;
 }
 
-int copse_arena_chunk(struct copse_view *view, struct copse_arena *arena, uint64_t from,
-                      struct copse_chunk *chunk) {
-  struct arena_cache *cache;
-  struct arena_chunk run;
+/* For what goes through the pages rather than the table of leaves. */
+static int pages_begin(struct copse_view *view, const struct copse_arena *arena,
+                       struct arena_cache **cache) {
   int result = view_check(view);
   if (result)
     return result;
   view->copied_for = NULL;
-  result = arena_open(view, arena, &cache);
+  return arena_open(view, arena, cache);
+}
+
+int copse_arena_chunk(struct copse_view *view, struct copse_arena *arena, uint64_t from,
+                      struct copse_chunk *chunk) {
+  struct arena_cache *cache;
+  struct arena_chunk run;
+  int result = pages_begin(view, arena, &cache);
   if (result == 0)
     result = arena_chunk(&view->pages, &cache->arena, from, &run);
   if (result)
@@ -239,11 +245,7 @@ int copse_arena_slots(struct copse_view *view, struct copse_arena *arena, uint64
                       struct copse_slots *slots) {
   struct arena_cache *cache;
   struct arena_run run;
-  int result = view_check(view);
-  if (result)
-    return result;
-  view->copied_for = NULL;
-  result = arena_open(view, arena, &cache);
+  int result = pages_begin(view, arena, &cache);
   if (result == 0)
     result = arena_run(&view->pages, &cache->arena, from, &run);
   if (result)

@@ -15,8 +15,13 @@ TEST(options_that_do_not_exist) {
   static const struct copse_html_options wrong[] = {
       {.encoding = "no-such-thing"}, {.encoding = ""},   {.context = ""},
       {.context = "svg "},           {.context = "a b"}, {.context = "math"}};
-  for (size_t i = 0; i + 1 < sizeof wrong / sizeof wrong[0]; i++)
+  for (size_t i = 0; i + 1 < sizeof wrong / sizeof wrong[0]; i++) {
     CHECK_RESULT(copse_html_begin(&wrong[i], &parser), COPSE_E_ARGUMENT);
+    char quoted[32];
+    snprintf(quoted, sizeof quoted, "'%s'",
+             wrong[i].encoding ? wrong[i].encoding : wrong[i].context);
+    CHECK(strstr(copse_error_detail(), quoted));
+  }
   CHECK_OK(copse_html_begin(&wrong[5], &parser)); /* an HTML element of that name */
   CHECK_OK(copse_html_feed(parser, "<p>", 3));
   CHECK_OK(copse_html_end(parser, NULL));
@@ -99,6 +104,7 @@ TEST(inner_and_outer_are_set) {
   element_find(&page, "i", &html);
   CHECK_OK(copse_tree_step(page.view, tree, &html, COPSE_TREE_FIRST, &text, NULL));
   CHECK_RESULT(copse_html_set_inner(page.txn, page.document, &text, "x", 1), COPSE_E_ARGUMENT);
+  CHECK(strstr(copse_error_detail(), "no inner HTML"));
   CHECK_OK(copse_node_remove(page.txn, page.document, &html));
   CHECK_RESULT(copse_html_set_inner(page.txn, page.document, &html, "x", 1), COPSE_E_STALE);
   page_is(&page, COPSE_MARKUP_OUTER, "<html><head></head><body><i>2</i><p></p>&lt;x</body></html>");
